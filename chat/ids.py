@@ -1,0 +1,29 @@
+"""Ids: UUIDv7, so that they sort by creation, and random secrets that are stored hashed."""
+
+import hashlib
+import secrets
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+
+def new_id() -> UUID:
+    return uuid7()
+
+
+def new_secret() -> str:
+    """256 random bits, URL-safe (security.md T6)."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(secret: str) -> str:
+    """SHA-256 in hex: a secret of 256 random bits needs no slow hash, only no copy in the database."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def parse_id(text: str) -> UUID | None:
+    """The id, or None where the text is no UUID; callers answer 404 then."""
+    try:
+        return UUID(text)
+    except (ValueError, AttributeError, TypeError):
+        return None

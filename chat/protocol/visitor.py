@@ -1,0 +1,57 @@
+"""Sans-I/O half of a visitor's connection: which frame is allowed when, how fast, how long."""
+
+from enum import Enum, auto
+
+from chat.protocol import frames
+from chat.protocol.decoding import decode
+from chat.protocol.errors import OutOfTurn, TextMissing
+from chat.protocol.pace import Pace
+
+
+class State(Enum):
+    CONNECTING = auto()
+    OPEN = auto()
+
+
+class VisitorSession:
+    """Call `receive` with each text; it gives the frame to act on, or None for one that asks for nothing.
+
+    Raises `Malformed` or `OutOfTurn` (the socket closes), `Undecodable` or a `Refusal` (an error frame answers).
+    """
+
+    def __init__(self) -> None:
+        self.state = State.CONNECTING
+        # security.md, section 4: 10 at once, then 2 a second; typing one in 2 s is passed on.
+        self._say = Pace(burst=10, per_second=2)
+        self._other = Pace(burst=40, per_second=10)
+        self._typing = Pace(burst=1, per_second=0.5)
+
+    def receive(self, text: str, now: float) -> frames.VisitorFrame | None:
+        frame = decode(frames.visitor_decoder, text)
+        match frame:
+            case frames.Hello():
+                if self.state is not State.CONNECTING:
+                    raise OutOfTurn
+                self.state = State.OPEN
+                return frame
+            case _ if self.state is not State.OPEN:
+                raise OutOfTurn
+            case frames.Say(text=words):
+                self._say.require(now)
+                if not words.strip():
+                    raise TextMissing
+            case frames.Start(text=words):
+                self._say.require(now)
+                if not words.strip():
+                    raise TextMissing
+            case frames.Leave() | frames.Enroll() | frames.Rate() | frames.End():
+                self._say.require(now)
+            case frames.Type(typing=True):
+                if self._typing.take(now):
+                    return None
+            case frames.Beat():
+                return None
+            case _:
+                self._other.require(now)
+        return frame
+

@@ -1,0 +1,209 @@
+"""Every `NIGHTDESK_*` variable, read once, refused at start when it makes no sense.
+
+The table in the README is made from the descriptions here.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+PREFIX = "NIGHTDESK_"
+
+
+class SettingsRefused(Exception):
+    """The settings make no sense; `faults` holds one sentence each, with the variable's name."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("write an address and a port, as 127.0.0.1:8000")
+    return value
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write the public address, as https://chat.example.com")
+    if parts.path.strip("/"):
+        raise ValueError("the address must have no path: Nightdesk wants a host name of its own")
+    return value.rstrip("/")
+
+
+def _redis_url(value: str | None) -> str | None:
+    if value and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("write redis://host:6379/0 or rediss://…")
+    return value or None
+
+
+def _database_url(value: str | None) -> str | None:
+    if value and urlsplit(value).scheme.split("+")[0] not in ("sqlite", "postgresql"):
+        raise ValueError("write postgresql://user:password@host/name or sqlite:///path")
+    return value or None
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("write a zone name, as Europe/Ljubljana") from error
+    return value
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for network in value:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ValueError(f"{network} is no network: write 10.0.0.0/8") from error
+    return value
+
+
+List = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class Settings(BaseModel):
+    """Frozen. What an operator may change while running is a row, not a setting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: Annotated[str | None, AfterValidator(_database_url)] = Field(
+        None, description="`postgresql://…`; without it a SQLite file in `DATA_DIR`"
+    )
+    redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(
+        None, description="`redis://…`: the bus between processes; without it one process with a bus in memory"
+    )
+    base_url: Annotated[str, AfterValidator(_base_url)] = Field(
+        "http://127.0.0.1:8000", description="public address; all links come from it, never from a Host header"
+    )
+    listen: Annotated[str, AfterValidator(_listen)] = Field(
+        "127.0.0.1:8000", description="where it listens; nothing wider unless told"
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="signs links; made at first start in `DATA_DIR`, required with PostgreSQL"
+    )
+    data_dir: Path = Field(Path("data"), description="database, keys, compressed assets")
+    trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
+        (), description="networks whose `X-Forwarded-For` counts, comma-separated"
+    )
+    frame_max_bytes: int = Field(65536, ge=4096, le=1_048_576, description="largest frame on a WebSocket")
+    locales: List = Field(("en", "sl"), description="languages offered; the first is the fallback")
+    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        "Europe/Ljubljana", description="zone for times written without one"
+    )
+    offer_seconds: float = Field(30, ge=1, le=600, description="how long an offer waits for its operator")
+    vanished_seconds: float = Field(
+        45, ge=1, le=600, description="after so long without an operator's console their conversations go back"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning, error")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="json, text, or by terminal")
+    assets: Literal["packed", "source"] = Field("packed", description="`source` serves files as written (developing)")
+
+    @model_validator(mode="after")
+    def _pairs(self) -> "Settings":
+        for locale in self.locales:
+            if locale not in ("en", "sl"):
+                raise ValueError(f"NIGHTDESK_LOCALES: {locale} is not complete; use en, sl")
+        if not self.locales:
+            raise ValueError("NIGHTDESK_LOCALES: name at least one language")
+        if self.is_postgresql and self.secret_key is None:
+            raise ValueError("NIGHTDESK_SECRET_KEY: required with PostgreSQL, since all processes must share it")
+        host = urlsplit(self.base_url).hostname or ""
+        if urlsplit(self.base_url).scheme == "http" and not _is_local(host):
+            raise ValueError(f"NIGHTDESK_BASE_URL: a public address needs https, {self.base_url} has not")
+        if self.secret_key is not None and len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("NIGHTDESK_SECRET_KEY: write at least 32 characters")
+        return self
+
+    @property
+    def is_postgresql(self) -> bool:
+        return (self.database_url or "").startswith("postgresql")
+
+    @property
+    def sqlite_path(self) -> Path:
+        return self.data_dir / "nightdesk.sqlite3"
+
+    @property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.sqlite_path.absolute()}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Cookies get Secure and the __Host- prefix."""
+        return self.base_url.startswith("https:")
+
+    @property
+    def listen_host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def listen_port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment; `NIGHTDESK_X_FILE` gives the value of `NIGHTDESK_X` from a file.
+
+    Raises `SettingsRefused` with one sentence per fault.
+    """
+    environment = os.environ if environment is None else environment
+    known = {name.upper() for name in Settings.model_fields}
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for name, value in environment.items():
+        if not name.startswith(PREFIX):
+            continue
+        short = name.removeprefix(PREFIX)
+        if short in known:
+            values.setdefault(short.lower(), value)
+        elif short.endswith("_FILE") and short.removesuffix("_FILE") in known:
+            try:
+                values[short.removesuffix("_FILE").lower()] = Path(value).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                faults.append(f"{name}: {value} cannot be read ({error.strerror})")
+        else:
+            faults.append(f"{name}: there is no such setting")
+    if "PORT" in environment and "listen" not in values and environment["PORT"]:
+        values["listen"] = f"127.0.0.1:{environment['PORT']}"
+    values = {name: value for name, value in values.items() if value != ""}
+    values.update(overrides)
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        faults += [_sentence(fault) for fault in error.errors(include_input=False)]
+    if faults or settings is None:
+        raise SettingsRefused(faults)
+    return settings
+
+
+def _sentence(fault: Any) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message
+    return f"{PREFIX}{str(fault['loc'][0]).upper()}: {message}"
