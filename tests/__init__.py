@@ -1,0 +1,1 @@
+"""Everything that proves Nightdesk: `python -m tests`. See README.md beside this file."""

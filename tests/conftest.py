@@ -1,0 +1,101 @@
+"""Fixtures of all layers. Servers start only for the tests that ask for them, once per run."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from uuid import uuid4
+
+import pytest
+
+from chat.db import Database
+from chat.hub.bus import Bus
+from chat.hub.memory_bus import MemoryBroker, MemoryBus
+from chat.hub.redis_bus import RedisBus
+from tests.support.clock import FakeClock
+from tests.support.databases import PostgresMaker, SqliteMaker
+from tests.support.servers import PostgresServer, RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    server = RedisServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def sqlite_maker(tmp_path_factory: pytest.TempPathFactory) -> SqliteMaker:
+    return SqliteMaker(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_maker(postgres_server: PostgresServer) -> PostgresMaker:
+    return PostgresMaker(postgres_server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_maker(request: pytest.FixtureRequest) -> SqliteMaker | PostgresMaker:
+    """One after the other, so that a test that asks for it runs on both databases."""
+    maker: SqliteMaker | PostgresMaker = request.getfixturevalue(
+        "sqlite_maker" if request.param == "sqlite" else "postgres_maker"
+    )
+    return maker
+
+
+@pytest.fixture
+def database_url(database_maker: SqliteMaker | PostgresMaker) -> str:
+    """A fresh database with all tables."""
+    return database_maker.make()
+
+
+@pytest.fixture
+def empty_database_url(database_maker: SqliteMaker | PostgresMaker) -> str:
+    """A fresh database without tables, for migrations."""
+    return database_maker.make(empty=True)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def sqlite_db(sqlite_maker: SqliteMaker) -> AsyncIterator[Database]:
+    """For tests whose subject is not the database."""
+    database = Database(sqlite_maker.make())
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def make_bus(request: pytest.FixtureRequest) -> Callable[[], Bus]:
+    """Each call gives the bus of one more process; all of one test hear each other. The caller starts and stops it."""
+    if request.param == "memory":
+        broker = MemoryBroker()
+        return lambda: MemoryBus(broker)
+    server: RedisServer = request.getfixturevalue("redis_server")
+    prefix = f"{uuid4().hex}:"
+    return lambda: RedisBus(server.url, prefix=prefix)
+
+
+@pytest.fixture
+def bus(make_bus: Callable[[], Bus]) -> Bus:
+    return make_bus()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()

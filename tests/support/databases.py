@@ -1,0 +1,83 @@
+"""Fresh databases with all tables, copied from a template that is made once per run of pytest."""
+
+import asyncio
+import importlib
+import shutil
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+from chat.db import Database, metadata
+from tests.support.servers import PostgresServer
+
+ROOT = Path(__file__).parents[2]
+
+
+def import_tables() -> None:
+    """Fill `metadata` from every module that may hold tables."""
+    for package in ("chat", "widget", "escalation"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "table=True" in path.read_text(encoding="utf-8"):
+                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
+class SqliteMaker:
+    """Each `make` copies the template file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._template = folder / "template.sqlite3"
+
+    def make(self, *, empty: bool = False) -> str:
+        path = self._folder / f"{uuid4().hex}.sqlite3"
+        if not empty:
+            if not self._template.exists():
+                _create_all(f"sqlite:///{self._template}")
+            shutil.copy(self._template, path)
+        return f"sqlite:///{path}"
+
+
+class PostgresMaker:
+    """Each `make` is a CREATE DATABASE from the template."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._template: str | None = None
+
+    def make(self, *, empty: bool = False) -> str:
+        if not empty and self._template is None:
+            self._template = self._create("template0")
+            _create_all(self._server.url(self._template))
+        name = self._create("template0" if empty or self._template is None else self._template)
+        return self._server.url(name)
+
+    def _create(self, template: str) -> str:
+        name = f"nd_{uuid4().hex}"
+        with psycopg.connect(self._server.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        return name
+
+
+def _create_all(url: str) -> None:
+    import_tables()
+
+    async def create() -> None:
+        db = Database(url)
+        try:
+            async with db.engine.begin() as connection:
+                await connection.run_sync(metadata.create_all)
+                if db.is_sqlite:
+                    # One file to copy, without its log beside it.
+                    await connection.exec_driver_sql("COMMIT")
+                    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                    await connection.exec_driver_sql("BEGIN")
+        finally:
+            await db.close()
+
+    # The caller may be a fixture inside a running loop.
+    from threading import Thread
+
+    thread = Thread(target=asyncio.run, args=(create(),))
+    thread.start()
+    thread.join()
