@@ -5,9 +5,8 @@ every live follower is brought from its cursor to the head, entry by entry, from
 "exactly once" are properties of the cursor, not of whoever delivered the news.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from chat.hub.connection import Connection
@@ -29,7 +28,7 @@ class StreamEntry(Protocol):
     @property
     def author_id(self) -> UUID | None: ...
 
-    def frame_for(self, audience: Hashable, *, with_ref: bool) -> str: ...
+    def frame_for(self, audience: Any, *, with_ref: bool) -> str: ...
 
 
 @dataclass(eq=False)
@@ -37,7 +36,8 @@ class Follower:
     """A connection's cursor in a stream. Not live until its history has been paged out to it."""
 
     connection: Connection
-    audience: Hashable
+    audience: Any
+    """A hashable key: who reads, in which language."""
     cursor: int
     reader_id: UUID | None = None
     """Whose own entries carry their `ref`."""

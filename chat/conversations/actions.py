@@ -1,0 +1,357 @@
+"""The one place that writes conversations: a transaction, then events after the commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.clock import Clock
+from chat.conversations import store, transcript
+from chat.conversations.cards import CardDraft
+from chat.conversations.entry import Author, EntryDraft, StoredEntry, event
+from chat.conversations.journal import Journal
+from chat.conversations.models import INTERNAL, PUBLIC, Conversation, Draft, Message
+from chat.conversations.presenter import Presenter
+from chat.conversations.streams import append
+from chat.db import Database, rows_changed, table_of
+from chat.hub.feed import FeedKey
+from chat.hub.hub import Hub, conversation_topic
+from chat.ids import new_id
+from chat.outbox import Outbox
+from chat.people.models import Department, Visitor
+from chat.people.visitors import label
+from chat.protocol.errors import AddressInvalid, RefTaken, TextMissing, UnknownConversation
+from chat.protocol.frames import Page
+
+DESK = "desk"
+"""Topic of all consoles: rows, counts, nudges."""
+PAIRING = "pairing"
+"""Topic of all dispatchers: somebody began to wait, or became free."""
+LEFT = "conversation.left"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a conversation begins with."""
+
+    ref: str
+    text: str
+    name: str = ""
+    email: str = ""
+    department: str = ""
+    page: Page | None = None
+
+
+class Conversations:
+    def __init__(self, db: Database, clock: Clock, hub: Hub, outbox: Outbox, presenter: Presenter) -> None:
+        self._db = db
+        self._clock = clock
+        self._hub = hub
+        self._outbox = outbox
+        self.presenter = presenter
+        self._on_said: list[Callable[[UUID], None]] = []
+        self.journal = Journal(db, clock, self._committed)
+
+    def on_said(self, callback: Callable[[UUID], None]) -> None:
+        """Called after new public entries of a conversation were committed in this process."""
+        self._on_said.append(callback)
+
+    # ── by visitors ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self, visitor: Visitor, opening: Opening) -> Conversation:
+        """The conversation that this opening began, now or earlier: `ref` is the start key. While another one of the
+        visitor is open the words are said there: a person has one conversation at a time."""
+        if not opening.text.strip():
+            raise TextMissing
+        found = await self._begun(visitor, opening.ref)
+        if found is None:
+            try:
+                return await self._begin(visitor, opening, leave=False)
+            except IntegrityError:
+                found = await self._begun(visitor, opening.ref)  # the same start came over two sockets
+        if found is None:
+            raise UnknownConversation
+        await self.say(found.id, _author(visitor, opening.name), opening.text, opening.ref)
+        return found
+
+    async def leave(self, visitor: Visitor, opening: Opening, conversation_id: UUID | None) -> Conversation:
+        """A message with an address for later, which others make a ticket of. The typed text is part of it."""
+        address = checked_address(opening.email)
+        found = None
+        if conversation_id is not None:
+            found = await self.of_visitor(conversation_id, visitor.id)
+        found = found or await self._begun(visitor, opening.ref)
+        opening = Opening(opening.ref, opening.text, opening.name, address, opening.department, opening.page)
+        if found is None:
+            if not opening.text.strip():
+                raise TextMissing
+            try:
+                return await self._begin(visitor, opening, leave=True)
+            except IntegrityError:
+                found = await self._begun(visitor, opening.ref)
+        if found is None:
+            raise UnknownConversation
+        if opening.text.strip() and found.start_ref != opening.ref:
+            await self.say(found.id, _author(visitor, opening.name), opening.text, opening.ref)
+        await self._left(found.id, visitor, opening)
+        return found
+
+    async def _begun(self, visitor: Visitor, ref: str) -> Conversation | None:
+        async with self._db.read() as session:
+            statement = select(Conversation).where(
+                col(Conversation.visitor_id) == visitor.id, col(Conversation.start_ref) == ref
+            )
+            found = (await session.execute(statement)).scalars().first()
+            return found or await store.open_of(session, visitor.id)
+
+    async def _begin(self, visitor: Visitor, opening: Opening, *, leave: bool) -> Conversation:
+        now = self._clock.now()
+        page = opening.page or Page()
+        async with self._db.write() as session:
+            # Two openings of one visitor at once: the lock on the visitor's row lets the second one see the first.
+            await session.execute(select(Visitor.id).where(col(Visitor.id) == visitor.id).with_for_update())
+            if (already := await store.open_of(session, visitor.id)) is not None and not leave:
+                opened = already
+                entries: list[StoredEntry] = []
+            else:
+                await label(session, visitor.id, name=opening.name, email=opening.email)
+                opened = Conversation(
+                    id=new_id(),
+                    site_id=visitor.site_id,
+                    visitor_id=visitor.id,
+                    department_id=await _department(session, opening.department),
+                    start_ref=opening.ref,
+                    state="left" if leave else "waiting",
+                    locale=visitor.locale,
+                    last_message_text=opening.text[:200],
+                    last_message_by="visitor",
+                    last_message_at=now,
+                    waiting_since=None if leave else now,
+                    page={"url": page.url, "title": page.title, "referrer": page.referrer},
+                    created_at=now,
+                    visitor_read_seq=1,
+                )
+                session.add(opened)
+                await session.flush()
+                author = _author(visitor, opening.name)
+                drafts = [EntryDraft("message", author, opening.text, ref=opening.ref)]
+                drafts.append(event("left", author) if leave else event("queued"))
+                entries = await append(session, opened.id, drafts, now)
+                if leave:
+                    await self._outbox.add(session, LEFT, {"conversation_id": str(opened.id)}, f"{LEFT}:{opened.id}")
+        if entries:
+            opened.last_seq = entries[-1].seq
+            self._committed(opened.id, entries, not leave)
+        else:
+            await self.say(opened.id, _author(visitor, opening.name), opening.text, opening.ref)
+        self._outbox.wake()
+        return opened
+
+    async def _left(self, conversation_id: UUID, visitor: Visitor, opening: Opening) -> None:
+        rows = table_of(Conversation)
+        now = self._clock.now()
+        entries: list[StoredEntry] = []
+        async with self._db.write() as session:
+            await label(session, visitor.id, name=opening.name, email=opening.email)
+            changed = await session.execute(
+                update(rows)
+                .where(rows.c.id == conversation_id, rows.c.state == "waiting")
+                .values(state="left", waiting_since=None)
+            )
+            if rows_changed(changed):
+                entries = await append(session, conversation_id, [event("left", _author(visitor, opening.name))], now)
+            await self._outbox.add(
+                session, LEFT, {"conversation_id": str(conversation_id)}, f"{LEFT}:{conversation_id}"
+            )
+        self._committed(conversation_id, entries, False)
+        self._outbox.wake()
+
+    async def of_visitor(self, conversation_id: UUID, visitor_id: UUID) -> Conversation:
+        async with self._db.read() as session:
+            found = await store.conversation_of(session, conversation_id, visitor_id)
+        if found is None:
+            raise UnknownConversation
+        return found
+
+    async def rate(self, conversation_id: UUID, visitor: Visitor, score: int, text: str) -> None:
+        rows = table_of(Conversation)
+        async with self._db.write() as session:
+            changed = await session.execute(
+                update(rows)
+                .where(rows.c.id == conversation_id, rows.c.visitor_id == visitor.id, rows.c.rating.is_(None))
+                .values(rating=score, rating_text=text)
+            )
+            entries: list[StoredEntry] = []
+            if rows_changed(changed):
+                rated = [event("rated", _author(visitor), score=score)]
+                entries = await append(session, conversation_id, rated, self._clock.now())
+        self._committed(conversation_id, entries, False)
+
+    # ── by both ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def say(self, conversation_id: UUID, author: Author, text: str, ref: str) -> StoredEntry:
+        """The committed message, whether this call or an earlier one with the same `ref` made it."""
+        if not text.strip():
+            raise TextMissing
+        return await self.journal.say(conversation_id, author, text, ref)
+
+    async def say_as_operator(self, conversation_id: UUID, operator_id: UUID, name: str, text: str, ref: str) -> StoredEntry:
+        return await self.say(conversation_id, Author("operator", operator_id, name), text, ref)
+
+    async def say_as_visitor(self, conversation_id: UUID, text: str, ref: str) -> StoredEntry:
+        """In the visitor's name, from another window of theirs (the ticket page)."""
+        async with self._db.read() as session:
+            found = await session.get(Conversation, conversation_id)
+            visitor = await session.get(Visitor, found.visitor_id) if found else None
+        if visitor is None:
+            raise UnknownConversation
+        return await self.say(conversation_id, _author(visitor), text, ref)
+
+    async def read(self, conversation_id: UUID, side: str, seq: int) -> None:
+        """Raises the read mark of a side (visitor, operator); it never falls and never passes the head."""
+        rows = table_of(Conversation)
+        mark = rows.c.visitor_read_seq if side == "visitor" else rows.c.operator_read_seq
+        async with self._db.write() as session:
+            changed = await session.execute(
+                update(rows)
+                .where(rows.c.id == conversation_id, mark < seq, rows.c.last_seq >= seq)
+                .values({mark.name: seq})
+            )
+            if not rows_changed(changed):
+                return
+        self._hub.publish(conversation_topic(conversation_id), {"kind": "seen", "by": side, "seq": seq})
+        if side == "operator":
+            self.changed_row(conversation_id)
+
+    # ── by operators ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def note(self, conversation_id: UUID, author: Author, text: str, ref: str) -> StoredEntry:
+        if not text.strip():
+            raise TextMissing
+        try:
+            async with self._db.write() as session:
+                found = await self._by_ref(session, conversation_id, ref)
+                if found is not None:
+                    if found.author.id != author.id or found.stream != INTERNAL:
+                        raise RefTaken
+                    return found
+                if await store.conversation(session, conversation_id) is None:
+                    raise UnknownConversation
+                drafts = [EntryDraft("note", author, text, ref=ref)]
+                entries = await append(session, conversation_id, drafts, self._clock.now(), stream=INTERNAL)
+        except IntegrityError:
+            async with self._db.read() as session:
+                if (found := await self._by_ref(session, conversation_id, ref)) is not None:
+                    return found
+            raise
+        self.entered(conversation_id, entries)
+        return entries[0]
+
+    async def _by_ref(self, session: AsyncSession, conversation_id: UUID, ref: str) -> StoredEntry | None:
+        rows = table_of(Message)
+        found = await session.execute(
+            select(rows).where(rows.c.conversation_id == conversation_id, rows.c.ref == ref)
+        )
+        row = found.mappings().first()
+        return store.entry_of(row) if row else None
+
+    async def keep_draft(self, conversation_id: UUID, operator_id: UUID, mode: str, text: str) -> None:
+        rows = table_of(Draft)
+        async with self._db.write() as session:
+            await session.execute(
+                delete(rows).where(rows.c.conversation_id == conversation_id, rows.c.operator_id == operator_id)
+            )
+            if text:
+                session.add(
+                    Draft(
+                        conversation_id=conversation_id,
+                        operator_id=operator_id,
+                        mode=mode,
+                        text=text,
+                        at=self._clock.now(),
+                    )
+                )
+
+    # ── for those who enter by the door ──────────────────────────────────────────────────────────────────────────
+
+    async def transcript_of(self, conversation_id: UUID) -> transcript.Transcript | None:
+        async with self._db.read() as session:
+            return await transcript.transcript_of(session, conversation_id)
+
+    async def append_card(self, session: AsyncSession, conversation_id: UUID, card: CardDraft) -> int:
+        """Appends the card, or its next revision, in the caller's transaction; its seq. `announce` after the commit."""
+        rows = table_of(Message)
+        known = await session.execute(
+            select(func.count())
+            .select_from(rows)
+            .where(rows.c.conversation_id == conversation_id, rows.c.ref.startswith(card.ref_prefix, autoescape=True))
+        )
+        entries = await append(session, conversation_id, [card.entry(known.scalar_one() + 1)], self._clock.now())
+        return entries[0].seq
+
+    async def announce(self, conversation_id: UUID) -> None:
+        """What others committed in the conversation's streams reaches all open views."""
+        async with self._db.read() as session:
+            found = await store.conversation(session, conversation_id)
+            if found is None:
+                return
+            for stream, head in ((PUBLIC, found.last_seq), (INTERNAL, found.last_note_seq)):
+                entries = await store.entries_after(session, conversation_id, stream, max(0, head - 20), 20)
+                self._hub.entered(FeedKey(conversation_id, stream), [self.presenter.present(entry) for entry in entries])
+        self.changed_row(conversation_id)
+
+    async def nudge(self, topic: str, id: str = "") -> None:
+        """Pages of operators that show this should look again."""
+        self._hub.publish(DESK, {"kind": "nudge", "topic": topic, "id": id})
+
+    # ── after the commit ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def entered(self, conversation_id: UUID, entries: list[StoredEntry]) -> None:
+        """Committed entries of one stream go to their followers, and the row of the inbox is told."""
+        if entries:
+            key = FeedKey(conversation_id, entries[0].stream)
+            self._hub.entered(key, [self.presenter.present(entry) for entry in entries])
+            self.changed_row(conversation_id)
+
+    def changed_row(self, conversation_id: UUID) -> None:
+        self._hub.publish(DESK, {"kind": "row", "conversation": str(conversation_id)})
+
+    def waiting_changed(self) -> None:
+        """Somebody began or ceased to wait, or an operator became free: dispatchers look now."""
+        self._hub.publish(PAIRING, {"kind": "look"})
+
+    def _committed(self, conversation_id: UUID, entries: list[StoredEntry], waits: bool) -> None:
+        self.entered(conversation_id, entries)
+        if waits or any(entry.data.get("event") == "left" for entry in entries):
+            self.waiting_changed()
+        for callback in self._on_said:
+            callback(conversation_id)
+
+
+def checked_address(text: str) -> str:
+    """The address in its normal form. Syntax only: nothing is asked of the network."""
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        raise AddressInvalid from None
+    if "." not in found.domain.strip("."):
+        raise AddressInvalid
+    return found.normalized
+
+
+def _author(visitor: Visitor, name: str = "") -> Author:
+    return Author("visitor", visitor.id, name.strip() or visitor.name or "")
+
+
+async def _department(session: AsyncSession, slug: str) -> UUID:
+    rows = table_of(Department)
+    found: Any = (
+        await session.execute(select(rows.c.id).order_by((rows.c.slug == slug).desc(), rows.c.position).limit(1))
+    ).scalar_one()
+    return UUID(str(found))

@@ -1,0 +1,124 @@
+"""Queries of conversations. Reads only; ownership is part of the query (security.md A1)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, or_, select
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.conversations.entry import StoredEntry, entry_of
+from chat.conversations.models import INTERNAL, PUBLIC, Conversation, Message
+from chat.db import table_of
+from chat.hub.feed import FeedKey
+
+
+async def conversation(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
+    return await session.get(Conversation, conversation_id, populate_existing=True)
+
+
+async def conversation_of(session: AsyncSession, conversation_id: UUID, visitor_id: UUID) -> Conversation | None:
+    """The visitor's own conversation, else None: foreign and unknown give the same answer."""
+    statement = select(Conversation).where(
+        col(Conversation.id) == conversation_id, col(Conversation.visitor_id) == visitor_id
+    )
+    return (await session.execute(statement)).scalars().first()
+
+
+async def latest_of(session: AsyncSession, visitor_id: UUID) -> Conversation | None:
+    statement = (
+        select(Conversation)
+        .where(col(Conversation.visitor_id) == visitor_id)
+        .order_by(col(Conversation.created_at).desc(), col(Conversation.id).desc())
+        .limit(1)
+    )
+    return (await session.execute(statement)).scalars().first()
+
+
+async def entries_after(
+    session: AsyncSession, conversation_id: UUID, stream: str, after: int, limit: int
+) -> list[StoredEntry]:
+    """Oldest first, by the unique index: no offset, whatever the length of the conversation."""
+    rows = table_of(Message)
+    found = await session.execute(
+        select(rows)
+        .where(rows.c.conversation_id == conversation_id, rows.c.stream == stream, rows.c.seq > after)
+        .order_by(rows.c.seq)
+        .limit(limit)
+    )
+    return [entry_of(row) for row in found.mappings()]
+
+
+async def entries_before(
+    session: AsyncSession, conversation_id: UUID, stream: str, before: int, limit: int
+) -> list[StoredEntry]:
+    """The page before `before`, oldest first."""
+    rows = table_of(Message)
+    found = await session.execute(
+        select(rows)
+        .where(rows.c.conversation_id == conversation_id, rows.c.stream == stream, rows.c.seq < before)
+        .order_by(rows.c.seq.desc())
+        .limit(limit)
+    )
+    newest_first: list[RowMapping] = list(found.mappings())
+    return [entry_of(row) for row in reversed(newest_first)]
+
+
+async def heads(session: AsyncSession, keys: Iterable[FeedKey]) -> dict[FeedKey, int]:
+    wanted = list(keys)
+    rows = table_of(Conversation)
+    result: dict[FeedKey, int] = {}
+    ids = list({key.conversation_id for key in wanted})
+    for start in range(0, len(ids), 500):
+        found = await session.execute(
+            select(rows.c.id, rows.c.last_seq, rows.c.last_note_seq).where(rows.c.id.in_(ids[start : start + 500]))
+        )
+        for row in found:
+            result[FeedKey(row.id, PUBLIC)] = row.last_seq
+            result[FeedKey(row.id, INTERNAL)] = row.last_note_seq
+    return {key: result[key] for key in wanted if key in result}
+
+
+async def earlier_of(
+    session: AsyncSession, visitor_id: UUID, before: UUID, limit: int = 10
+) -> Sequence[Conversation]:
+    statement = (
+        select(Conversation)
+        .where(col(Conversation.visitor_id) == visitor_id, col(Conversation.id) != before)
+        .order_by(col(Conversation.id).desc())
+        .limit(limit)
+    )
+    return (await session.execute(statement)).scalars().all()
+
+
+async def open_of(session: AsyncSession, visitor_id: UUID) -> Conversation | None:
+    """The visitor's conversation that has not ended: there is at most one."""
+    statement = (
+        select(Conversation)
+        .where(
+            col(Conversation.visitor_id) == visitor_id,
+            or_(
+                col(Conversation.state) == "waiting",
+                col(Conversation.state) == "offered",
+                col(Conversation.state) == "active",
+            ),
+        )
+        .order_by(col(Conversation.id).desc())
+        .limit(1)
+    )
+    return (await session.execute(statement)).scalars().first()
+
+
+async def reply_seconds(session: AsyncSession, now: datetime, days: int = 30, limit: int = 2000) -> list[float]:
+    """Times to the first message by a human operator, ascending, newest `limit` of the last days (S24)."""
+    rows = table_of(Conversation)
+    found = await session.execute(
+        select(rows.c.first_reply_seconds)
+        .where(rows.c.first_reply_at >= now - timedelta(days=days))
+        .order_by(rows.c.first_reply_at.desc())
+        .limit(limit)
+    )
+    values: list[Any] = list(found.scalars())
+    return sorted(float(value) for value in values if value is not None)

@@ -1,0 +1,90 @@
+"""The readable account of a conversation, for whoever must carry it elsewhere. Notes stand apart."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.conversations import store
+from chat.conversations.entry import StoredEntry
+from chat.conversations.models import INTERNAL, PUBLIC
+from chat.people.models import Department, Site, Visitor
+
+ALL = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptMessage:
+    seq: int
+    at: datetime
+    author_kind: str
+    author_id: UUID | None
+    author_name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptVisitor:
+    name: str | None
+    email: str | None
+    """Typed by the visitor: a label, never an identity."""
+    locale: str
+    time_zone: str | None
+    browser: str | None
+    page_url: str
+    pages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    conversation_id: UUID
+    site_name: str
+    department: str
+    department_id: UUID
+    locale: str
+    visitor: TranscriptVisitor
+    messages: tuple[TranscriptMessage, ...]
+    notes: tuple[TranscriptMessage, ...]
+    waiting_since: datetime | None
+    started_at: datetime
+    upto_seq: int
+
+
+async def transcript_of(session: AsyncSession, conversation_id: UUID) -> Transcript | None:
+    """All of it, in the caller's transaction; None where there is no such conversation."""
+    found = await store.conversation(session, conversation_id)
+    if found is None:
+        return None
+    visitor = await session.get_one(Visitor, found.visitor_id)
+    site = await session.get_one(Site, found.site_id)
+    department = await session.get_one(Department, found.department_id)
+    public = await store.entries_after(session, conversation_id, PUBLIC, 0, ALL)
+    internal = await store.entries_after(session, conversation_id, INTERNAL, 0, ALL)
+    return Transcript(
+        conversation_id=conversation_id,
+        site_name=site.name,
+        department=department.slug,
+        department_id=department.id,
+        locale=found.locale,
+        visitor=TranscriptVisitor(
+            name=visitor.name,
+            email=visitor.email,
+            locale=visitor.locale,
+            time_zone=visitor.time_zone,
+            browser=visitor.browser,
+            page_url=found.page.get("url", ""),
+            pages=tuple(page.get("url", "") for page in visitor.pages),
+        ),
+        messages=tuple(_message(entry) for entry in public if entry.kind == "message"),
+        notes=tuple(_message(entry) for entry in internal if entry.kind == "note"),
+        waiting_since=found.waiting_since,
+        started_at=found.created_at,
+        upto_seq=found.last_seq,
+    )
+
+
+def _message(entry: StoredEntry) -> TranscriptMessage:
+    return TranscriptMessage(
+        entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text
+    )

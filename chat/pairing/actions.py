@@ -1,0 +1,442 @@
+"""The one place that pairs: offers, accepts, takes, transfers, ends. Each is one transaction whose conditional
+UPDATEs judge, so that any process may try anything at any time and a second try changes nothing.
+
+`operator.load` counts offered and accepted conversations and is raised only under `load < capacity`, for an operator
+who is present and online, in the transaction that assigns. A person's own act (take, transfer to oneself, accept) may
+pass the capacity: the rule protects people from the machine, not from themselves.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.clock import Clock
+from chat.conversations import store
+from chat.conversations.actions import Conversations
+from chat.conversations.entry import SYSTEM, Author, EntryDraft, StoredEntry, event
+from chat.conversations.models import INTERNAL, Conversation, Message
+from chat.conversations.streams import append
+from chat.db import Database, rows_changed, table_of
+from chat.hub.hub import Hub
+from chat.ids import new_id
+from chat.pairing import waiting
+from chat.pairing.models import Assignment
+from chat.pairing.routing import Candidate, choose
+from chat.people.models import Department, Operator, OperatorDepartment
+from chat.protocol.errors import (
+    AlreadyEnded,
+    AtCapacity,
+    NoSuchTarget,
+    NoteMissing,
+    NothingWaiting,
+    NotYours,
+    UnknownConversation,
+)
+
+
+class Pairing:
+    def __init__(self, db: Database, clock: Clock, hub: Hub, conversations: Conversations, offer_seconds: float) -> None:
+        self._db = db
+        self._clock = clock
+        self._hub = hub
+        self._conversations = conversations
+        self.offer_seconds = offer_seconds
+
+    # ── by the dispatcher ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def offer_next(self) -> bool:
+        """Offers the oldest waiting conversation that somebody can take; False when there is nothing to do."""
+        async with self._db.read() as session:
+            departments = await _departments_with_room(session)
+            if not departments:
+                return False
+            found = await waiting.oldest(session, departments, limit=1)
+        return bool(found) and await self._offer(found[0].id)
+
+    async def _offer(self, conversation_id: UUID) -> bool:
+        now = self._clock.now()
+        async with self._db.write() as session:
+            locked = await _locked(session, conversation_id)
+            if locked is None or locked.state != "waiting":
+                return True  # another dispatcher was faster: look again
+            choice = choose(await _candidates(session, locked))
+            if choice is None:
+                return False
+            operators = table_of(Operator)
+            raised = await session.execute(
+                update(operators)
+                .where(
+                    operators.c.id == choice.operator_id,
+                    operators.c.load < operators.c.capacity,
+                    operators.c.present,
+                    operators.c.status == "online",
+                    operators.c.active,
+                )
+                .values(load=operators.c.load + 1, assigned_at=now)
+            )
+            if not rows_changed(raised):
+                return True  # they left or filled up in this moment: look again
+            await _set(session, conversation_id, state="offered", operator_id=choice.operator_id)
+            session.add(
+                Assignment(
+                    id=new_id(),
+                    conversation_id=conversation_id,
+                    operator_id=choice.operator_id,
+                    state="offered",
+                    reason=choice.reason,
+                    offered_at=now,
+                )
+            )
+        self._tell_operator(choice.operator_id, "offer", conversation_id)
+        self._conversations.changed_row(conversation_id)
+        return True
+
+    async def withdraw(self, conversation_id: UUID, operator_id: UUID, because: str) -> bool:
+        """Ends an offer (declined, missed, vanished): the conversation is at the head of its queue again."""
+        async with self._db.write() as session:
+            locked = await _locked(session, conversation_id)
+            if locked is None or locked.state != "offered" or locked.operator_id != operator_id:
+                return False
+            await _end_assignment(session, conversation_id, operator_id, because, self._clock.now())
+            await _set(session, conversation_id, state="waiting", operator_id=None)
+        self._tell_operator(operator_id, "withdrawn", conversation_id, because=because)
+        self._after(conversation_id, [])
+        return True
+
+    async def give_back(self, conversation_id: UUID, operator_id: UUID) -> bool:
+        """The operator vanished: back to the head of the queue, and the visitor is told."""
+        async with self._db.write() as session:
+            locked = await _locked(session, conversation_id)
+            if locked is None or locked.state != "active" or locked.operator_id != operator_id:
+                return False
+            operator = await session.get_one(Operator, operator_id, populate_existing=True)
+            if operator.present:
+                return False
+            now = self._clock.now()
+            await _end_assignment(session, conversation_id, operator_id, "vanished", now)
+            await _set(
+                session,
+                conversation_id,
+                state="waiting",
+                operator_id=None,
+                waiting_since=locked.waiting_since or now,
+            )
+            returned = event("returned", operator={"name": operator.name})
+            entries = await append(session, conversation_id, [returned, event("queued")], now)
+        self._after(conversation_id, entries)
+        return True
+
+    # ── by operators ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def accept(self, conversation_id: UUID, operator_id: UUID) -> bool:
+        """The offer to this operator becomes an assignment; False when there is none any more."""
+        async with self._db.write() as session:
+            locked = await _locked(session, conversation_id)
+            if locked is None or locked.state != "offered" or locked.operator_id != operator_id:
+                return False
+            now = self._clock.now()
+            operator = await session.get_one(Operator, operator_id)
+            assignments = table_of(Assignment)
+            await session.execute(
+                update(assignments)
+                .where(
+                    assignments.c.conversation_id == conversation_id,
+                    assignments.c.operator_id == operator_id,
+                    assignments.c.state == "offered",
+                )
+                .values(state="accepted", accepted_at=now)
+            )
+            await _set(session, conversation_id, state="active")
+            entries = await append(session, conversation_id, [_assigned(operator)], now)
+        self._tell_operator(operator_id, "withdrawn", conversation_id, because="accepted")
+        self._after(conversation_id, entries)
+        return True
+
+    async def take(self, conversation_id: UUID | None, operator: Operator) -> UUID:
+        """The conversation becomes this operator's, whoever has it; without an id the oldest that waits."""
+        if conversation_id is None:
+            return await self._take_oldest(operator)
+        async with self._db.write() as session:
+            locked = await _locked(session, conversation_id)
+            if locked is None:
+                raise UnknownConversation
+            if locked.state == "active" and locked.operator_id == operator.id:
+                return conversation_id
+            entries, before = await self._assign(session, locked, operator, "taken", "taken by hand")
+        if before is not None:
+            self._tell_operator(before, "withdrawn", conversation_id, because="taken")
+        self._after(conversation_id, entries)
+        return conversation_id
+
+    async def _take_oldest(self, operator: Operator) -> UUID:
+        async with self._db.read() as session:
+            members = table_of(OperatorDepartment)
+            mine = select(members.c.department_id).where(members.c.operator_id == operator.id)
+            rows = table_of(Conversation)
+            offered = await session.execute(
+                select(rows.c.id).where(rows.c.state == "offered", rows.c.operator_id == operator.id).limit(1)
+            )
+            offer = offered.scalar_one_or_none()
+            departments = list((await session.execute(mine)).scalars())
+            found = await waiting.oldest(session, departments, limit=20)
+        if offer is not None and await self.accept(offer, operator.id):
+            return UUID(str(offer))
+        for candidate in found:
+            async with self._db.write() as session:
+                locked = await _locked(session, candidate.id)
+                if locked is None or locked.state != "waiting":
+                    continue
+                entries, _ = await self._assign(session, locked, operator, "taken", "took the oldest waiting")
+            self._after(candidate.id, entries)
+            return candidate.id
+        raise NothingWaiting
+
+    async def transfer(
+        self, conversation_id: UUID, by: Operator, note: str, *, operator_id: UUID | None, department: str | None, ref: str
+    ) -> None:
+        """To a department: its queue, at the head. To an operator: an offer to that person. The note is required and
+        goes into the operators' stream; the visitor reads one line."""
+        if not note.strip():
+            raise NoteMissing
+        if (operator_id is None) == (department is None):
+            raise NoSuchTarget
+        author = Author("operator", by.id, by.name)
+        now = self._clock.now()
+        async with self._db.write() as session:
+            locked = await _locked(session, conversation_id)
+            if locked is None:
+                raise UnknownConversation
+            if locked.state == "ended":
+                raise AlreadyEnded
+            if await self._known_transfer(session, conversation_id, ref):
+                return
+            if locked.operator_id is not None:
+                await _end_assignment(session, conversation_id, locked.operator_id, "transferred", now)
+            values: dict[str, Any] = {"waiting_since": locked.waiting_since or now}
+            target: dict[str, Any]
+            if operator_id is not None:
+                other = await session.get(Operator, operator_id, populate_existing=True)
+                if other is None or not other.active or other.id == by.id:
+                    raise NoSuchTarget
+                await self._hold(session, other, now)
+                session.add(
+                    Assignment(
+                        id=new_id(),
+                        conversation_id=conversation_id,
+                        operator_id=other.id,
+                        state="offered",
+                        reason=f"transferred by {by.name}"[:200],
+                        offered_at=now,
+                    )
+                )
+                values |= {"state": "offered", "operator_id": other.id}
+                target = {"operator": {"id": str(other.id), "name": other.name}}
+            else:
+                found = (
+                    await session.execute(select(Department).where(col(Department.slug) == department))
+                ).scalars().first()
+                if found is None:
+                    raise NoSuchTarget
+                values |= {"state": "waiting", "operator_id": None, "department_id": found.id}
+                target = {"department": {"slug": found.slug, "names": found.names}}
+            await _set(session, conversation_id, **values)
+            entries = await append(session, conversation_id, [event("transferred", author, **target)], now)
+            notes = await append(
+                session,
+                conversation_id,
+                [EntryDraft("note", author, note, data={"transfer": target}, ref=ref)],
+                now,
+                stream=INTERNAL,
+            )
+        self._conversations.entered(conversation_id, notes)
+        if locked.operator_id is not None and locked.operator_id != by.id:
+            self._tell_operator(locked.operator_id, "withdrawn", conversation_id, because="transferred")
+        if operator_id is not None:
+            self._tell_operator(operator_id, "offer", conversation_id)
+        self._after(conversation_id, entries)
+
+    async def end(self, conversation_id: UUID, by: Author) -> None:
+        """Ended by a person; ending twice is ending once."""
+        now = self._clock.now()
+        async with self._db.write() as session:
+            locked = await _locked(session, conversation_id)
+            if locked is None:
+                raise UnknownConversation
+            if locked.state == "ended":
+                return
+            if locked.operator_id is not None:
+                await _end_assignment(session, conversation_id, locked.operator_id, "ended", now)
+            await _set(session, conversation_id, state="ended", ended_at=now, waiting_since=None)
+            entries = await append(session, conversation_id, [event("ended", by, by=by.kind)], now)
+        if locked.operator_id is not None and locked.state == "offered":
+            self._tell_operator(locked.operator_id, "withdrawn", conversation_id, because="ended")
+        self._after(conversation_id, entries)
+
+    async def may_say(self, conversation_id: UUID, operator: Operator) -> None:
+        """A reply by an operator: it accepts an offer to them and takes what waits. Raises NotYours for a colleague's."""
+        async with self._db.read() as session:
+            found = await store.conversation(session, conversation_id)
+        if found is None:
+            raise UnknownConversation
+        if found.state == "active" and found.operator_id == operator.id:
+            return
+        if found.state == "offered" and found.operator_id == operator.id:
+            await self.accept(conversation_id, operator.id)
+        elif found.state in ("waiting", "left", "ended"):
+            await self.take(conversation_id, operator)
+        else:
+            raise NotYours
+
+    async def appear(self, operator_id: UUID, status: str, because: str = "") -> None:
+        operators = table_of(Operator)
+        async with self._db.write() as session:
+            await session.execute(update(operators).where(operators.c.id == operator_id).values(status=status))
+        self._hub.publish(f"operator:{operator_id}", {"kind": "appeared", "status": status, "because": because})
+        self.staff_changed(operator_id)
+
+    def staff_changed(self, operator_id: UUID) -> None:
+        self._hub.publish("staff", {"kind": "staff", "operator": str(operator_id)})
+        self._conversations.waiting_changed()
+
+    # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _assign(
+        self, session: AsyncSession, locked: Conversation, operator: Operator, because: str, reason: str
+    ) -> tuple[list[StoredEntry], UUID | None]:
+        now = self._clock.now()
+        before = locked.operator_id if locked.state in ("offered", "active") else None
+        drafts = []
+        if locked.state == "ended":
+            drafts.append(event("reopened", Author("operator", operator.id, operator.name)))
+        if before is not None:
+            await _end_assignment(session, locked.id, before, because, now)
+        operators = table_of(Operator)
+        await session.execute(
+            update(operators).where(operators.c.id == operator.id).values(load=operators.c.load + 1, assigned_at=now)
+        )
+        session.add(
+            Assignment(
+                id=new_id(),
+                conversation_id=locked.id,
+                operator_id=operator.id,
+                state="accepted",
+                reason=reason,
+                offered_at=now,
+                accepted_at=now,
+            )
+        )
+        await _set(session, locked.id, state="active", operator_id=operator.id, ended_at=None)
+        drafts.append(_assigned(operator))
+        entries = await append(session, locked.id, drafts, now)
+        return entries, before if before != operator.id else None
+
+    async def _hold(self, session: AsyncSession, operator: Operator, now: datetime) -> None:
+        operators = table_of(Operator)
+        raised = await session.execute(
+            update(operators)
+            .where(operators.c.id == operator.id, operators.c.load < operators.c.capacity, operators.c.present)
+            .values(load=operators.c.load + 1, assigned_at=now)
+        )
+        if not rows_changed(raised):
+            raise AtCapacity
+
+    async def _known_transfer(self, session: AsyncSession, conversation_id: UUID, ref: str) -> bool:
+        rows = table_of(Message)
+        found = await session.execute(
+            select(func.count()).where(rows.c.conversation_id == conversation_id, rows.c.ref == ref)
+        )
+        return bool(found.scalar_one())
+
+    def _tell_operator(self, operator_id: UUID, kind: str, conversation_id: UUID, **more: str) -> None:
+        self._hub.publish(f"operator:{operator_id}", {"kind": kind, "conversation": str(conversation_id), **more})
+
+    def _after(self, conversation_id: UUID, entries: list[StoredEntry]) -> None:
+        self._conversations.entered(conversation_id, entries)
+        self._conversations.changed_row(conversation_id)
+        self._conversations.waiting_changed()
+
+
+def _assigned(operator: Operator) -> EntryDraft:
+    return event("assigned", SYSTEM, operator={"id": str(operator.id), "name": operator.name})
+
+
+async def _locked(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
+    statement = (
+        select(Conversation)
+        .where(col(Conversation.id) == conversation_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.execute(statement)).scalars().first()
+
+
+async def _set(session: AsyncSession, conversation_id: UUID, **values: Any) -> None:
+    rows = table_of(Conversation)
+    await session.execute(
+        update(rows).where(rows.c.id == conversation_id).values(version=rows.c.version + 1, **values)
+    )
+
+
+async def _end_assignment(
+    session: AsyncSession, conversation_id: UUID, operator_id: UUID, because: str, now: datetime
+) -> None:
+    """Ends the open assignment and gives its place back; only once, however often it is called."""
+    assignments, operators = table_of(Assignment), table_of(Operator)
+    ended = await session.execute(
+        update(assignments)
+        .where(
+            assignments.c.conversation_id == conversation_id,
+            assignments.c.operator_id == operator_id,
+            assignments.c.state != "ended",
+        )
+        .values(state="ended", ended_at=now, ended_because=because)
+    )
+    if count := rows_changed(ended):
+        await session.execute(
+            update(operators).where(operators.c.id == operator_id).values(load=operators.c.load - count)
+        )
+
+
+async def _departments_with_room(session: AsyncSession) -> list[UUID]:
+    operators, members = table_of(Operator), table_of(OperatorDepartment)
+    found = await session.execute(
+        select(members.c.department_id)
+        .distinct()
+        .join(operators, operators.c.id == members.c.operator_id)
+        .where(
+            operators.c.present,
+            operators.c.status == "online",
+            operators.c.active,
+            operators.c.load < operators.c.capacity,
+        )
+    )
+    return list(found.scalars())
+
+
+async def _candidates(session: AsyncSession, conversation: Conversation) -> list[Candidate]:
+    operators, members, assignments = table_of(Operator), table_of(OperatorDepartment), table_of(Assignment)
+    missed = (
+        select(func.count())
+        .where(
+            assignments.c.conversation_id == conversation.id,
+            assignments.c.operator_id == operators.c.id,
+            assignments.c.ended_because.in_(("missed", "declined")),
+        )
+        .scalar_subquery()
+    )
+    found = await session.execute(
+        select(operators.c.id, operators.c.load, operators.c.capacity, operators.c.assigned_at, missed)
+        .join(members, members.c.operator_id == operators.c.id)
+        .where(
+            members.c.department_id == conversation.department_id,
+            operators.c.present,
+            operators.c.status == "online",
+            operators.c.active,
+            operators.c.load < operators.c.capacity,
+        )
+    )
+    return [Candidate(id, load, capacity, int(misses), assigned_at) for id, load, capacity, assigned_at, misses in found]

@@ -1,0 +1,34 @@
+"""The door: all that `widget` and `escalation` may import from the rings below."""
+
+from chat.conversations.actions import DESK, LEFT, Conversations, checked_address
+from chat.conversations.cards import CardDraft, CardDraftLink
+from chat.conversations.entry import Author
+from chat.conversations.models import Conversation
+from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
+from chat.outbox import Outbox
+from chat.people.models import Department, Operator, OperatorDepartment, Site, Visitor
+from chat.protocol.errors import Refusal, Unavailable, UnknownConversation
+
+__all__ = [
+    "DESK",
+    "LEFT",
+    "Author",
+    "CardDraft",
+    "CardDraftLink",
+    "Conversation",
+    "Conversations",
+    "Department",
+    "Operator",
+    "OperatorDepartment",
+    "Outbox",
+    "Refusal",
+    "Site",
+    "Transcript",
+    "TranscriptMessage",
+    "TranscriptVisitor",
+    "Unavailable",
+    "UnknownConversation",
+    "Visitor",
+    "checked_address",
+    "transcript_of",
+]

@@ -1,0 +1,113 @@
+"""Brings a stream to a connection: pages from its cursor, then live. Position first, state second."""
+
+from uuid import UUID
+
+from chat.conversations import store
+from chat.conversations.entry import StoredEntry
+from chat.conversations.presenter import Audience, Presenter
+from chat.db import Database
+from chat.hub.connection import Connection
+from chat.hub.feed import FeedKey, Follower
+from chat.hub.hub import Hub
+from chat.protocol import frames
+
+PAGE_ROWS = 300
+PAGE_BYTES = 64 * 1024
+FIRST_PAGE = 60
+"""Of a conversation that is opened without a cursor: the newest entries; older ones when asked for."""
+
+
+class StreamReader:
+    """One stream of one conversation on one connection."""
+
+    def __init__(
+        self,
+        db: Database,
+        hub: Hub,
+        presenter: Presenter,
+        connection: Connection,
+        key: FeedKey,
+        audience: Audience,
+        reader_id: UUID | None,
+    ) -> None:
+        self._db = db
+        self._hub = hub
+        self._presenter = presenter
+        self._connection = connection
+        self._audience = audience
+        self._reader_id = reader_id
+        self.key = key
+        self.follower = Follower(connection, audience, 0, reader_id)
+        hub.join(key, self.follower)
+
+    async def resume(self, after: int, head: int) -> None:
+        """The first page after the reader's cursor; without one, or with one from another life, the newest entries."""
+        if after > head or (after == 0 and head > FIRST_PAGE):
+            async with self._db.read() as session:
+                entries = await store.entries_before(
+                    session, self.key.conversation_id, self.key.stream, head + 1, FIRST_PAGE
+                )
+            earlier = bool(entries) and entries[0].seq > 1
+            self._page(entries, reset=True, earlier=earlier)
+            self._go_on(entries[-1].seq if entries else 0)
+            return
+        await self.after(after, reset=after == 0)
+
+    async def after(self, after: int, *, reset: bool = False) -> None:
+        """A page of what follows `after`; when it is the last one, the reader goes live."""
+        async with self._db.read() as session:
+            entries = await store.entries_after(
+                session, self.key.conversation_id, self.key.stream, after, PAGE_ROWS + 1
+            )
+        page = _fitting(entries)
+        more = len(page) < len(entries)
+        self._page(page, reset=reset, more=more)
+        if not more:
+            self._go_on(page[-1].seq if page else after)
+
+    async def before(self, before: int) -> None:
+        async with self._db.read() as session:
+            entries = await store.entries_before(
+                session, self.key.conversation_id, self.key.stream, before, FIRST_PAGE
+            )
+        self._page(entries, back=True, earlier=bool(entries) and entries[0].seq > 1)
+
+    def leave(self) -> None:
+        self._hub.leave(self.key, self.follower)
+
+    def _go_on(self, cursor: int) -> None:
+        if not self.follower.live:
+            self.follower.cursor = cursor
+            self._hub.go_live(self.key, self.follower)
+
+    def _page(
+        self,
+        entries: list[StoredEntry],
+        *,
+        more: bool = False,
+        reset: bool = False,
+        earlier: bool = False,
+        back: bool = False,
+    ) -> None:
+        presented = [
+            self._presenter.entry(
+                entry, self._audience, with_ref=entry.author.id is not None and entry.author.id == self._reader_id
+            )
+            for entry in entries
+        ]
+        page = frames.Paged(
+            str(self.key.conversation_id), self.key.stream, presented, more=more, reset=reset, earlier=earlier, back=back
+        )
+        self._connection.push(frames.encode(page))
+
+
+def _fitting(entries: list[StoredEntry]) -> list[StoredEntry]:
+    """At most 300 rows and about 64 kB, but always one."""
+    size = 0
+    for count, entry in enumerate(entries):
+        size += len(entry.text.encode()) + 300
+        if count and (count == PAGE_ROWS or size > PAGE_BYTES):
+            return entries[:count]
+    return entries
+
+
