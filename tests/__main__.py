@@ -1,0 +1,87 @@
+"""`python -m tests` runs every layer, `python -m tests unit hub` some; the last line counts what passed and failed.
+
+Steps run in two lanes side by side: checks that read the code, and layers that run it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+from tests.support.browser_types import check_browser_types
+from tests.support.catalogue import check_strings
+from tests.support.needs import need_browser, need_npm_packages
+from tests.support.sizes import measure_sizes
+from tests.support.steps import Verdict, run_commands, run_pytest
+
+PYTHON = sys.executable
+READING: dict[str, Callable[[], Verdict]] = {
+    "style": lambda: run_commands(
+        [PYTHON, "-m", "ruff", "check", "--quiet", "."], [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]
+    ),
+    "types": lambda: run_commands([PYTHON, "-m", "mypy"]),
+    "browser-types": check_browser_types,
+    "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
+    "strings": check_strings,
+}
+RUNNING: dict[str, Callable[[], Verdict]] = {
+    "unit": lambda: run_pytest("unit"),
+    "protocol": lambda: run_pytest("protocol"),
+    "hub": lambda: run_pytest("hub"),
+    "integration": lambda: run_pytest("integration"),
+    "acceptance": lambda: run_pytest("acceptance"),
+    "browser": lambda: run_pytest("browser", need_npm_packages, need_browser),
+    "sizes": measure_sizes,
+}
+ORDER = [*READING, *RUNNING]
+
+
+class Report:
+    """Prints each step when it ends; the output of a step only when it failed or has figures."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+        self._lock = Lock()
+
+    def add(self, name: str, verdict: Verdict, seconds: float) -> None:
+        with self._lock:
+            self.passed += verdict.passed
+            self.failed += verdict.failed
+            if verdict.output and (verdict.failed or verdict.is_figure):
+                print(verdict.output.rstrip())
+            counts = f"{verdict.passed} passed" + (f", {verdict.failed} failed" if verdict.failed else "")
+            word = "failed" if verdict.failed else "ok"
+            print(f"{name:<14} {word:<7} {seconds:6.1f} s  {counts}", flush=True)
+
+
+def run_lane(lane: dict[str, Callable[[], Verdict]], wanted: list[str], report: Report) -> None:
+    for name, step in lane.items():
+        if name not in wanted:
+            continue
+        started = time.monotonic()
+        try:
+            verdict = step()
+        except Exception as error:  # a step that breaks is a failed step, and the others still run
+            verdict = Verdict(0, 1, f"{name}: {type(error).__name__}: {error}")
+        report.add(name, verdict, time.monotonic() - started)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
+    parser.add_argument("steps", nargs="*", metavar="step", help=", ".join(ORDER))
+    wanted = parser.parse_args().steps or ORDER
+    if unknown := [name for name in wanted if name not in ORDER]:
+        parser.error(f"there is no step {', '.join(unknown)}; steps are {', '.join(ORDER)}")
+    report = Report()
+    with ThreadPoolExecutor(2) as pool:
+        for lane in [pool.submit(run_lane, steps, wanted, report) for steps in (READING, RUNNING)]:
+            lane.result()
+    print(f"{report.passed} passed, {report.failed} failed")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""The real `nightdesk` as a process of its own, and what it said when it was ready."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from select import select
+from typing import Any
+
+from tests.support.steps import ROOT
+
+READY_WITHIN = 30.0
+
+
+class ProgramFailed(RuntimeError):
+    """The program ended, or said nothing in time; the message ends with its log."""
+
+
+class DemoProgram:
+    """`nightdesk demo` on SQLite in a folder of its own. `kill` and `start` again keep folder and port."""
+
+    def __init__(self, **settings: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="nightdesk-demo-"))
+        self.site = ""
+        self.console = ""
+        self.ready_seconds = 0.0
+        self.process: subprocess.Popen[str] | None = None
+        self._port = 0
+        self._settings = settings
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def origin(self) -> str:
+        return "/".join(self.site.split("/")[:3])
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    def start(self) -> None:
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "chat.cli", "demo", "--port", str(self._port), "--json"],
+                cwd=ROOT,
+                env=self.environment(),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                text=True,
+            )
+        said = self._first_line()
+        self.site, self.console = said["site"], said["console"]
+        self.ready_seconds = float(said["ready_seconds"])
+        self._port = int(self.origin.rpartition(":")[2])
+
+    def run(self, *arguments: str) -> Any:
+        """Another `nightdesk` command on the same data; its JSON where it gives some."""
+        done = subprocess.run(
+            [sys.executable, "-m", "chat.cli", *arguments],
+            cwd=ROOT,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if done.returncode:
+            raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a power cut, for the process."""
+        self._end(signal.SIGKILL)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+        return kept | {"NIGHTDESK_DATA_DIR": str(self.folder / "data")} | self._settings
+
+    def _first_line(self) -> Mapping[str, Any]:
+        process = self.process
+        if process is None or process.stdout is None:
+            raise ProgramFailed("not started")
+        readable, _, _ = select([process.stdout], [], [], READY_WITHIN)
+        line = process.stdout.readline() if readable else ""
+        try:
+            said: dict[str, Any] = json.loads(line)
+        except ValueError:
+            process.kill()
+            process.wait(10)
+            log = self.log.read_text(errors="replace")[-3000:]
+            raise ProgramFailed(f"nightdesk demo was not ready, it said {line!r}: {log}") from None
+        return said
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()

@@ -1,0 +1,77 @@
+"""The `sizes` step: what strangers load, measured as the running program serves it (ux.md, section 1.8)."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+from urllib.request import Request, urlopen
+
+import brotli
+
+from tests.support.program import DemoProgram
+from tests.support.steps import Verdict
+
+LOADER_LIMIT = 4_000
+PANEL_LIMIT = 25_000
+IMPORTED = re.compile(rb"""(?:\bfrom|\bimport|@import(?:\s+url\()?)\s*\(?\s*["']([^"']+)["']""")
+
+
+class _Linked(HTMLParser):
+    """Addresses of what a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        url = values.get("href") if tag in ("link", "use") else values.get("src")
+        if url and not url.startswith(("#", "data:")):
+            self.urls.append(url.split("#")[0])
+
+
+def measure_sizes() -> Verdict:
+    program = DemoProgram()
+    try:
+        program.start()
+        page = _get(program.site)[0].decode()
+        found = re.search(r'src="([^"]+/w/[^"]+/loader\.js)"', page)
+        if found is None:
+            return Verdict(0, 1, "the demo page has no script tag of the loader")
+        loader_url = urljoin(program.site, found[1])
+        loader = _get(loader_url)[1]
+        parts = panel_parts(loader_url.removesuffix("/loader.js"))
+    finally:
+        program.remove()
+    panel = sum(parts.values())
+    lines = [f"loader {loader} B of {LOADER_LIMIT}, panel {panel} B of {PANEL_LIMIT}, brotli:"]
+    lines += [f"  {size:>6} B  {name}" for name, size in sorted(parts.items(), key=lambda item: -item[1])]
+    failed = (loader > LOADER_LIMIT) + (panel > PANEL_LIMIT)
+    return Verdict(2 - failed, failed, "\n".join(lines), is_figure=True)
+
+
+def panel_parts(frame_url: str) -> dict[str, int]:
+    """Everything the frame loads, modules and style sheets that others import included: name -> bytes."""
+    text, size = _get(frame_url)
+    parts = {"frame.html": size}
+    linked = _Linked()
+    linked.feed(text.decode())
+    waiting = [urljoin(frame_url, url) for url in linked.urls]
+    while waiting:
+        url = waiting.pop()
+        name = url.split("/", 5)[-1]
+        if name in parts:
+            continue
+        body, parts[name] = _get(url)
+        if url.endswith((".js", ".css")):
+            waiting += [urljoin(url, found.decode()) for found in IMPORTED.findall(body)]
+    return parts
+
+
+def _get(url: str) -> tuple[bytes, int]:
+    """Body, and its size on the wire; what goes out uncompressed counts as brotli 11 would make it."""
+    request = Request(url, headers={"Accept-Encoding": "br"})  # noqa: S310 — our own program on loopback
+    with urlopen(request, timeout=10) as answer:  # noqa: S310
+        body: bytes = answer.read()
+        if answer.headers.get("Content-Encoding") == "br":
+            return brotli.decompress(body), len(body)
+    return body, len(brotli.compress(body, quality=11))
