@@ -1,0 +1,143 @@
+"""Operators: creating them, and their passwords (security.md T11)."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from pwdlib import PasswordHash
+from pwdlib.exceptions import PwdlibError
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from chat.clock import Clock
+from chat.db import Database, table_of
+from chat.ids import new_id
+from chat.people.models import Department, LoginSession, Operator, OperatorDepartment
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 200
+MEMORY_KIB = 64 * 1024
+ROUNDS = 3
+AT_ONCE = 2
+"""64 MiB each: more at once would let a flood of sign-ins take the machine's memory."""
+
+
+class OperatorExists(ValueError):
+    """There is an operator with this address already."""
+
+
+class PasswordTooShort(ValueError):
+    """A password has at least 10 characters."""
+
+
+class NoSuchDepartment(ValueError):
+    """There is no department with this slug."""
+
+
+class Passwords:
+    """argon2id, in threads, at most two at once in this process."""
+
+    def __init__(self) -> None:
+        self._hash = PasswordHash((Argon2Hasher(time_cost=ROUNDS, memory_cost=MEMORY_KIB, parallelism=1),))
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._nobody: str | None = None
+
+    async def hashed(self, password: str) -> str:
+        async with self._room:
+            return await asyncio.to_thread(self._hash.hash, password)
+
+    async def verified(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """Whether it is the password, and a new hash when the stored one has older parameters.
+
+        Without a stored hash the same work is done for nothing, so that time tells nobody who exists (T7).
+        """
+        if stored is None:
+            if self._nobody is None:
+                self._nobody = await self.hashed("nobody has this password")
+            await self._verify(password, self._nobody)
+            return False, None
+        return await self._verify(password, stored)
+
+    async def _verify(self, password: str, stored: str) -> tuple[bool, str | None]:
+        async with self._room:
+            try:
+                return await asyncio.to_thread(self._hash.verify_and_update, password, stored)
+            except PwdlibError:
+                return False, None
+
+
+def normalised(email: str) -> str:
+    return email.strip().lower()
+
+
+class Operators:
+    def __init__(self, db: Database, clock: Clock, passwords: Passwords) -> None:
+        self._db = db
+        self._clock = clock
+        self.passwords = passwords
+
+    async def create(
+        self,
+        *,
+        email: str,
+        name: str,
+        password: str | None = None,
+        role: str = "operator",
+        locale: str = "en",
+        capacity: int = 5,
+        departments: Sequence[str] | None = None,
+    ) -> Operator:
+        """A new operator in these departments (slugs), or in all. Without a password only links sign in.
+
+        Raises OperatorExists, PasswordTooShort, NoSuchDepartment.
+        """
+        if password is not None:
+            require_length(password)
+        stored = await self.passwords.hashed(password) if password is not None else None
+        operator = Operator(
+            id=new_id(),
+            email=normalised(email),
+            name=name.strip(),
+            password=stored,
+            role=role,
+            locale=locale,
+            capacity=capacity,
+            settings={},
+            created_at=self._clock.now(),
+        )
+        async with self._db.write() as session:
+            taken = select(Operator).where(col(Operator.email) == operator.email)
+            if (await session.execute(taken)).first() is not None:
+                raise OperatorExists(operator.email)
+            known = {row.slug: row.id for row in (await session.execute(select(Department))).scalars()}
+            missing = [slug for slug in departments or () if slug not in known]
+            if missing:
+                raise NoSuchDepartment(", ".join(missing))
+            session.add(operator)
+            await session.flush()
+            for slug in known if departments is None else departments:
+                session.add(OperatorDepartment(operator_id=operator.id, department_id=known[slug]))
+        return operator
+
+    async def by_id(self, operator_id: UUID) -> Operator | None:
+        async with self._db.read() as session:
+            return await session.get(Operator, operator_id)
+
+    async def change_password(self, operator_id: UUID, password: str) -> None:
+        """Ends all sign-ins of this operator (security.md B2); the caller begins a new one. Raises PasswordTooShort."""
+        require_length(password)
+        stored = await self.passwords.hashed(password)
+        operators, logins = table_of(Operator), table_of(LoginSession)
+        async with self._db.write() as session:
+            await session.execute(update(operators).where(operators.c.id == operator_id).values(password=stored))
+            await session.execute(
+                update(logins)
+                .where(logins.c.operator_id == operator_id, logins.c.ended_at.is_(None))
+                .values(ended_at=self._clock.now())
+            )
+
+
+def require_length(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise PasswordTooShort

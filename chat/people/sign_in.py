@@ -1,0 +1,244 @@
+"""Sign-in of operators: passwords, links that work once, login sessions, socket passes.
+
+A cookie or link holds the secret, the row its hash. Rows decide: what is ended or expired there is out everywhere.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlmodel import col
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from chat.clock import Clock
+from chat.csrf import require_ours
+from chat.db import Database, rows_changed, table_of
+from chat.ids import hashed, new_id, new_secret
+from chat.people.models import LoginSession, OneTimeSecret, Operator
+from chat.people.operators import LONGEST_PASSWORD, Passwords, normalised
+from chat.people.sign_in_waits import SignInWaits
+from chat.settings import Settings
+
+IDLE = timedelta(hours=12)
+LIFE = timedelta(days=7)
+LINK_LIFE = timedelta(minutes=15)
+PASS_LIFE = timedelta(seconds=30)
+TOUCHED_EVERY = timedelta(minutes=1)
+"""`seen_at` is written at most so often: a page view must not always be a write."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who is signed in, and by which login session."""
+
+    operator: Operator
+    session: LoginSession
+
+
+@dataclass(frozen=True)
+class PasswordRefused:
+    """The same for a wrong password and an unknown address; `wait` seconds until the next try counts."""
+
+    wait: float
+
+
+class SignIn:
+    def __init__(self, db: Database, clock: Clock, settings: Settings, passwords: Passwords | None = None) -> None:
+        self._db = db
+        self._clock = clock
+        self._settings = settings
+        self.passwords = passwords or Passwords()
+        self._waits = SignInWaits(clock)
+        self.cookie = "__Host-nd_session" if settings.is_secure else "nd_session"
+
+    def check_csrf(self, request: HTTPConnection) -> None:
+        """Raises 403 for an unsafe request that no page of ours has sent."""
+        require_ours(request, self._settings.base_url)
+
+    # ── who is there ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def operator(self, request: HTTPConnection) -> Operator | None:
+        login = await self.login(request)
+        return login.operator if login else None
+
+    async def login(self, request: HTTPConnection) -> Login | None:
+        """By the cookie, asked from the rows each time."""
+        secret = request.cookies.get(self.cookie, "")
+        if not secret:
+            return None
+        async with self._db.read() as session:
+            found = (
+                await session.execute(
+                    select(LoginSession, Operator)
+                    .join(Operator, col(Operator.id) == col(LoginSession.operator_id))
+                    .where(col(LoginSession.secret_hash) == hashed(secret))
+                )
+            ).first()
+        if found is None:
+            return None
+        login = Login(found[1], found[0])
+        if not self._is_alive(login.session) or not login.operator.active:
+            return None
+        await self._touch(login.session)
+        return login
+
+    async def is_signed_in(self, login_session_id: UUID) -> bool:
+        """Whether this login session still holds, for sockets that live longer than a request (security.md W3)."""
+        async with self._db.read() as session:
+            found = await session.get(LoginSession, login_session_id)
+            operator = await session.get(Operator, found.operator_id) if found else None
+        return found is not None and operator is not None and operator.active and self._is_alive(found)
+
+    async def touch(self, login_session_id: UUID) -> None:
+        """An open console is use: it keeps its sign-in from growing idle."""
+        async with self._db.read() as session:
+            found = await session.get(LoginSession, login_session_id)
+        if found is not None and self._is_alive(found):
+            await self._touch(found)
+
+    # ── signing in and out ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def by_password(self, email: str, password: str, address: str) -> Operator | PasswordRefused:
+        account = normalised(email)
+        wait = self._waits.left(account, address)
+        if wait:
+            return PasswordRefused(wait)
+        async with self._db.read() as session:
+            statement = select(Operator).where(col(Operator.email) == account, col(Operator.active))
+            operator = (await session.execute(statement)).scalars().first()
+        stored = operator.password if operator else None
+        right, renewed = await self.passwords.verified(password[: LONGEST_PASSWORD + 1], stored)
+        if operator is None or not right:
+            return PasswordRefused(self._waits.failed(account, address))
+        self._waits.succeeded(account, address)
+        if renewed:
+            operators = table_of(Operator)
+            async with self._db.write() as session:
+                await session.execute(
+                    update(operators).where(operators.c.id == operator.id).values(password=renewed)
+                )
+        return operator
+
+    async def begin(self, operator_id: UUID, response: Response) -> LoginSession:
+        """A new login session with a new secret, whatever cookie there was (security.md B1)."""
+        secret = new_secret()
+        now = self._clock.now()
+        login = LoginSession(
+            id=new_id(),
+            secret_hash=hashed(secret),
+            operator_id=operator_id,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LIFE,
+        )
+        async with self._db.write() as session:
+            session.add(login)
+        response.set_cookie(
+            self.cookie,
+            secret,
+            max_age=int(LIFE.total_seconds()),
+            path="/",
+            secure=self._settings.is_secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return login
+
+    async def end(self, request: HTTPConnection, response: Response) -> UUID | None:
+        """Ends this sign-in; the id of its login session, so that its sockets can be closed."""
+        login = await self.login(request)
+        if login is not None:
+            rows = table_of(LoginSession)
+            async with self._db.write() as session:
+                await session.execute(
+                    update(rows).where(rows.c.id == login.session.id).values(ended_at=self._clock.now())
+                )
+        response.delete_cookie(
+            self.cookie, path="/", secure=self._settings.is_secure, httponly=True, samesite="lax"
+        )
+        return login.session.id if login else None
+
+    # ── secrets that work once ───────────────────────────────────────────────────────────────────────────────────
+
+    async def make_link(self, operator_id: UUID) -> str:
+        """A URL that signs this operator in once, within 15 minutes. The address is ours, never a Host header's (T8)."""
+        secret = await self._make("sign-in", operator_id, LINK_LIFE)
+        return f"{self._settings.base_url}/console/sign-in/{secret}"
+
+    async def link_works(self, secret: str) -> bool:
+        return await self._unused("sign-in", secret) is not None
+
+    async def by_link(self, secret: str) -> Operator | None:
+        """Uses the link up. Raised to a sign-in by `begin`."""
+        found = await self._use("sign-in", secret)
+        if found is None:
+            return None
+        async with self._db.read() as session:
+            operator = await session.get(Operator, found.operator_id)
+        return operator if operator is not None and operator.active else None
+
+    async def make_socket_pass(self, login: Login) -> str:
+        return await self._make("socket", login.operator.id, PASS_LIFE, login.session.id)
+
+    async def use_socket_pass(self, socket_pass: str) -> tuple[Operator, LoginSession] | None:
+        """Good once, within 30 s, as long as the sign-in that asked for it holds."""
+        found = await self._use("socket", socket_pass)
+        if found is None or found.login_session_id is None:
+            return None
+        async with self._db.read() as session:
+            login = await session.get(LoginSession, found.login_session_id)
+            operator = await session.get(Operator, found.operator_id)
+        if login is None or operator is None or not operator.active or not self._is_alive(login):
+            return None
+        return operator, login
+
+    async def _make(self, purpose: str, operator_id: UUID, life: timedelta, login_session_id: UUID | None = None) -> str:
+        secret = new_secret()
+        async with self._db.write() as session:
+            session.add(
+                OneTimeSecret(
+                    secret_hash=hashed(secret),
+                    purpose=purpose,
+                    operator_id=operator_id,
+                    login_session_id=login_session_id,
+                    expires_at=self._clock.now() + life,
+                )
+            )
+        return secret
+
+    async def _unused(self, purpose: str, secret: str) -> OneTimeSecret | None:
+        statement = select(OneTimeSecret).where(
+            col(OneTimeSecret.secret_hash) == hashed(secret),
+            col(OneTimeSecret.purpose) == purpose,
+            col(OneTimeSecret.used_at).is_(None),
+            col(OneTimeSecret.expires_at) > self._clock.now(),
+        )
+        async with self._db.read() as session:
+            return (await session.execute(statement)).scalars().first()
+
+    async def _use(self, purpose: str, secret: str) -> OneTimeSecret | None:
+        found = await self._unused(purpose, secret)
+        if found is None:
+            return None
+        rows = table_of(OneTimeSecret)
+        async with self._db.write() as session:
+            claimed = await session.execute(
+                update(rows)
+                .where(rows.c.secret_hash == found.secret_hash, rows.c.used_at.is_(None))
+                .values(used_at=self._clock.now())
+            )
+        return found if rows_changed(claimed) == 1 else None
+
+    def _is_alive(self, login: LoginSession) -> bool:
+        now = self._clock.now()
+        return login.ended_at is None and login.expires_at > now and login.seen_at > now - IDLE
+
+    async def _touch(self, login: LoginSession) -> None:
+        now = self._clock.now()
+        if now - login.seen_at < TOUCHED_EVERY:
+            return
+        rows = table_of(LoginSession)
+        async with self._db.write() as session:
+            await session.execute(update(rows).where(rows.c.id == login.id).values(seen_at=now))
