@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_skeleton, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -34,7 +34,9 @@ def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str
 
     @pass_context
     def date_and_time(context: Context, at: datetime, zone: str | None = None) -> str:
-        return format_skeleton("yMMMdHm", at, tzinfo=zone_of(context, zone), locale=locale)
+        # Babel's own "medium" tells seconds, and in English twelve hours.
+        both = str(get_datetime_format("medium", locale=locale))
+        return both.replace("{1}", date(context, at, zone)).replace("{0}", time(context, at, zone))
 
     def ago(at: datetime) -> str:
         """`3 minutes ago`, `in 5 minutes`; within a minute is now, so that nobody sees seconds run."""
