@@ -1,0 +1,148 @@
+"""Real Chromium against the real program.
+
+`demo` is one program for all tests; a test that kills it makes its own with `DemoProgram`. `visitor` and `operator` are
+pages in browser contexts of their own, as two people at two computers.
+"""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from tests.browser.axe import Axe
+from tests.browser.hosts import HostServer
+from tests.support.needs import browser_path, need_browser, need_npm_packages
+from tests.support.program import DemoProgram
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FAILED = pytest.StashKey[bool]()
+NewContext = Callable[..., Awaitable[BrowserContext]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop, and so one Chromium, for all tests of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[DemoProgram]:
+    program = DemoProgram()
+    try:
+        program.start()
+        yield program
+    finally:
+        program.remove()
+
+
+@pytest.fixture(scope="session")
+def host(demo: DemoProgram) -> Iterator[HostServer]:
+    """Pages of other web sites, on an origin that is a site of the demo."""
+    server = HostServer()
+    server.loader_origin = demo.origin
+    server.start()
+    demo.run("site", "add", "--key", server.site_key, "--name", "Host pages", "--origin", server.origin)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    need_npm_packages()
+    need_browser()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=browser_path(), args=CHROMIUM)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_context(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[NewContext]:
+    """Makes browser contexts; pictures of their pages are kept when the test fails."""
+    contexts: list[BrowserContext] = []
+
+    async def make(**options: Any) -> BrowserContext:
+        context = await browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Ljubljana"} | options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        return context
+
+    yield make
+    if request.node.stash.get(FAILED, False):
+        await _keep_pictures(request.node.name, contexts)
+    for context in contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitor(new_context: NewContext) -> Page:
+    return await (await new_context()).new_page()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def operator(new_context: NewContext) -> Page:
+    return await (await new_context()).new_page()
+
+
+@pytest.fixture
+def open_visitor(demo: DemoProgram) -> Callable[[Page], Awaitable[None]]:
+    """The demo page, loaded."""
+
+    async def open_page(page: Page) -> None:
+        await page.goto(demo.site)
+
+    return open_page
+
+
+@pytest.fixture
+def open_console(demo: DemoProgram) -> Callable[[Page], Awaitable[None]]:
+    """The console, signed in with a link that works once."""
+
+    async def open_page(page: Page) -> None:
+        await page.goto(console_link(demo))
+
+    return open_page
+
+
+@pytest.fixture
+def axe() -> Axe:
+    return Axe()
+
+
+def console_link(demo: DemoProgram) -> str:
+    """The program printed one link; more are made by its own command."""
+    link, demo.console = demo.console, ""
+    return link or str(demo.run("operator", "link", "--json")["link"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+async def _keep_pictures(test: str, contexts: list[BrowserContext]) -> None:
+    ARTIFACTS.mkdir(exist_ok=True)
+    name = re.sub(r"\W+", "-", test)[:80]
+    for context in contexts:
+        for page in context.pages:
+            await page.screenshot(path=ARTIFACTS / f"{name}-{uuid4().hex[:6]}.png", timeout=5000)
