@@ -182,6 +182,8 @@ class Fetch(Frame):
     conversation: Id
     after: Seq | None = None
     before: Seq | None = None
+    stream: Annotated[str, Meta(pattern="^(public|internal)$")] = "public"
+    """internal is for operators; a visitor's request is always about the public one."""
 
 
 class Visit(Frame):

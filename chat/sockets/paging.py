@@ -59,7 +59,7 @@ class StreamReader:
             entries = await store.entries_after(
                 session, self.key.conversation_id, self.key.stream, after, PAGE_ROWS + 1
             )
-        page = _fitting(entries)
+        page = _fitting(entries, 1200 if self._audience.role == "operator" else 300)
         more = len(page) < len(entries)
         self._page(page, reset=reset, more=more)
         if not more:
@@ -101,11 +101,11 @@ class StreamReader:
         self._connection.push(frames.encode(page))
 
 
-def _fitting(entries: list[StoredEntry]) -> list[StoredEntry]:
-    """At most 300 rows and about 64 kB, but always one."""
+def _fitting(entries: list[StoredEntry], overhead: int) -> list[StoredEntry]:
+    """At most 300 rows and about 64 kB, but always one. `overhead`: bytes of an entry beside its text."""
     size = 0
     for count, entry in enumerate(entries):
-        size += len(entry.text.encode()) + 300
+        size += len(entry.text.encode()) + overhead
         if count and (count == PAGE_ROWS or size > PAGE_BYTES):
             return entries[:count]
     return entries

@@ -1,0 +1,284 @@
+"""Composition root: settings -> services -> routes -> Starlette. Imported by nobody but the command line and tests."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import structlog
+from sqlalchemy import select
+from sqlmodel import col
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+import chat
+import escalation
+import widget
+from chat.assets import Assets
+from chat.clock import Clock, SystemClock
+from chat.console.routes import ConsolePanel, ConsoleRoutes, RailLink
+from chat.console.stream import Stream
+from chat.conversations.actions import Conversations
+from chat.conversations.presenter import Presenter
+from chat.db import Database
+from chat.headers import SecureHeaders
+from chat.hub.bus import Bus
+from chat.hub.hub import Hub
+from chat.hub.memory_bus import MemoryBus
+from chat.hub.redis_bus import RedisBus
+from chat.keys import secret_key_of
+from chat.links import Links
+from chat.outbox import Outbox
+from chat.pages import Pages
+from chat.pairing.actions import Pairing
+from chat.pairing.dispatcher import Dispatcher
+from chat.pairing.presence import PresenceBook
+from chat.pairing.staff import StaffBoard
+from chat.people.models import Department
+from chat.people.sign_in import SignIn
+from chat.people.visitors import Visitors, site_by_key
+from chat.settings import Settings
+from chat.sockets.operators import OperatorSockets
+from chat.sockets.visitors import VisitorSockets
+from chat.conversations.source import StoredEntries
+from chat.strings import Strings
+from escalation.app import Escalation
+from widget.demo import DemoRoutes
+from widget.routes import WidgetRoutes
+
+log = structlog.get_logger(__name__)
+
+CHAT = Path(chat.__file__).parent
+WIDGET = Path(widget.__file__).parent
+ESCALATION = Path(escalation.__file__).parent
+STATIC = {
+    "shared": CHAT / "static",
+    "console": CHAT / "console" / "static",
+    "widget": WIDGET / "static",
+    "escalation": ESCALATION / "desk" / "static",
+}
+TEMPLATES = {
+    "console": CHAT / "console" / "templates",
+    "widget": WIDGET / "templates",
+    "desk": ESCALATION / "desk" / "templates",
+    "client": ESCALATION / "client_area" / "templates",
+}
+
+
+class Nightdesk:
+    """Everything, put together. `start` and `stop` run it; `routes` are its addresses."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        bus: Bus | None = None,
+        clock: Clock | None = None,
+        demo_site: str | None = None,
+        works: bool | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.db = Database(settings.effective_database_url)
+        self.bus = bus or (RedisBus(settings.redis_url) if settings.redis_url else MemoryBus())
+        self.works = works if works is not None else not settings.redis_url
+        """Whether this process carries out the outbox itself; with Redis that is the workers' part."""
+        self.strings = make_strings(settings.locales)
+        self.assets = Assets(roots=STATIC, packed=settings.assets == "packed")
+        self.pages = Pages(
+            self.strings, self.assets, TEMPLATES, settings.base_url, time_zone=settings.time_zone, clock=self.clock
+        )
+        self.links = Links(secret_key_of(settings), settings.base_url)
+        self.stream = Stream(self.pages)
+        self.presenter = Presenter(self.links, lambda entry, locale: self.stream.entry_html(entry, locale=locale))
+        self.hub = Hub(self.bus, StoredEntries(self.db, self.presenter))
+        self.outbox = Outbox(self.db, self.clock)
+        self.conversations = Conversations(self.db, self.clock, self.hub, self.outbox, self.presenter)
+        self.pairing = Pairing(self.db, self.clock, self.hub, self.conversations, settings.offer_seconds)
+        self.presence = PresenceBook(self.db, self.clock, self.pairing.staff_changed)
+        self.dispatcher = Dispatcher(
+            self.db, self.clock, self.hub, self.pairing, self.presence, settings.vanished_seconds
+        )
+        self.staff = StaffBoard(self.db, self.clock)
+        self.sign_in = SignIn(self.db, self.clock, settings)
+        self.visitors = Visitors(self.db, self.clock)
+        self.visitor_sockets = VisitorSockets(
+            self.db,
+            self.clock,
+            self.hub,
+            self.strings,
+            self.visitors,
+            self.conversations,
+            self.pairing,
+            self.staff,
+            settings.base_url,
+        )
+        self.operator_sockets = OperatorSockets(
+            self.db,
+            self.clock,
+            self.hub,
+            self.strings,
+            self.sign_in,
+            self.conversations,
+            self.pairing,
+            self.presence,
+            self.stream,
+            settings.base_url,
+        )
+        self.escalation = Escalation(
+            db=self.db,
+            clock=self.clock,
+            settings=settings,
+            conversations=self.conversations,
+            outbox=self.outbox,
+            pages=self.pages,
+            strings=self.strings,
+            links=self.links,
+            sign_in=self.sign_in,
+        )
+        self.demo_site = demo_site
+        self._tasks: list[asyncio.Task[None]] = []
+        self.hub.on("staff", lambda _topic, _news: self._staff_changed())
+
+    def routes(self) -> list[BaseRoute]:
+        console = ConsoleRoutes(
+            db=self.db,
+            clock=self.clock,
+            settings=self.settings,
+            pages=self.pages,
+            strings=self.strings,
+            stream=self.stream,
+            presenter=self.presenter,
+            sign_in=self.sign_in,
+            panels=[ConsolePanel(key="c", label="Ticket", url="/desk/conversations/{id}/ticket", icon="ticket")],
+            links=[RailLink(label="Tickets", url="/desk/tickets", icon="ticket", keys="g t")],
+        )
+        widget_routes = WidgetRoutes(
+            pages=self.pages,
+            assets=self.assets,
+            strings=self.strings,
+            base_url=self.settings.base_url,
+            site_by_key=lambda key: site_by_key(self.db, key),
+            departments=self._departments,
+        )
+        routes: list[BaseRoute] = [
+            *self.visitor_sockets.routes(),
+            *self.operator_sockets.routes(),
+            *widget_routes.routes(),
+            *console.routes(),
+            *self.escalation.routes(),
+            *self.assets.routes(),
+            Route("/healthz", _healthz, methods=["GET"]),
+            Route("/readyz", self._readyz, methods=["GET"]),
+        ]
+        if self.demo_site is not None:
+            demo = DemoRoutes(
+                pages=self.pages, strings=self.strings, base_url=self.settings.base_url, site_key=self.demo_site
+            )
+            routes += demo.routes()
+        else:
+            routes.append(Route("/", _root, methods=["GET"]))
+        return routes
+
+    def starlette(self) -> Starlette:
+        @contextlib.asynccontextmanager
+        async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+            await self.start()
+            try:
+                yield
+            finally:
+                await self.stop()
+
+        return Starlette(
+            routes=self.routes(),
+            lifespan=lifespan,
+            middleware=[Middleware(SecureHeaders, hsts=self.settings.is_secure)],
+            exception_handlers={HTTPException: _http_error, 500: _server_error},
+        )
+
+    async def start(self) -> None:
+        await self.presence.start()
+        await self.hub.start()
+        await self.conversations.journal.start()
+        self.hub.follow("staff")
+        self._spawn(self.dispatcher.run(), "dispatcher")
+        self._spawn(self.operator_sockets.run(), "console rows")
+        if self.works:
+            self._spawn(self.outbox.run(), "outbox")
+            self._spawn(self.escalation.worker.run(), "escalation")
+
+    async def start_worker(self) -> None:
+        """The workers' part alone: no sockets are served and no operator is present here."""
+        await self.hub.start()
+        await self.conversations.journal.start()
+        self._spawn(self.outbox.run(), "outbox")
+        self._spawn(self.escalation.worker.run(), "escalation")
+
+    async def stop(self) -> None:
+        """The running group is committed, then everything ends; presence goes at once."""
+        await self.conversations.journal.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self.presence.stop()
+        except Exception:
+            # Its lease ends by itself within 25 s.
+            log.warning("presence could not be taken back", exc_info=True)
+        await self.hub.stop()
+        await self.db.close()
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
+        self._tasks.append(asyncio.ensure_future(work))
+        self._tasks[-1].set_name(name) if isinstance(self._tasks[-1], asyncio.Task) else None
+
+    def _staff_changed(self) -> None:
+        self.staff.changed()
+        self._spawn(self.visitor_sockets.tell_staff(), "staff")
+
+    async def _departments(self) -> Sequence[Department]:
+        async with self.db.read() as session:
+            statement = select(Department).order_by(col(Department.position))
+            return (await session.execute(statement)).scalars().all()
+
+    async def _readyz(self, _request: Request) -> Response:
+        checks = {"bus": "ok" if self.hub.bus_is_up else "degraded"}
+        try:
+            async with self.db.read() as session:
+                await session.execute(select(1))
+            checks["database"] = "ok"
+        except Exception as error:
+            # Whatever it is, traffic should go elsewhere; the log has the rest.
+            log.warning("not ready", error=type(error).__name__)
+            checks["database"] = "away"
+        return JSONResponse({"checks": checks}, 200 if checks["database"] == "ok" else 503)
+
+
+def make_strings(locales: Sequence[str]) -> Strings:
+    folders = [CHAT / "strings", WIDGET / "strings", ESCALATION / "strings"]
+    return Strings.load(folders, locales)
+
+
+def create_app(settings: Settings, *, bus: Bus | None = None, clock: Clock | None = None) -> Starlette:
+    return Nightdesk(settings, bus=bus, clock=clock).starlette()
+
+
+async def _healthz(_request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+async def _root(_request: Request) -> Response:
+    return PlainTextResponse("Nightdesk")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 — registered for it alone
+    return PlainTextResponse(error.detail, error.status_code, error.headers)
+
+
+async def _server_error(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("Something failed on our side. Nothing was lost; try again in a minute.", 500)

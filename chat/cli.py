@@ -1,0 +1,246 @@
+"""The `nightdesk` command. Exit 0 done, 1 failed, 2 wrong use, 3 refused by settings."""
+
+import asyncio
+import getpass
+import json
+import secrets
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+import typer
+
+from chat.settings import Settings, SettingsRefused, load_settings
+
+STARTED = time.monotonic()
+T = TypeVar("T")
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Nightdesk: live chat whose conversations can become tickets.")
+operators = typer.Typer(no_args_is_help=True, help="People who answer.")
+sites = typer.Typer(no_args_is_help=True, help="Web sites that embed the widget.")
+cli.add_typer(operators, name="operator")
+cli.add_typer(sites, name="site")
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON line, for machines.")]
+
+
+def main() -> None:
+    cli()
+
+
+def _settings(**overrides: Any) -> Settings:
+    try:
+        settings = load_settings(**overrides)
+    except SettingsRefused as refused:
+        for fault in refused.faults:
+            typer.echo(fault, err=True)
+        raise typer.Exit(3) from None
+    from chat.logs import configure
+
+    configure(settings)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def _fail(message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(1)
+
+
+# ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    as_json: Json = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Where to keep it; a folder `demo` in the data folder.")] = None,
+) -> None:
+    """Everything in one process on SQLite, with a demo site, operators and departments; prints the links."""
+    from chat import demo as program
+    from chat.server import CannotListen, listening_socket, serve
+
+    first = _settings()
+    try:
+        sock = listening_socket("127.0.0.1", port)
+    except CannotListen as error:
+        raise _fail(f"Nightdesk cannot listen on {error}. Another program uses the port: try --port 0.") from None
+    actual = sock.getsockname()[1]
+    settings = _settings(
+        base_url=f"http://127.0.0.1:{actual}",
+        listen=f"127.0.0.1:{actual}",
+        data_dir=data_dir or first.data_dir / "demo",
+        database_url=None,
+        redis_url=None,
+    )
+    desk, sign_in_link = program.prepare(settings)
+
+    def ready() -> None:
+        program.announce(settings, sign_in_link, time.monotonic() - STARTED, as_json=as_json)
+
+    serve(desk.starlette(), settings, sock, ready)
+
+
+@cli.command()
+def serve() -> None:
+    """HTTP and WebSockets. Without Redis it also does the workers' part."""
+    from chat import program
+    from chat.server import CannotListen, listening_socket
+    from chat.server import serve as run
+
+    settings = _settings()
+    app = program.ready_app(settings, _fail)
+    try:
+        sock = listening_socket(settings.listen_host, settings.listen_port)
+    except CannotListen as error:
+        raise _fail(f"Nightdesk cannot listen on {error}. Change NIGHTDESK_LISTEN.") from None
+    run(app, settings, sock, lambda: typer.echo(f"Nightdesk answers at {settings.base_url}", err=True))
+
+
+@cli.command()
+def worker() -> None:
+    """Carries out the outbox: tickets of messages that were left, and what else must have an effect elsewhere."""
+    from chat import program
+
+    settings = _settings()
+    program.run_worker(settings, _fail)
+
+
+@cli.command()
+def migrate(check: Annotated[bool, typer.Option("--check", help="Only ask: 0 at head, 1 behind.")] = False) -> None:
+    """Brings the database to the newest schema. SQLite: after a copy of the file."""
+    from chat import program
+
+    settings = _settings()
+    if check:
+        current, head = _run(program.standing(settings))
+        typer.echo(f"database {current or 'empty'}, program {head}")
+        raise typer.Exit(0 if current == head else 1)
+    changed = _run(program.migrate_now(settings))
+    typer.echo("The schema is at head now." if changed else "The schema was at head already.")
+
+
+@cli.command()
+def doctor(as_json: Json = False) -> None:
+    """Says what is configured, what is reachable, what is wrong and how to mend it."""
+    from chat.doctor import examine
+
+    findings = _run(examine(_settings()))
+    if as_json:
+        typer.echo(json.dumps([finding.__dict__ for finding in findings]))
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.says}")
+            if finding.mend:
+                typer.echo(f"      {finding.mend}")
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+# ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@operators.command("add")
+def operator_add(
+    email: Annotated[str, typer.Option(help="Address to sign in with.")],
+    name: Annotated[str, typer.Option(help="Name that visitors read.")],
+    department: Annotated[list[str] | None, typer.Option(help="Slug; may be repeated. None: all.")] = None,
+    role: Annotated[str, typer.Option(help="operator, supervisor or administrator")] = "operator",
+    language: Annotated[str, typer.Option(help="en or sl")] = "en",
+    capacity: Annotated[int, typer.Option(help="Conversations at once.", min=1, max=50)] = 5,
+    as_json: Json = False,
+) -> None:
+    """Adds an operator and prints a sign-in link that works once."""
+    from chat import program
+
+    settings = _settings()
+    try:
+        link = _run(program.add_operator(settings, email, name, department or [], role, language, capacity))
+    except ValueError as error:
+        raise _fail(str(error)) from None
+    typer.echo(json.dumps({"email": email, "sign_in": link}) if as_json else f"{name} signs in once at {link}")
+
+
+@operators.command("list")
+def operator_list(as_json: Json = False) -> None:
+    """All operators, a line each."""
+    from chat import program
+
+    found = _run(program.list_operators(_settings()))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for row in found:
+        state = "here" if row["present"] else "absent"
+        typer.echo(f"{row['email']}  {row['name']}  {row['role']}  {state}  {row['load']} of {row['capacity']}")
+
+
+@operators.command("password")
+def operator_password(email: Annotated[str, typer.Option(help="Whose.")]) -> None:
+    """Sets a password, asked for on a terminal or read as one line from standard input. Ends all their sign-ins."""
+    from chat import program
+
+    settings = _settings()
+    password = getpass.getpass("New password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    try:
+        _run(program.set_password(settings, email, password))
+    except (ValueError, LookupError) as error:
+        raise _fail(str(error)) from None
+    typer.echo("The password is set; all earlier sign-ins have ended.")
+
+
+# ── sites ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@sites.command("add")
+def site_add(
+    name: Annotated[str, typer.Option(help="Name that visitors read.")],
+    origin: Annotated[list[str], typer.Option(help="https://www.acme.si; may be repeated.")],
+    key: Annotated[str | None, typer.Option(help="Public name in the script tag; made up when missing.")] = None,
+    language: Annotated[str, typer.Option(help="en or sl")] = "en",
+    as_json: Json = False,
+) -> None:
+    """Adds a web site and prints the line to paste into its pages."""
+    from chat import program
+
+    settings = _settings()
+    for one in origin:
+        parts = urlsplit(one)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+            raise _fail(f"{one} is no origin: write https://www.acme.si, without a path.")
+    key = key or secrets.token_hex(6)
+    try:
+        _run(program.add_site(settings, key, name, origin, language))
+    except ValueError as error:
+        raise _fail(str(error)) from None
+    tag = program.snippet(settings, key)
+    typer.echo(json.dumps({"key": key, "snippet": tag}) if as_json else tag)
+
+
+@sites.command("list")
+def site_list(as_json: Json = False) -> None:
+    """All web sites, a line each."""
+    from chat import program
+
+    found = _run(program.list_sites(_settings()))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for row in found:
+        typer.echo(f"{row['key']}  {row['name']}  {' '.join(row['origins'])}")
+
+
+@sites.command("snippet")
+def site_snippet(key: Annotated[str, typer.Argument(help="Key of the site.")]) -> None:
+    """Prints the line to paste into the pages of a site."""
+    from chat import program
+
+    settings = _settings()
+    if key not in {row["key"] for row in _run(program.list_sites(settings))}:
+        raise _fail(f"There is no site {key}. `nightdesk site list` shows all.")
+    typer.echo(program.snippet(settings, key))

@@ -1,0 +1,1 @@
+"""One Alembic history for the one database. `schema.py` brings it to head and says where it stands."""

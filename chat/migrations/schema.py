@@ -1,0 +1,107 @@
+"""Where the schema stands and how it comes to head. Imports every table, so that metadata is whole."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlmodel import AutoString
+
+import chat.conversations.models
+import chat.outbox
+import chat.pairing.models
+import chat.people.models
+import escalation.models  # noqa: F401
+from chat.db import Database, UTCDateTime, metadata
+
+__all__ = ["Behind", "differences", "metadata", "migrate", "render_item", "standing"]
+
+
+class Behind(Exception):
+    """The database is behind this program; `nightdesk migrate` brings it to head."""
+
+
+def render_item(kind: str, item: Any, context: Any) -> str | Literal[False]:
+    """Our own column type by its name, and SQLModel's string as what it is."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        context.imports.add("from chat.db import UTCDateTime")
+        return "UTCDateTime()"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String(length={item.length})" if item.length else "sa.String()"
+    return False
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+async def standing(db: Database) -> tuple[str | None, str | None]:
+    """(revision of the database or None, head of the program)."""
+
+    def look(connection: Connection) -> str | None:
+        return MigrationContext.configure(connection).get_current_revision()
+
+    async with db.engine.connect() as connection:
+        current = await connection.run_sync(look)
+    return current, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+async def migrate(db: Database, *, copy_to: Path | None = None) -> bool:
+    """To head; True when there was something to do. SQLite: a copy of the file is made first, to go back to."""
+    current, head = await standing(db)
+    if current == head:
+        return False
+    if copy_to is not None and current is not None:
+        await asyncio.to_thread(_copy, db, copy_to)
+    await _on_connection(db, lambda connection: command.upgrade(_config(connection), "head"))
+    return True
+
+
+async def make_revision(db: Database, message: str, number: str) -> None:
+    """Writes the next file of the history from what the models have and the database lacks."""
+    await _on_connection(
+        db,
+        lambda connection: command.revision(_config(connection), message, autogenerate=True, rev_id=number),
+    )
+
+
+async def differences(db: Database) -> list[Any]:
+    """What autogenerate would still do: empty when models and history agree."""
+
+    def look(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    async with db.engine.connect() as connection:
+        return await connection.run_sync(look)
+
+
+async def _on_connection(db: Database, work: Callable[[Connection], object]) -> None:
+    async with db.engine.connect() as connection:
+        await connection.run_sync(work)
+        await connection.commit()
+
+
+def _copy(db: Database, folder: Path) -> None:
+    """SQLite's own backup: consistent although others write."""
+    source = db.engine.url.database
+    if not db.is_sqlite or source is None:
+        return
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    target = folder / f"{Path(source).name}.before-migration-{stamp}"
+    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
+        old.backup(new)
+    old.close()
+    new.close()

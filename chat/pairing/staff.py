@@ -1,0 +1,50 @@
+"""Who is there and how fast answers came: what the first screen of the widget says. Measured, not promised (S24)."""
+
+from statistics import quantiles
+
+from sqlalchemy import select
+
+from chat.clock import Clock
+from chat.conversations import store
+from chat.db import Database, table_of
+from chat.people.models import Operator
+from chat.protocol.frames import Staff
+
+ENOUGH = 20
+FRESH_SECONDS = 30.0
+
+
+class StaffBoard:
+    """`await board.now()` is cheap: read again only after `changed` or when 30 s old."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._staff: Staff | None = None
+        self._read_at = 0.0
+
+    def changed(self) -> None:
+        self._staff = None
+
+    async def now(self) -> Staff:
+        at = self._clock.monotonic()
+        if self._staff is None or at - self._read_at > FRESH_SECONDS:
+            self._staff, self._read_at = await self._read(), at
+        return self._staff
+
+    async def _read(self) -> Staff:
+        operators = table_of(Operator)
+        async with self._db.read() as session:
+            found = await session.execute(
+                select(operators.c.name)
+                .where(operators.c.present, operators.c.status == "online", operators.c.active)
+                .order_by(operators.c.name)
+            )
+            names = list(found.scalars())
+            seconds = await store.reply_seconds(session, self._clock.now())
+        p50: float | None = None
+        p90: float | None = None
+        if len(seconds) >= ENOUGH:
+            cuts = quantiles(seconds, n=10, method="inclusive")
+            p50, p90 = round(cuts[4], 1), round(cuts[8], 1)
+        return Staff(online=len(names), names=[name.split()[0] for name in names[:3] if name], reply_p50=p50, reply_p90=p90)

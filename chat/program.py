@@ -1,0 +1,197 @@
+"""What the commands do: short programs on the database, and the checks before a process starts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+from starlette.applications import Starlette
+
+from chat.app import Nightdesk, create_app
+from chat.clock import SystemClock
+from chat.conversations.actions import checked_address
+from chat.db import Database
+from chat.ids import new_id
+from chat.migrations import schema
+from chat.people.models import Department, Operator, Site
+from chat.people.operators import (
+    SHORTEST_PASSWORD,
+    NoSuchDepartment,
+    OperatorExists,
+    Operators,
+    PasswordTooShort,
+)
+from chat.people.sign_in import SignIn
+from chat.protocol.errors import AddressInvalid
+from chat.settings import Settings
+
+DEPARTMENTS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("technical", {"en": "Technical", "sl": "Tehnični"}),
+    ("financial", {"en": "Financial", "sl": "Finančni"}),
+)
+"""Shipped (S5); more are rows."""
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The database at head, with the shipped departments in it."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    db = Database(settings.effective_database_url)
+    try:
+        if not settings.is_postgresql:
+            await schema.migrate(db, copy_to=settings.data_dir)
+        await ensure_departments(db)
+        yield db
+    finally:
+        await db.close()
+
+
+async def ensure_departments(db: Database) -> None:
+    async with db.write() as session:
+        if (await session.execute(select(Department.id).limit(1))).first() is None:
+            for position, (slug, names) in enumerate(DEPARTMENTS):
+                session.add(Department(id=new_id(), slug=slug, names=names, position=position))
+
+
+async def standing(settings: Settings) -> tuple[str | None, str | None]:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    db = Database(settings.effective_database_url)
+    try:
+        return await schema.standing(db)
+    finally:
+        await db.close()
+
+
+async def migrate_now(settings: Settings) -> bool:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    db = Database(settings.effective_database_url)
+    try:
+        changed = await schema.migrate(db, copy_to=settings.data_dir)
+        await ensure_departments(db)
+        return changed
+    finally:
+        await db.close()
+
+
+def ready_app(settings: Settings, fail: Callable[[str], Exception]) -> Starlette:
+    """The application, once the schema is at head: SQLite goes there by itself, PostgreSQL only by `migrate`."""
+    _at_head(settings, fail)
+    return create_app(settings)
+
+
+def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:
+    _at_head(settings, fail)
+    desk = Nightdesk(settings, works=True)
+
+    async def work() -> None:
+        await desk.start_worker()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await desk.stop()
+
+    try:
+        asyncio.run(work())
+    except KeyboardInterrupt:
+        return
+
+
+def _at_head(settings: Settings, fail: Callable[[str], Exception]) -> None:
+    async def look() -> bool:
+        if not settings.is_postgresql:
+            async with opened(settings):
+                return True
+        current, head = await standing(settings)
+        return current == head
+
+    if not asyncio.run(look()):
+        raise fail("The database is behind this program. Run `nightdesk migrate`, then start again.")
+
+
+# ── people and sites ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def add_operator(
+    settings: Settings, email: str, name: str, departments: Sequence[str], role: str, language: str, capacity: int
+) -> str:
+    """The sign-in link. Raises ValueError in words for people."""
+    if role not in ("operator", "supervisor", "administrator"):
+        raise ValueError(f"{role} is no role: use operator, supervisor or administrator.")
+    if language not in settings.locales:
+        raise ValueError(f"{language} is not offered: use {' or '.join(settings.locales)}.")
+    clock = SystemClock()
+    async with opened(settings) as db:
+        sign_in = SignIn(db, clock, settings)
+        try:
+            made = await Operators(db, clock, sign_in.passwords).create(
+                email=checked_address(email),
+                name=name,
+                departments=departments or None,
+                role=role,
+                locale=language,
+                capacity=capacity,
+            )
+        except AddressInvalid:
+            raise ValueError(f"{email} is no e-mail address.") from None
+        except OperatorExists:
+            raise ValueError(f"There is an operator {email} already.") from None
+        except NoSuchDepartment as error:
+            raise ValueError(f"There is no department {error}.") from None
+        return await sign_in.make_link(made.id)
+
+
+async def list_operators(settings: Settings) -> list[dict[str, Any]]:
+    async with opened(settings) as db, db.read() as session:
+        found = (await session.execute(select(Operator).order_by(col(Operator.email)))).scalars()
+        names = ("email", "name", "role", "locale", "present", "status", "load", "capacity", "active")
+        return [{name: getattr(operator, name) for name in names} for operator in found]
+
+
+async def set_password(settings: Settings, email: str, password: str) -> None:
+    clock = SystemClock()
+    async with opened(settings) as db:
+        sign_in = SignIn(db, clock, settings)
+        async with db.read() as session:
+            statement = select(Operator).where(col(Operator.email) == email.strip().lower())
+            operator = (await session.execute(statement)).scalars().first()
+        if operator is None:
+            raise LookupError(f"There is no operator {email}.")
+        try:
+            await Operators(db, clock, sign_in.passwords).change_password(operator.id, password)
+        except PasswordTooShort:
+            raise ValueError(f"The password needs at least {SHORTEST_PASSWORD} characters; nothing was changed.") from None
+
+
+async def add_site(
+    settings: Settings, key: str, name: str, origins: Sequence[str], language: str, more: dict[str, Any] | None = None
+) -> None:
+    if not key or not key.replace("-", "").replace("_", "").isalnum() or len(key) > 40:
+        raise ValueError(f"{key!r} is no key: use up to 40 letters, digits and dashes.")
+    async with opened(settings) as db:
+        site = Site(
+            id=new_id(),
+            key=key,
+            name=name,
+            origins=list(origins),
+            locale=language,
+            settings=more or {},
+            created_at=SystemClock().now(),
+        )
+        try:
+            async with db.write() as session:
+                session.add(site)
+        except IntegrityError:
+            raise ValueError(f"There is a site {key} already.") from None
+
+
+async def list_sites(settings: Settings) -> list[dict[str, Any]]:
+    async with opened(settings) as db, db.read() as session:
+        found = (await session.execute(select(Site).order_by(col(Site.key)))).scalars()
+        return [{"key": site.key, "name": site.name, "origins": site.origins} for site in found]
+
+
+def snippet(settings: Settings, key: str) -> str:
+    return f'<script async src="{settings.base_url}/w/{key}/loader.js"></script>'

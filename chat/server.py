@@ -1,0 +1,71 @@
+"""Runs the program behind uvicorn on sockets of its own making."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.applications import Starlette
+
+from chat.settings import Settings
+
+TCP_USER_TIMEOUT_MS = 20_000
+
+
+class CannotListen(Exception):
+    """The address is in use or not ours."""
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket whose connections die when the other side acknowledges nothing for 20 s: the server alone would keep
+    a client that stopped reading for ever (reliability.md, section 2). Accepted sockets inherit it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise CannotListen(f"{host}:{port}: {error.strerror}") from error
+    made.listen(2048)
+    made.set_inheritable(True)
+    return made
+
+
+class Server(uvicorn.Server):
+    """Tells when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def serve(app: Starlette, settings: Settings, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+    config = uvicorn.Config(
+        app,
+        ws="websockets-sansio",
+        ws_max_size=settings.frame_max_bytes,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        ws_per_message_deflate=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=20,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=bool(settings.trusted_proxies),
+        server_header=False,
+        date_header=True,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+    )
+    server = Server(config, on_ready)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[sock]))

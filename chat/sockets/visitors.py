@@ -1,0 +1,289 @@
+"""The visitors' endpoint, `/w/{site_key}/socket`. The conversation comes from the token, never from a parameter alone."""
+
+from uuid import UUID
+
+import structlog
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from chat.clock import Clock
+from chat.conversations import store
+from chat.conversations.actions import Conversations, Opening, checked_address
+from chat.conversations.entry import Author
+from chat.conversations.models import PUBLIC, Conversation
+from chat.conversations.presenter import Audience, stamp
+from chat.db import Database
+from chat.hub.feed import FeedKey
+from chat.hub.hub import Hub, News, conversation_topic
+from chat.ids import parse_id
+from chat.pairing.actions import Pairing
+from chat.pairing.staff import StaffBoard
+from chat.people.models import Department, Operator, Site, Visitor
+from chat.people.visitors import Visitors, site_by_key
+from chat.protocol import frames
+from chat.protocol.closing import Closing
+from chat.protocol.errors import UnknownConversation
+from chat.protocol.visitor import VisitorSession
+from chat.sockets.paging import StreamReader
+from chat.sockets.socket import Socket
+from chat.strings import Strings
+
+log = structlog.get_logger(__name__)
+
+
+class VisitorSockets:
+    """All visitors' sockets of this process."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        hub: Hub,
+        strings: Strings,
+        visitors: Visitors,
+        conversations: Conversations,
+        pairing: Pairing,
+        staff: StaffBoard,
+        base_url: str,
+    ) -> None:
+        self.db = db
+        self.clock = clock
+        self.hub = hub
+        self.strings = strings
+        self.visitors = visitors
+        self.conversations = conversations
+        self.pairing = pairing
+        self.staff = staff
+        self._base_url = base_url
+        self.all: set[VisitorSocket] = set()
+        self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
+        hub.on("typed", self._on_typed)
+        hub.on("seen", self._on_seen)
+        hub.on("queued", self._on_queued)
+
+    def routes(self) -> list[BaseRoute]:
+        return [WebSocketRoute("/w/{site_key}/socket", self.endpoint)]
+
+    async def endpoint(self, websocket: WebSocket) -> None:
+        site = await site_by_key(self.db, websocket.path_params["site_key"])
+        origin = websocket.headers.get("origin")
+        # Only the frame speaks here, and the frame is ours; a foreign page has another Origin (security.md W2).
+        if site is None or (origin is not None and origin != self._base_url):
+            await websocket.close(Closing.ACCESS_ENDED.code)
+            return
+        await websocket.accept()
+        socket = VisitorSocket(websocket, self, site)
+        self.all.add(socket)
+        try:
+            await socket.run()
+        finally:
+            self.all.discard(socket)
+
+    async def tell_staff(self) -> None:
+        staff = await self.staff.now()
+        for socket in list(self.all):
+            if socket.introduced:
+                socket.push(frames.Staffed(staff))
+
+    def _sockets(self, topic: str) -> set["VisitorSocket"]:
+        return self.by_conversation.get(UUID(topic.removeprefix("conversation:")), set())
+
+    def _on_typed(self, topic: str, news: News) -> None:
+        if news["by"] == "operator":
+            person = frames.Person("operator", str(news["name"]))
+            for socket in self._sockets(topic):
+                socket.push(frames.Typed(str(socket.conversation_id), bool(news["typing"]), person))
+
+    def _on_seen(self, topic: str, news: News) -> None:
+        if news["by"] == "operator":
+            for socket in self._sockets(topic):
+                socket.push(frames.Seen(str(socket.conversation_id), "operator", int(news["seq"])))
+
+    def _on_queued(self, topic: str, news: News) -> None:
+        wait = float(news["wait"])
+        for socket in self._sockets(topic):
+            socket.push(
+                frames.Queued(str(socket.conversation_id), int(news["position"]), wait if wait >= 0 else None)
+            )
+
+
+class VisitorSocket(Socket[frames.VisitorFrame]):
+    def __init__(self, websocket: WebSocket, sockets: VisitorSockets, site: Site) -> None:
+        super().__init__(websocket, sockets.clock, sockets.strings, VisitorSession().receive)
+        self._all = sockets
+        self._site = site
+        self._visitor: Visitor | None = None
+        self._browser = websocket.headers.get("user-agent", "")
+        self._time_zone = ""
+        self._page: frames.Page | None = None
+        self._reader: StreamReader | None = None
+        self.conversation_id: UUID | None = None
+
+    async def act(self, frame: frames.VisitorFrame) -> None:
+        match frame:
+            case frames.Hello():
+                await self._hello(frame)
+            case frames.Enroll():
+                await self._enroll()
+            case frames.Start():
+                await self._start(frame)
+            case frames.Leave():
+                await self._leave_message(frame)
+            case frames.Say(conversation=id, text=text, ref=ref):
+                found = await self._own(id)
+                visitor = self._known()
+                await self._all.conversations.say(found.id, Author("visitor", visitor.id, visitor.name or ""), text, ref)
+                await self._follow(found)
+            case frames.Type(typing=typing):
+                if self.conversation_id is not None and frame.conversation == str(self.conversation_id):
+                    news = {"kind": "typed", "by": "visitor", "typing": typing, "name": self._known().name or ""}
+                    self._all.hub.publish(conversation_topic(self.conversation_id), news)
+            case frames.Read(conversation=id, seq=seq):
+                found = await self._own(id)
+                await self._all.conversations.read(found.id, "visitor", seq)
+            case frames.Fetch():
+                await self._fetch(frame)
+            case frames.Visit(page=page):
+                self._page = page
+                if self._visitor is not None:
+                    await self._all.visitors.visited(self._visitor.id, page)
+            case frames.End(conversation=id):
+                found = await self._own(id)
+                visitor = self._known()
+                await self._all.pairing.end(found.id, Author("visitor", visitor.id, visitor.name or ""))
+            case frames.Rate(conversation=id, score=score, text=text):
+                found = await self._own(id)
+                await self._all.conversations.rate(found.id, self._known(), score, text)
+            case frames.Beat():
+                pass
+
+    async def leave(self) -> None:
+        self._unfollow()
+
+    # ── introductions ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _hello(self, frame: frames.Hello) -> None:
+        self.introduced = True
+        self.locale = self._all.strings.negotiate(None, frame.locale)
+        self._time_zone, self._page = frame.time_zone, frame.page
+        latest: Conversation | None = None
+        if frame.site != self._site.key:
+            frame = frames.Hello(site=self._site.key, locale=frame.locale)
+        if frame.token is not None:
+            self._visitor = await self._all.visitors.by_token(self._site.id, frame.token)
+        if self._visitor is not None:
+            async with self._all.db.read() as session:
+                latest = await store.latest_of(session, self._visitor.id)
+            if frame.page is not None and frame.page.url:
+                await self._all.visitors.visited(self._visitor.id, frame.page)
+        state = await self._state(latest) if latest else None
+        visitor = self._visitor
+        self.push(
+            frames.Welcomed(
+                known=visitor is not None,
+                staff=await self._all.staff.now(),
+                conversation=state,
+                name=(visitor.name or "") if visitor else "",
+                email=(visitor.email or "") if visitor else "",
+            )
+        )
+        if latest is not None:
+            last_seen = frame.last_seen if frame.conversation == str(latest.id) else 0
+            await self._follow(latest, last_seen)
+
+    async def _enroll(self) -> None:
+        if self._visitor is not None:
+            return  # a token was accepted already; a second one would split the person
+        self._visitor, token = await self._all.visitors.enroll(
+            self._site.id, locale=self.locale, time_zone=self._time_zone, browser=self._browser, page=self._page
+        )
+        self.push(frames.Enrolled(token))
+
+    def _known(self) -> Visitor:
+        if self._visitor is None:
+            raise UnknownConversation
+        return self._visitor
+
+    async def _own(self, text: str) -> Conversation:
+        """The visitor's own conversation; foreign and unknown are refused alike (security.md T2)."""
+        conversation_id = parse_id(text)
+        if conversation_id is None:
+            raise UnknownConversation
+        return await self._all.conversations.of_visitor(conversation_id, self._known().id)
+
+    # ── conversations ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _start(self, frame: frames.Start) -> None:
+        opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
+        if frame.email:
+            checked_address(frame.email)
+        found = await self._all.conversations.start(self._known(), opening)
+        await self._begun(frame.ref, found)
+
+    async def _leave_message(self, frame: frames.Leave) -> None:
+        opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
+        conversation_id = parse_id(frame.conversation) if frame.conversation else None
+        found = await self._all.conversations.leave(self._known(), opening, conversation_id)
+        await self._begun(frame.ref, found)
+
+    async def _begun(self, ref: str, found: Conversation) -> None:
+        self.push(frames.Started(ref, await self._state(found)))
+        await self._follow(found)
+
+    async def _follow(self, conversation: Conversation, after: int = 0) -> None:
+        if self.conversation_id == conversation.id:
+            return
+        self._unfollow()
+        self.conversation_id = conversation.id
+        self._all.by_conversation.setdefault(conversation.id, set()).add(self)
+        self._reader = StreamReader(
+            self._all.db,
+            self._all.hub,
+            self._all.conversations.presenter,
+            self.connection,
+            FeedKey(conversation.id, PUBLIC),
+            Audience("visitor", self.locale),
+            self._known().id,
+        )
+        await self._reader.resume(after, conversation.last_seq)
+
+    def _unfollow(self) -> None:
+        if self._reader is not None:
+            self._reader.leave()
+            self._reader = None
+        if self.conversation_id is not None:
+            sockets = self._all.by_conversation.get(self.conversation_id, set())
+            sockets.discard(self)
+            if not sockets:
+                self._all.by_conversation.pop(self.conversation_id, None)
+            self.conversation_id = None
+
+    async def _fetch(self, frame: frames.Fetch) -> None:
+        found = await self._own(frame.conversation)
+        if self._reader is None or self.conversation_id != found.id:
+            await self._follow(found, frame.after or 0)
+        elif frame.before is not None:
+            await self._reader.before(frame.before)
+        else:
+            await self._reader.after(frame.after or 0)
+
+    async def _state(self, conversation: Conversation) -> frames.ConversationState:
+        async with self._all.db.read() as session:
+            operator = await session.get(Operator, conversation.operator_id) if conversation.operator_id else None
+            department = await session.get_one(Department, conversation.department_id)
+            visitor = await session.get_one(Visitor, conversation.visitor_id)
+        active = conversation.state == "active"
+        return frames.ConversationState(
+            id=str(conversation.id),
+            state="waiting" if conversation.state == "offered" else conversation.state,
+            seq=conversation.last_seq,
+            operator=frames.Person("operator", operator.name) if operator and active else None,
+            department=department.slug,
+            department_name=department.names.get(self.locale) or next(iter(department.names.values()), ""),
+            visitor_read=conversation.visitor_read_seq,
+            operator_read=conversation.operator_read_seq,
+            rated=conversation.rating is not None,
+            email=visitor.email or "",
+            started_at=stamp(conversation.created_at),
+            first_reply_seconds=conversation.first_reply_seconds,
+        )
