@@ -50,6 +50,17 @@ def demo() -> Iterator[DemoProgram]:
         program.remove()
 
 
+@pytest.fixture
+def own_demo() -> Iterator[DemoProgram]:
+    """A program of this test alone: nobody else is on duty, and it may be killed."""
+    program = DemoProgram()
+    try:
+        program.start()
+        yield program
+    finally:
+        program.remove()
+
+
 @pytest.fixture(scope="session")
 def host(demo: DemoProgram) -> Iterator[HostServer]:
     """Pages of other web sites, on an origin that is a site of the demo."""
@@ -113,10 +124,10 @@ def open_visitor(demo: DemoProgram) -> Callable[[Page], Awaitable[None]]:
 
 @pytest.fixture
 def open_console(demo: DemoProgram) -> Callable[[Page], Awaitable[None]]:
-    """The console, signed in with a link that works once."""
+    """The console, signed in as a new operator by a link that works once."""
 
     async def open_page(page: Page) -> None:
-        await page.goto(console_link(demo))
+        await page.goto(demo.sign_in_link())
 
     return open_page
 
@@ -124,12 +135,6 @@ def open_console(demo: DemoProgram) -> Callable[[Page], Awaitable[None]]:
 @pytest.fixture
 def axe() -> Axe:
     return Axe()
-
-
-def console_link(demo: DemoProgram) -> str:
-    """The program printed one link; more are made by its own command."""
-    link, demo.console = demo.console, ""
-    return link or str(demo.run("operator", "link", "--json")["link"])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 English is the source text; each other language needs an entry for each string found in Python, templates and modules.
 """
 
+import ast
 import io
 import re
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def uses() -> Iterator[tuple[Use, str]]:
     """Every string of the product with one place where it is used."""
     for file in python_files():
         yield from _extracted("python", file)
+        yield from _labels(file)
     for file in template_files():
         if file.suffix in (".html", ".txt", ".svg", ".xml"):
             yield from _extracted("jinja2.ext:babel_extract", file)
@@ -67,6 +69,15 @@ def _extracted(method: str, file: Path) -> Iterator[tuple[Use, str]]:
         use = (message[0], message[1]) if isinstance(message, tuple | list) else (message, None)
         if use[0]:
             yield use, f"{file.relative_to(ROOT)}:{line}"
+
+
+def _labels(file: Path) -> Iterator[tuple[Use, str]]:
+    """`RailLink(label="Tickets")`: what is translated only where it is shown."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "label" and isinstance(node.value, ast.Constant):
+            label = node.value.value
+            if isinstance(label, str) and label:
+                yield (label, None), f"{file.relative_to(ROOT)}:{node.value.lineno}"
 
 
 def _check_catalogues(locale: str, forms: int, used: dict[Use, str]) -> Iterator[str]:

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from select import select
 from typing import Any
+from uuid import uuid4
 
 from tests.support.steps import ROOT
 
 READY_WITHIN = 30.0
+NIGHTDESK = str(Path(sys.executable).with_name("nightdesk"))
 
 
 class ProgramFailed(RuntimeError):
@@ -49,9 +51,9 @@ class DemoProgram:
     def start(self) -> None:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "chat.cli", "demo", "--port", str(self._port), "--json"],
+                [NIGHTDESK, "demo", "--port", str(self._port), "--json"],
                 cwd=ROOT,
-                env=self.environment(),
+                env=self._environment(self.folder),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -65,9 +67,9 @@ class DemoProgram:
     def run(self, *arguments: str) -> Any:
         """Another `nightdesk` command on the same data; its JSON where it gives some."""
         done = subprocess.run(
-            [sys.executable, "-m", "chat.cli", *arguments],
+            [NIGHTDESK, *arguments],
             cwd=ROOT,
-            env=self.environment(),
+            env=self._environment(self.folder / "demo", NIGHTDESK_BASE_URL=self.origin),
             capture_output=True,
             text=True,
             timeout=60,
@@ -90,9 +92,15 @@ class DemoProgram:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def environment(self) -> dict[str, str]:
+    def sign_in_link(self, name: str = "Omar", **options: str) -> str:
+        """A new operator's link, which works once."""
+        email = f"{name.lower()}.{uuid4().hex[:8]}@example.com"
+        named = [part for option, value in options.items() for part in (f"--{option}", value)]
+        return str(self.run("operator", "add", "--email", email, "--name", name, "--json", *named)["sign_in"])
+
+    def _environment(self, data: Path, **settings: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
-        return kept | {"NIGHTDESK_DATA_DIR": str(self.folder / "data")} | self._settings
+        return kept | {"NIGHTDESK_DATA_DIR": str(data)} | self._settings | settings
 
     def _first_line(self) -> Mapping[str, Any]:
         process = self.process

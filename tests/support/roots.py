@@ -11,7 +11,7 @@ def asset_roots() -> dict[str, Path]:
     """First part of an asset's address -> folder."""
     candidates = {
         "console": ROOT / "chat" / "console" / "static",
-        "escalation": ROOT / "escalation" / "static",
+        "escalation": ROOT / "escalation" / "desk" / "static",
         "shared": ROOT / "chat" / "static",
         "widget": ROOT / "widget" / "static",
     }
