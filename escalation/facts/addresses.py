@@ -7,7 +7,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from escalation.facts.fact import Fact, Kind
 
 _FOUR = re.compile(r"(?<![\w.])(?<![A-Za-z][/-])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])")
-_VERSION_BEFORE = re.compile(r"(?<!\w)(?:version|ver\.?|verzij\w{0,3}|razli[čc]ic\w{0,3}|v\.?)[\s:]{0,3}$", re.I)
+_VERSION_BEFORE = re.compile(
+    r"(?<!\w)(?:version|ver\.?|verzij\w{0,3}|razli[čc]ic\w{0,3}|v\.?)[\s:]{0,3}$", re.IGNORECASE
+)
 _BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]{2,45})(?:%\w{1,15})?\]")
 _SIX = re.compile(r"(?<![\w:.%])[0-9A-Fa-f:]{2,39}(?:(?<=:)[0-9]{1,3}(?:\.[0-9]{1,3}){3})?(?![\w:])(?!\.[0-9])")
 _LOOK_BACK = 16

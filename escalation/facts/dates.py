@@ -15,14 +15,14 @@ _DATE = (
     r"|(?P<word>today|yesterday|danes|v[čc]eraj|predv[čc]eraj[šs]njim|last night|sino[čc]i))"
 )
 _LINK = r"[\s,]{0,2}(?:(?:at|ob|od|from|since|around|about|okoli|okrog)\s{1,2}){0,2}"
-DATE_BEFORE = re.compile(rf"(?<![\w.:-]){_DATE}{_LINK}$", re.I)
-DATE_AFTER = re.compile(rf"[\s,]{{0,2}}(?:(?:on|dne|z dne)\s)?{_DATE}(?!\w)", re.I)
+DATE_BEFORE = re.compile(rf"(?<![\w.:-]){_DATE}{_LINK}$", re.IGNORECASE)
+DATE_AFTER = re.compile(rf"[\s,]{{0,2}}(?:(?:on|dne|z dne)\s)?{_DATE}(?!\w)", re.IGNORECASE)
 _PART = r"morning|afternoon|evening|night|noon|zjutraj|dopoldne|popoldne|zve[čc]er|pono[čc]i|opoldne"
 DAY_ALONE = re.compile(
     rf"(?<!\w)(?:(?:this|yesterday|last|since|danes|v[čc]eraj|od|davi)\s(?:{_PART})|davi|sino[čc]i|last night"
     r"|yesterday|v[čc]eraj(?:šnjega dne)?|od danes|since today|(?:since|od|from)\s"
     rf"(?:[0-3]?[0-9]\.?\s?(?:{_MONTH}|[01]?[0-9]\.)(?:\s?20[0-9]{{2}})?|20[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}))(?!\w)",
-    re.I,
+    re.IGNORECASE,
 )
 _BACK = {"today": 0, "danes": 0, "yesterday": 1, "včeraj": 1, "vceraj": 1}
 

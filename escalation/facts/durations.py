@@ -1,4 +1,4 @@
-"""Durations back from the message: "pred 2 urama", "for 3 h", "half an hour ago". All give an instant marked *about*."""
+"""Durations back from the message: "pred 2 urama", "for 3 h", "an hour ago". They give an instant marked *about*."""
 
 import re
 from collections.abc import Iterator
@@ -10,13 +10,19 @@ _NUMBER = {
     "a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "eno": 1, "eni": 1, "enim": 1, "dve": 2, "dva": 2, "dvema": 2,
     "tri": 3, "tremi": 3, "štiri": 4, "four": 4, "five": 5, "pet": 5, "pol": 0.5, "half an": 0.5, "half a": 0.5,
 }  # fmt: skip
-_AMOUNT = r"(?P<amount>[0-9]{1,3}(?:[.,][0-9])?|half an?|an?|one|two|three|four|five|eno|eni|enim|dvema|dve|dva|tremi|tri|štiri|pet|pol)"
-_UNIT = r"(?P<unit>minut(?:es?|ami|ama|o|i|e|a)?|mins?|hours?|hrs?|h|ur(?:ami|ama|o|i|e|a)?|days?|dnev(?:i|oma|om|ov)?|dni|dan)"
-_AGO = re.compile(rf"(?<![\w.,:]){_AMOUNT}\s?{_UNIT}(?!\w)\sago(?!\w)", re.I)
+_AMOUNT = (
+    r"(?P<amount>[0-9]{1,3}(?:[.,][0-9])?|half an?|an?|one|two|three|four|five"
+    r"|eno|eni|enim|dvema|dve|dva|tremi|tri|štiri|pet|pol)"
+)
+_UNIT = (
+    r"(?P<unit>minut(?:es?|ami|ama|o|i|e|a)?|mins?|hours?|hrs?|h|days?"
+    r"|ur(?:ami|ama|o|i|e|a)?|dnev(?:i|oma|om|ov)?|dni|dan)"
+)
+_AGO = re.compile(rf"(?<![\w.,:]){_AMOUNT}\s?{_UNIT}(?!\w)\sago(?!\w)", re.IGNORECASE)
 _BACK = re.compile(
     rf"(?<!\w)(?:pred|že|ze|zadnj(?:ih|i|e|o)|for(?:\sthe\s(?:last|past))?|in the last)\s"
     rf"(?:(?:približno|okoli|about|around|cca\.?|kakšn[oie])\s)?{_AMOUNT}\s?{_UNIT}(?!\w)",
-    re.I,
+    re.IGNORECASE,
 )
 _LONGEST = timedelta(days=60)
 

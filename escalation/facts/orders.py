@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from escalation.facts.fact import Fact, Kind
 
-_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,2000}", re.I)
-_TAG = re.compile(r"\[\s?(?:[A-Z]{1,4}-[0-9]{2}-[0-9]{1,12}|#[0-9]{1,12})\s?\]", re.I)
+_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"]{1,2000}", re.IGNORECASE)
+_TAG = re.compile(r"\[\s?(?:[A-Z]{1,4}-[0-9]{2}-[0-9]{1,12}|#[0-9]{1,12})\s?\]", re.IGNORECASE)
 # A number that goes on is a date, an amount or a version, not an order.
 _END = r"(?!\w|[.,:/-][0-9]|\s?(?:€|eur\b|\$|usd\b|%))"
 _HASH = rf"(?<![\w#&/=.])#(?P<hash>[0-9]{{4,9}}){_END}"
@@ -15,7 +15,7 @@ _WORD = (
     r"[\s:]{0,3}(?:(?:no|nr|number|id|[šs]t|[šs]tevilk[aeio])(?!\w)\.?)?[\s:#-]{0,3}"
     rf"(?<![0-9])(?P<word>[0-9]{{4,9}}){_END}"
 )
-_ORDER = re.compile(f"{_HASH}|{_WORD}", re.I)
+_ORDER = re.compile(f"{_HASH}|{_WORD}", re.IGNORECASE)
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from escalation.facts.dates import DATE_AFTER, DATE_BEFORE, DAY_ALONE, date_of
@@ -16,12 +16,16 @@ _CLOCK = re.compile(
     r"|(?P<hour_alone>1[0-2]|0?[1-9])\s?(?P<half_alone>[ap])\.?m\b"
     r"|(?<=\bo[bd] )(?P<spoken>[01]?[0-9]|2[0-3])(?:\.(?P<spoken_minute>[0-5][0-9])|\.?\s?(?:uri|ure|h)|-ih)(?!\w))"
     r"(?!:|[.,][0-9]|[A-YŠČŽa-yščž_0-9])",
-    re.I,
+    re.IGNORECASE,
 )
 # A time to come, or an end, is not when it began.
-_NOT_A_START = re.compile(r"(?<!\w)(?:do|until|till|by|before|pred|tomorrow|jutri)(?:\s(?:at|ob))?\s{1,2}$", re.I)
-_TOMORROW_AFTER = re.compile(r"\s?(?:tomorrow|jutri)(?!\w)", re.I)
-_ABOUT_BEFORE = re.compile(r"(?<!\w)(?:about|around|approx\.?|okoli|okrog|približno|cca\.?|nekje)\s{1,2}$", re.I)
+_NOT_A_START = re.compile(
+    r"(?<!\w)(?:do|until|till|by|before|pred|tomorrow|jutri)(?:\s(?:at|ob))?\s{1,2}$", re.IGNORECASE
+)
+_TOMORROW_AFTER = re.compile(r"\s?(?:tomorrow|jutri)(?!\w)", re.IGNORECASE)
+_ABOUT_BEFORE = re.compile(
+    r"(?<!\w)(?:about|around|approx\.?|okoli|okrog|približno|cca\.?|nekje)\s{1,2}$", re.IGNORECASE
+)
 _LOOK = 48
 
 
@@ -58,7 +62,7 @@ def _clock(match: re.Match[str], text: str, at: datetime, company: ZoneInfo) -> 
     zone = zone or Zone(company)
     about = _ABOUT_BEFORE.search(before)
     day, start, end = _day(match, text, start, end, at.astimezone(zone.info).date())
-    reading = _latest(hour, minute, zone, at) if day is None else read(datetime(day.year, day.month, day.day, hour, minute), zone)
+    reading = read(datetime.combine(day, time(hour, minute)), zone) if day else _latest(hour, minute, zone, at)
     certainty = Certainty.ABOUT if about and reading.certainty is Certainty.EXACT else reading.certainty
     value = reading.instant.isoformat().replace("+00:00", "Z") if reading.instant else ""
     return Fact(
@@ -98,8 +102,9 @@ def _parsed_iso(raw: str) -> date | None:
 
 def _latest(hour: int, minute: int, zone: Zone, at: datetime) -> Reading:
     """The latest such time that is not after the message."""
-    local = at.astimezone(zone.info).replace(tzinfo=None, hour=hour, minute=minute, second=0, microsecond=0, fold=0)
-    first = instants(local, zone.info)
-    if first and min(first) > at.astimezone(UTC) or not first and local > at.astimezone(zone.info).replace(tzinfo=None):
+    now = at.astimezone(zone.info).replace(tzinfo=None, fold=0)
+    local = datetime.combine(now, time(hour, minute))
+    first = min(instants(local, zone.info), default=None)
+    if first > at if first else local > now:
         local -= timedelta(days=1)
     return read(local, zone)

@@ -74,7 +74,7 @@ _known_places: set[str] = set()
 
 
 def instants(local: datetime, info: tzinfo) -> list[datetime]:
-    """The instants a wall clock in `info` showed `local` (naive): one, two in the autumn hour, none in the spring one."""
+    """The instants at which a clock in `info` showed `local` (naive): one, two in autumn's hour, none in spring's."""
     found: list[datetime] = []
     for fold in (0, 1):
         instant = local.replace(tzinfo=info, fold=fold).astimezone(UTC)

@@ -174,22 +174,24 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+AT = st.integers(0, 4_102_444_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=40).map("".join)), st.datetimes())
+@given(st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=40).map("".join)), AT)
 def test_nothing_a_person_types_raises(text: str, at: datetime) -> None:
-    if datetime(1990, 1, 1) < at < datetime(2100, 1, 1):
-        for fact in find_facts(text, at.replace(tzinfo=UTC), LJUBLJANA):
-            assert text[fact.start : fact.end] == fact.text
+    for fact in find_facts(text, at, LJUBLJANA):
+        assert text[fact.start : fact.end] == fact.text
 
 
 @pytest.mark.parametrize(
-    "piece", ["a:", "1.", "#", "order ", "12:3", "[::", "pred ", "21. 11. ", "f", ":", "1", " ", "0:00 ", "http://", "1 "]
+    "piece",
+    ["a:", "1.", "#", "order ", "12:3", "[::", "pred ", "21. 11. ", "f", ":", "1", " ", "0:00 ", "http://", "1 "],
 )
 def test_the_time_is_linear_in_the_length(piece: str) -> None:
     def seconds(length: int) -> float:
         text = (piece * length)[:length]
-        best = min(_timed(text) for _ in range(2))
-        return best
+        return min(_timed(text) for _ in range(2))
 
     # Twenty times the text may take some fifty times as long on a noisy machine; quadratic would be four hundred.
     assert seconds(20_000) < max(50 * seconds(1_000), 0.5)

@@ -1,0 +1,284 @@
+"""The one module of tickets that writes: a transaction, then the news of it.
+
+Each action names the `version` its operator saw; if the ticket has moved since, `TicketMoved` is raised and nothing
+is lost: the page shows what is newer above what was written.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from chat.clock import Clock
+from chat.db import Database, metadata
+from chat.ids import new_id
+from chat.public import Conversations, Department, Outbox
+from chat.strings import Strings
+from escalation.card import card_of, digest_of
+from escalation.change import SYSTEM, Actor, Change, Place, checked
+from escalation.directory import Directory
+from escalation.errors import NotPossible, TicketGone, TicketMoved
+from escalation.models import Ticket, TicketConversation, TicketLink, TicketMessage
+from escalation.states import HIGH, NORMAL, State
+
+SAID = "ticket.said"
+"""Outbox kind: a message written at the ticket has to be said in the conversation."""
+REF = "ticket-message:"
+"""Of a ticket's message in the conversation: what carries it is not copied back."""
+LINK_LIFE = timedelta(days=30)
+
+log = structlog.get_logger(__name__)
+
+
+class Tickets:
+    """What can be done with a ticket that exists. `escalation.opening` makes them."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        conversations: Conversations,
+        outbox: Outbox,
+        directory: Directory,
+        strings: Strings,
+    ) -> None:
+        self.db = db
+        self.clock = clock
+        self.conversations = conversations
+        self.outbox = outbox
+        self.directory = directory
+        self.strings = strings
+
+    # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def reply(
+        self, ticket_id: UUID, actor: Actor, text: str, *, version: int, ref: str, then: State | None = None
+    ) -> Ticket:
+        """To the requester, in every window. `then`: the state it is left in; without it, open."""
+        text = checked(text)
+        async with self._change(ticket_id, actor) as change:
+            if await change.said_before(ref):
+                return change.ticket
+            _expect(change, version)
+            message = await change.say(text, channel="desk", ref=ref)
+            if then is not None:
+                await change.lead(then)
+            await self._spread(change, message)
+        return change.ticket
+
+    async def note(self, ticket_id: UUID, actor: Actor, text: str, *, ref: str) -> Ticket:
+        """For operators only. It answers nobody, so it needs no version."""
+        text = checked(text)
+        async with self._change(ticket_id, actor) as change:
+            if not await change.said_before(ref):
+                change.note(text, ref=ref)
+        return change.ticket
+
+    async def change_state(
+        self, ticket_id: UUID, actor: Actor, state: State, *, version: int, reason: str | None = None
+    ) -> Ticket:
+        async with self._change(ticket_id, actor) as change:
+            _expect(change, version)
+            await change.lead(state, reason)
+        return change.ticket
+
+    async def assign(self, ticket_id: UUID, actor: Actor, operator_id: UUID | None, *, version: int) -> Ticket:
+        names = {colleague.id: colleague.name for colleague in await self.directory.operators()}
+        if operator_id is not None and operator_id not in names:
+            raise NotPossible
+        async with self._change(ticket_id, actor) as change:
+            _expect(change, version)
+            await change.assign(operator_id, names[operator_id] if operator_id else "")
+        return change.ticket
+
+    async def set_priority(self, ticket_id: UUID, actor: Actor, priority: int, *, version: int) -> Ticket:
+        if priority not in (HIGH, NORMAL):
+            raise NotPossible
+        async with self._change(ticket_id, actor) as change:
+            _expect(change, version)
+            if change.ticket.priority != priority:
+                change.record("priority", **{"from": change.ticket.priority, "to": priority})
+                change.ticket.priority = priority
+        return change.ticket
+
+    async def set_department(self, ticket_id: UUID, actor: Actor, slug: str, *, version: int) -> Ticket:
+        departments = {department.slug: department for department in await self.directory.departments()}
+        if slug not in departments:
+            raise NotPossible
+        async with self._change(ticket_id, actor) as change:
+            _expect(change, version)
+            if change.ticket.department_id != departments[slug].id:
+                change.record("department", to=slug)
+                change.ticket.department_id = departments[slug].id
+        return change.ticket
+
+    # ── the requester ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def answer(self, ticket_id: UUID, text: str, *, ref: str) -> Ticket:
+        """A message of the requester, written on their ticket page; the same `ref` is the same message."""
+        text = checked(text)
+        async with self._change(ticket_id, None) as change:
+            if not await change.said_before(ref):
+                await self._spread(change, await change.say(text, channel="page", ref=ref))
+        return change.ticket
+
+    async def solve(self, ticket_id: UUID) -> Ticket:
+        """The requester says it is solved."""
+        async with self._change(ticket_id, None) as change:
+            if change.ticket.open:
+                await change.lead(State.SOLVED)
+        return change.ticket
+
+    # ── links ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def revoke_links(self, ticket_id: UUID, actor: Actor) -> Ticket:
+        """All ways to the ticket without sign-in end; the next card carries a new one."""
+        async with self._change(ticket_id, actor) as change:
+            links = await change.session.exec(
+                select(TicketLink).where(TicketLink.ticket_id == ticket_id, col(TicketLink.revoked_at).is_(None))
+            )
+            for link in links:
+                link.revoked_at = change.now
+            change.record("links_revoked")
+        return change.ticket
+
+    # ── the transaction ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def _change(self, ticket_id: UUID, actor: Actor | None) -> AsyncIterator[Change]:
+        """`actor` None is the requester. The row lock makes changes of one ticket take turns."""
+        held: UUID | None = None
+        async with self.db.write() as session:
+            ticket = (await session.exec(select(Ticket).where(Ticket.id == ticket_id).with_for_update())).first()
+            if ticket is None:
+                raise TicketGone
+            change = Change(session, ticket, actor or Actor("requester", ticket.requester_name), self.clock.now())
+            yield change
+            if change.moved:
+                change.settle()
+                held = await self.show_card(session, ticket, change.now)
+        if change.moved:
+            await self.tell(ticket, held)
+
+    async def show_card(self, session: AsyncSession, ticket: Ticket, now: datetime) -> UUID | None:
+        """A new revision of the card where the ticket was born, if it would look different."""
+        await session.flush()
+        ties = select(TicketConversation).where(TicketConversation.ticket_id == ticket.id)
+        tie = (await session.exec(ties.order_by(col(TicketConversation.id)))).first()
+        if tie is None:
+            return None
+        department = await session.get_one(Department, ticket.department_id)
+        card = card_of(ticket, department.names, await self.link(session, ticket, now), self.strings)
+        if (digest := digest_of(card)) != tie.card_digest:
+            tie.card_digest = digest
+            await session.flush()
+            await self.conversations.append_card(session, tie.conversation_id, card)
+        return tie.conversation_id
+
+    async def link(self, session: AsyncSession, ticket: Ticket, now: datetime) -> UUID:
+        """The requester's way to the ticket; a fresh one when the last has used up half its life."""
+        found = await session.exec(
+            select(TicketLink)
+            .where(
+                TicketLink.ticket_id == ticket.id,
+                col(TicketLink.revoked_at).is_(None),
+                col(TicketLink.expires_at) > now + LINK_LIFE / 2,
+            )
+            .order_by(col(TicketLink.expires_at).desc())
+        )
+        link = found.first()
+        if link is None:
+            link = TicketLink(id=new_id(), ticket_id=ticket.id, expires_at=now + LINK_LIFE, created_at=now)
+            session.add(link)
+        return link.id
+
+    async def tell(self, ticket: Ticket, conversation_id: UUID | None) -> None:
+        """After the commit. What fails here is a delay: views ask again, the outbox has the rows."""
+        self.outbox.wake()
+        if conversation_id is not None:
+            await self.conversations.announce(conversation_id)
+        await self.conversations.nudge("ticket", ticket.number)
+
+    async def _spread(self, change: Change, message: TicketMessage) -> None:
+        await self.outbox.add(change.session, SAID, {"message_id": str(message.id)}, f"{SAID}:{message.id}")
+
+    # ── conversation and ticket ──────────────────────────────────────────────────────────────────────────────────
+
+    async def say_in_conversation(self, message_id: UUID) -> None:
+        """A message written at the ticket, said in the conversation too. Its `ref` makes a repeat the same message."""
+        async with self.db.read() as session:
+            message = await session.get(TicketMessage, message_id)
+            if message is None or message.kind != "message":
+                return
+            tie = (
+                await session.exec(
+                    select(TicketConversation).where(
+                        TicketConversation.ticket_id == message.ticket_id, col(TicketConversation.released_at).is_(None)
+                    )
+                )
+            ).first()
+        if tie is None:
+            return
+        ref = f"{REF}{message.id}"
+        if message.author_kind == "operator" and message.author_id is not None:
+            await self.conversations.say_as_operator(
+                tie.conversation_id, message.author_id, message.author_name, message.text, ref
+            )
+        else:
+            await self.conversations.say_as_visitor(tie.conversation_id, message.text, ref)
+
+    async def copy_said(self, conversation_id: UUID) -> None:
+        """Everything said in the conversation above the cursor becomes part of its ticket, once."""
+        async with self.db.read() as session:
+            tie = (await session.exec(_held(conversation_id))).first()
+        if tie is None:
+            return
+        transcript = await self.conversations.transcript_of(conversation_id)
+        if transcript is None or transcript.upto_seq <= tie.copied_seq:
+            return
+        async with self._change(tie.ticket_id, SYSTEM) as change:
+            fresh = (await change.session.exec(_held(conversation_id).with_for_update())).first()
+            if fresh is None:
+                return
+            ours = await _ours(change.session, conversation_id, fresh.copied_seq)
+            for said in transcript.messages:
+                if said.seq <= fresh.copied_seq or said.seq in ours:
+                    continue
+                change.actor = (
+                    Actor("operator", said.author_name, said.author_id)
+                    if said.author_kind == "operator"
+                    else Actor("requester", said.author_name or change.ticket.requester_name)
+                )
+                place = Place(conversation_id, said.seq)
+                await change.say(said.text, channel="chat", place=place, at=said.at)
+            fresh.copied_seq = max(fresh.copied_seq, transcript.upto_seq)
+
+
+def _held(conversation_id: UUID) -> SelectOfScalar[TicketConversation]:
+    return select(TicketConversation).where(
+        TicketConversation.conversation_id == conversation_id, col(TicketConversation.released_at).is_(None)
+    )
+
+
+async def _ours(session: AsyncSession, conversation_id: UUID, after: int) -> set[int]:
+    """Places of what came from the ticket. Minor layering breach: a transcript does not carry refs, the table does."""
+    rows = metadata.tables["message"].c
+    found = await session.exec(
+        select(rows.seq).where(
+            rows.conversation_id == conversation_id,
+            rows.stream == "public",
+            rows.seq > after,
+            rows.ref.startswith(REF, autoescape=True),
+        )
+    )
+    return set(found)
+
+
+def _expect(change: Change, version: int) -> None:
+    if change.ticket.version != version:
+        raise TicketMoved

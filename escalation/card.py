@@ -1,0 +1,49 @@
+"""The ticket card in the conversation: what both sides see of a ticket there."""
+
+import hashlib
+from collections.abc import Mapping
+from uuid import UUID
+
+from chat.public import CardDraft, CardDraftLink
+from chat.strings import Strings
+from escalation.directory import named
+from escalation.models import Ticket
+from escalation.states import HIGH, TONES, State, requesters_word
+
+
+def card_of(ticket: Ticket, department: Mapping[str, str], link_id: UUID, strings: Strings) -> CardDraft:
+    """In all languages at once: the reader's is picked when it is shown."""
+    catalogues = {locale: strings.catalogue(locale) for locale in strings.locales}
+    facts: dict[str, list[str]] = {}
+    for locale, c in catalogues.items():
+        facts[locale] = [named(department, locale)]
+        if ticket.priority == HIGH:
+            facts[locale].append(c.gettext("High priority"))
+    return CardDraft(
+        key=f"ticket:{ticket.id}",
+        kind="ticket",
+        number=ticket.number,
+        title=ticket.subject,
+        state={locale: requesters_word(ticket.state, c) for locale, c in catalogues.items()},
+        tone=TONES[State(ticket.state)],
+        facts=facts,
+        due_at=ticket.due_at,
+        due_label={locale: c.gettext("First reply by") for locale, c in catalogues.items()} if ticket.due_at else {},
+        links=[
+            CardDraftLink(
+                label={locale: c.gettext("View ticket") for locale, c in catalogues.items()},
+                path=f"/t/{link_id}",
+                signed=True,
+                audience="visitor",
+            ),
+            CardDraftLink(
+                label={locale: c.gettext("View ticket") for locale, c in catalogues.items()},
+                path=f"/desk/tickets/{ticket.number}",
+                audience="operator",
+            ),
+        ],
+    )
+
+
+def digest_of(card: CardDraft) -> str:
+    return hashlib.sha256(repr(card).encode()).hexdigest()

@@ -1,0 +1,192 @@
+"""One change of one ticket inside one transaction: thread, history and the derived columns move together."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.ids import new_id
+from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed
+from escalation.models import Ticket, TicketAssignment, TicketConversation, TicketEvent, TicketMessage
+from escalation.sla.first_reply import cancel_first_reply, stop_first_reply
+from escalation.states import LIVE, TEXT_LIMIT, State, may_follow
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: operator, requester or system."""
+
+    kind: str
+    name: str = ""
+    id: UUID | None = None
+
+
+SYSTEM = Actor("system")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message stands in a conversation."""
+
+    conversation_id: UUID
+    seq: int
+
+
+class Change:
+    """Holds the locked ticket. `moved` says whether anything happened; only then the version rises."""
+
+    def __init__(self, session: AsyncSession, ticket: Ticket, actor: Actor, now: datetime) -> None:
+        self.session = session
+        self.ticket = ticket
+        self.actor = actor
+        self.now = now
+        self.moved = False
+
+    def record(self, event: str, **data: Any) -> None:
+        self.moved = True
+        self.ticket.last_event_seq += 1
+        self.session.add(
+            TicketEvent(
+                ticket_id=self.ticket.id,
+                seq=self.ticket.last_event_seq,
+                type=event,
+                actor_kind=self.actor.kind,
+                actor_id=self.actor.id,
+                actor_name=self.actor.name,
+                data=data,
+                at=self.now,
+            )
+        )
+
+    async def said_before(self, ref: str) -> TicketMessage | None:
+        """The message a resend means."""
+        found = await self.session.exec(
+            select(TicketMessage).where(TicketMessage.ticket_id == self.ticket.id, TicketMessage.ref == ref)
+        )
+        return found.first()
+
+    async def say(
+        self, text: str, *, channel: str, ref: str | None = None, place: Place | None = None, at: datetime | None = None
+    ) -> TicketMessage:
+        """A message to the other side. The first one of an operator keeps the promise; one of the requester brings
+        a waiting or solved ticket back."""
+        if self.ticket.state == State.CLOSED:
+            raise TicketClosed
+        at = at or self.now
+        message = self._add("message", text, channel, ref, place, at)
+        if self.actor.kind == "operator":
+            self.ticket.last_operator_at, self.ticket.last_operator_seq = at, message.seq
+            self.ticket.waiting_since = None
+            seconds = await stop_first_reply(self.session, self.ticket, at)
+            self.record("replied", message=message.seq, channel=channel)
+            if seconds is not None:
+                self.record("first_reply", seconds=seconds)
+            if self.ticket.state == State.NEW:
+                self._lead(State.OPEN)
+        else:
+            self.ticket.last_customer_at, self.ticket.last_customer_seq = at, message.seq
+            self.ticket.waiting_since = self.ticket.waiting_since or at
+            self.record("said", message=message.seq, channel=channel)
+            if self.ticket.state in (State.WAITING_CUSTOMER, State.WAITING_THIRD_PARTY, State.SOLVED):
+                self._lead(State.OPEN)
+        return message
+
+    def note(self, text: str, *, ref: str | None = None) -> TicketMessage:
+        message = self._add("note", text, "desk", ref, None, self.now)
+        self.record("noted", message=message.seq)
+        return message
+
+    def _add(
+        self, kind: str, text: str, channel: str, ref: str | None, place: Place | None, at: datetime
+    ) -> TicketMessage:
+        self.ticket.last_seq += 1
+        message = TicketMessage(
+            id=new_id(),
+            ticket_id=self.ticket.id,
+            seq=self.ticket.last_seq,
+            kind=kind,
+            author_kind=self.actor.kind,
+            author_id=self.actor.id,
+            author_name=self.actor.name,
+            contact_channel=channel,
+            text=text,
+            conversation_id=place.conversation_id if place else None,
+            conversation_seq=place.seq if place else None,
+            ref=ref,
+            at=at,
+        )
+        self.session.add(message)
+        return message
+
+    async def lead(self, target: State, reason: str | None = None) -> None:
+        """To another state; the same state is no change."""
+        state = State(self.ticket.state)
+        if target is state:
+            return
+        if not may_follow(state, target):
+            raise NotPossible
+        self._lead(target, reason)
+        if target is State.CLOSED:
+            await self._close(reason or "done")
+
+    def _lead(self, target: State, reason: str | None = None) -> None:
+        data = {"from": self.ticket.state, "to": target.value} | ({"reason": reason} if reason else {})
+        self.ticket.state = target.value
+        self.record("state", **data)
+
+    async def _close(self, reason: str) -> None:
+        self.ticket.closed_reason, self.ticket.closed_at = reason, self.now
+        if reason in ("spam", "merged"):
+            await cancel_first_reply(self.session, self.ticket, self.now)
+        held = await self.session.exec(
+            select(TicketConversation).where(
+                TicketConversation.ticket_id == self.ticket.id, col(TicketConversation.released_at).is_(None)
+            )
+        )
+        for tie in held:
+            tie.released_at = self.now
+
+    async def assign(self, operator_id: UUID | None, name: str) -> None:
+        if operator_id == self.ticket.operator_id:
+            return
+        current = await self.session.exec(
+            select(TicketAssignment).where(
+                TicketAssignment.ticket_id == self.ticket.id, col(TicketAssignment.ended_at).is_(None)
+            )
+        )
+        for assignment in current:
+            assignment.ended_at = self.now
+        # The old row must end before the new one begins: one open assignment per ticket is a constraint.
+        await self.session.flush()
+        self.ticket.operator_id = operator_id
+        if operator_id is not None:
+            self.session.add(
+                TicketAssignment(
+                    id=new_id(), ticket_id=self.ticket.id, operator_id=operator_id, started_at=self.now
+                )
+            )
+        self.record("assigned", operator=str(operator_id) if operator_id else None, name=name)
+        if operator_id is not None and self.ticket.state == State.NEW:
+            self._lead(State.OPEN)
+
+    def settle(self) -> None:
+        """Derived columns, once, at the end of the change."""
+        ticket = self.ticket
+        ticket.open = ticket.state in LIVE
+        asked = ticket.last_customer_seq > ticket.last_operator_seq
+        ticket.operators_turn = ticket.open and (asked or ticket.first_reply_at is None)
+        ticket.changed_at = self.now
+        ticket.version += 1
+
+
+def checked(text: str) -> str:
+    """What somebody wrote, without blank ends. Raises TextEmpty or TextTooLong."""
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
+        raise TextEmpty
+    if len(text) > TEXT_LIMIT:
+        raise TextTooLong
+    return text

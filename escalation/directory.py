@@ -1,0 +1,46 @@
+"""Departments and operators as tickets need them: a name to show, an id to point at. Reads only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from chat import public
+from chat.db import Database
+
+
+def named(names: Mapping[str, str], locale: str) -> str:
+    return names.get(locale) or names.get("en") or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    id: UUID
+    slug: str
+    names: Mapping[str, str]
+
+    def name(self, locale: str) -> str:
+        return named(self.names, locale) or self.slug
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    id: UUID
+    name: str
+
+
+class Directory:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def departments(self) -> Sequence[Department]:
+        ordered = select(public.Department).order_by(col(public.Department.position), col(public.Department.slug))
+        async with self._db.read() as session:
+            return [Department(row.id, row.slug, row.names) for row in await session.exec(ordered)]
+
+    async def operators(self) -> Sequence[Colleague]:
+        active = select(public.Operator).where(col(public.Operator.active).is_(True))
+        async with self._db.read() as session:
+            found = await session.exec(active.order_by(col(public.Operator.name), col(public.Operator.id)))
+            return [Colleague(row.id, row.name) for row in found]

@@ -1,0 +1,41 @@
+"""What can go wrong with a ticket. The docstring is the message for logs; pages have their own words.
+
+TicketError
+├── TicketGone      there is none, or it is not for this reader: both look the same
+├── TicketMoved     somebody changed it since the reader looked
+├── TicketClosed    it is final
+├── NotPossible     the state, operator or department does not exist or cannot follow
+└── TextRefused     TextEmpty, TextTooLong
+"""
+
+
+class TicketError(Exception):
+    """Base of all errors of tickets."""
+
+
+class TicketGone(TicketError):
+    """No such ticket for this reader."""
+
+
+class TicketMoved(TicketError):
+    """The ticket changed after the version the operator saw."""
+
+
+class TicketClosed(TicketError):
+    """The ticket is closed and takes no more messages."""
+
+
+class NotPossible(TicketError):
+    """This change cannot follow from here."""
+
+
+class TextRefused(TicketError):
+    """The text cannot be taken."""
+
+
+class TextEmpty(TextRefused):
+    """Nothing was written."""
+
+
+class TextTooLong(TextRefused):
+    """More than the limit was written."""

@@ -1,0 +1,127 @@
+"""What the requester reads of their ticket, by link. Selects public messages only: no note, no environment (S40)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.public import Department, Operator
+from escalation.models import Ticket, TicketEvent, TicketLink, TicketMessage, TicketTranscript
+
+TIMELINE = ("created", "state", "assigned", "first_reply")
+"""Kinds of events the requester may read; the others are nobody's business outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicMessage:
+    seq: int
+    by_operator: bool
+    name: str
+    contact_channel: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PublicEvent:
+    type: str
+    data: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestersTicket:
+    id: UUID
+    number: str
+    site_name: str
+    subject: str
+    state: str
+    priority: int
+    department: Mapping[str, str]
+    operator_name: str
+    locale: str
+    service_label: str
+    started_at: datetime | None
+    started_raw: str
+    started_zone: str
+    started_certainty: str
+    created_at: datetime
+    due_at: datetime | None
+    first_reply_at: datetime | None
+    transcript: Sequence[Mapping[str, Any]]
+    """Rows of the public part: at, by, name, text."""
+    messages: Sequence[PublicMessage]
+    events: Sequence[PublicEvent]
+
+
+async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime) -> RequestersTicket | None:
+    """None for a link that is unknown, expired or revoked: all look the same."""
+    found = await session.exec(
+        select(Ticket)
+        .join(TicketLink, col(TicketLink.ticket_id) == col(Ticket.id))
+        .where(TicketLink.id == link_id, col(TicketLink.revoked_at).is_(None), col(TicketLink.expires_at) > now)
+    )
+    ticket = found.first()
+    if ticket is None:
+        return None
+    department = await session.get_one(Department, ticket.department_id)
+    operator = await session.get(Operator, ticket.operator_id) if ticket.operator_id else None
+    bodies = await session.exec(
+        select(TicketTranscript.body)
+        .where(TicketTranscript.ticket_id == ticket.id)
+        .order_by(col(TicketTranscript.revision).desc())
+    )
+    return RequestersTicket(
+        id=ticket.id,
+        number=ticket.number,
+        site_name=ticket.site_name,
+        subject=ticket.subject,
+        state=ticket.state,
+        priority=ticket.priority,
+        department=department.names,
+        operator_name=operator.name if operator else "",
+        locale=ticket.locale,
+        service_label=ticket.service_label,
+        started_at=ticket.started_at,
+        started_raw=ticket.started_raw,
+        started_zone=ticket.started_zone,
+        started_certainty=ticket.started_certainty,
+        created_at=ticket.created_at,
+        due_at=ticket.due_at,
+        first_reply_at=ticket.first_reply_at,
+        transcript=bodies.first() or [],
+        messages=await _messages(session, ticket.id),
+        events=await _events(session, ticket.id),
+    )
+
+
+async def _messages(session: AsyncSession, ticket_id: UUID) -> list[PublicMessage]:
+    found = await session.exec(
+        select(TicketMessage)
+        .where(TicketMessage.ticket_id == ticket_id, TicketMessage.kind == "message")
+        .order_by(col(TicketMessage.seq))
+    )
+    return [
+        PublicMessage(
+            message.seq,
+            message.author_kind == "operator",
+            message.author_name,
+            message.contact_channel,
+            message.text,
+            message.at,
+        )
+        for message in found
+    ]
+
+
+async def _events(session: AsyncSession, ticket_id: UUID) -> list[PublicEvent]:
+    found = await session.exec(
+        select(TicketEvent)
+        .where(TicketEvent.ticket_id == ticket_id, col(TicketEvent.type).in_(TIMELINE))
+        .order_by(col(TicketEvent.seq))
+    )
+    return [PublicEvent(event.type, event.data, event.at) for event in found]

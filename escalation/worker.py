@@ -1,0 +1,93 @@
+"""What must happen to tickets without anybody looking: messages left, and the thread kept whole over its windows."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from chat.public import LEFT
+from escalation import store
+from escalation.actions import SAID, Tickets
+from escalation.change import Actor
+from escalation.draft import Drafted, Origin, Source
+from escalation.handoff import draft_ticket
+from escalation.opening import open_ticket
+
+SWEEP_SECONDS = 3.0
+"""How late a message is whose hint was lost."""
+
+log = structlog.get_logger(__name__)
+
+
+class EscalationWorker:
+    """Construct it, then `run` it in a task: it takes the outbox kinds of tickets and copies what is said later."""
+
+    def __init__(self, tickets: Tickets, zone: ZoneInfo) -> None:
+        self._tickets = tickets
+        self._zone = zone
+        self._said: set[UUID] = set()
+        self._look = asyncio.Event()
+        tickets.outbox.on(LEFT, self.open_for_left)
+        tickets.outbox.on(SAID, self.say_in_conversation)
+        tickets.conversations.on_said(self._heard)
+
+    def _heard(self, conversation_id: UUID) -> None:
+        self._said.add(conversation_id)
+        self._look.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Any number may run: the cursor and the unique place of a message are the judges."""
+        while True:
+            try:
+                await self.copy_heard()
+            except Exception:
+                # Nothing is lost: the cursors stand where they stood, the sweep tries again.
+                log.warning("later messages could not be copied", exc_info=True)
+            try:
+                async with asyncio.timeout(SWEEP_SECONDS):
+                    await self._look.wait()
+            except TimeoutError:
+                await self._find_left_behind()
+            self._look.clear()
+
+    async def copy_heard(self) -> None:
+        heard, self._said = self._said, set()
+        if not heard:
+            return
+        async with self._tickets.db.read() as session:
+            held = await store.held_among(session, sorted(heard))
+        for conversation_id in held:
+            await self._tickets.copy_said(conversation_id)
+
+    async def _find_left_behind(self) -> None:
+        try:
+            async with self._tickets.db.read() as session:
+                self._said.update(await store.left_behind(session))
+        except Exception:
+            # The database is away; the next sweep asks again.
+            log.warning("the sweep could not look", exc_info=True)
+
+    async def sweep(self) -> None:
+        """One round without a hint."""
+        await self._find_left_behind()
+        await self.copy_heard()
+
+    async def open_for_left(self, payload: dict[str, Any]) -> None:
+        """Outbox: a visitor left a message. Once more is harmless: the conversation has its ticket then."""
+        conversation_id = UUID(payload["conversation_id"])
+        transcript = await self._tickets.conversations.transcript_of(conversation_id)
+        if transcript is None:
+            return
+        draft = draft_ticket(transcript, self._zone)
+        if not draft.subject.value:
+            c = self._tickets.strings.catalogue(transcript.locale)
+            subject = c.gettext("Message without a text")
+            draft = draft.with_subject(Drafted(subject, Origin(Source.SUGGESTED)))
+        actor = Actor("requester", draft.requester_name.value)
+        await open_ticket(self._tickets, draft, conversation_id, actor, channel="form", zone=self._zone)
+        await self._tickets.copy_said(conversation_id)
+
+    async def say_in_conversation(self, payload: dict[str, Any]) -> None:
+        await self._tickets.say_in_conversation(UUID(payload["message_id"]))
