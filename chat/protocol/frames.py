@@ -381,7 +381,7 @@ class Staffed(Frame):
 class Attended(Frame):
     operator: Person
     status: str
-    presence_seconds: float = 30
+    offer_seconds: float = 30
 
 
 class Noted(Frame):
