@@ -1,0 +1,117 @@
+"""Addresses of the widget: the loader and the frame of each site."""
+
+import asyncio
+import gzip
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+
+import brotli
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from widget.accent import accent_of
+from widget.seams import Assets, Department, Pages, Site, Strings
+from widget.sites import for_frame, for_loader
+
+LOADER_CACHE = "public, max-age=300, stale-while-revalidate=86400"
+PLACEHOLDER = "NIGHTDESK"
+"""The free name in `loader.js` in whose place the site's settings are written."""
+NOT_OF_THE_PANEL = ("widget/loader.js", "widget/demo/")
+
+
+class WidgetRoutes:
+    """`site_by_key` finds a site or None; `departments` lists them in the order visitors choose from."""
+
+    def __init__(
+        self,
+        *,
+        pages: Pages,
+        assets: Assets,
+        strings: Strings,
+        base_url: str,
+        site_by_key: Callable[[str], Awaitable[Site | None]],
+        departments: Callable[[], Awaitable[Sequence[Department]]],
+    ) -> None:
+        self._pages = pages
+        self._assets = assets
+        self._strings = strings
+        self._base_url = base_url
+        self._site_by_key = site_by_key
+        self._departments = departments
+        self._compressed: dict[tuple[str, str], bytes] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/w/{site_key}/loader.js", self._loader, methods=["GET"], name="loader"),
+            Route("/w/{site_key}", self._frame, methods=["GET"], name="frame"),
+        ]
+
+    async def _loader(self, request: Request) -> Response:
+        site = await self._site(request)
+        body = self.loader_of(site)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+        headers = {
+            "Cache-Control": LOADER_CACHE,
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        encoding = next((e for e in ("br", "gzip") if e in request.headers.get("accept-encoding", "")), "")
+        if encoding:
+            body = await asyncio.to_thread(self._compress, body, etag, encoding)
+            headers["Content-Encoding"] = encoding
+        return Response(body, headers=headers, media_type="text/javascript; charset=utf-8")
+
+    async def _frame(self, request: Request) -> Response:
+        site = await self._site(request)
+        chosen = request.query_params.get("lang")
+        locale = self._strings.negotiate(request.headers.get("accept-language", ""), chosen)
+        accent = accent_of(site.settings.get("accent"))
+        context = {
+            "site": site,
+            "settings": for_frame(site, locale, await self._departments()),
+            "accent_css": accent.css if accent else "",
+            "modules": [self._assets.url(name) for name in self.modules()],
+        }
+        return self._pages.render(
+            request, "widget/frame.html", context, locale=locale, frame_ancestors=site.origins or ["'none'"]
+        )
+
+    def loader_of(self, site: Site) -> bytes:
+        """The script of this site, as sent: nothing in it depends on the request (security.md B6)."""
+        source = self._assets.source_of("widget/loader.js").decode()
+        css = self._assets.source_of("widget/bubble.css").decode()
+        catalogues = [self._strings.catalogue(locale) for locale in self._strings.locales]
+        settings = json.dumps(
+            for_loader(site, self._base_url, catalogues, css), ensure_ascii=False, separators=(",", ":")
+        )
+        return source.replace(PLACEHOLDER, settings).encode()
+
+    def modules(self) -> list[str]:
+        """Names of all modules of the panel, so that the browser asks for them at once."""
+        return [
+            name
+            for name in self._assets.names(".js")
+            if name.startswith("widget/") and not name.startswith(NOT_OF_THE_PANEL)
+        ]
+
+    async def _site(self, request: Request) -> Site:
+        site = await self._site_by_key(request.path_params["site_key"])
+        if site is None:
+            raise HTTPException(404)
+        return site
+
+    def _compress(self, body: bytes, etag: str, encoding: str) -> bytes:
+        known = self._compressed.get((etag, encoding))
+        if known is None:
+            if len(self._compressed) > 200:  # two forms of a hundred sites; a changed site leaves its old ones here
+                self._compressed.clear()
+            known = brotli.compress(body) if encoding == "br" else gzip.compress(body, 9, mtime=0)
+            self._compressed[etag, encoding] = known
+        return known

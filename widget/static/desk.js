@@ -1,0 +1,373 @@
+/** The visitor's side of the talk: connection, conversation and outbox put together. No DOM. */
+
+import { Connection } from './connection.js'
+import { Conversation, isReply } from './conversation.js'
+import { Outbox, newRef } from './outbox.js'
+import { locale } from './strings.js'
+
+/** @typedef {import('../../chat/protocol/wire.d.ts').Staff} Staff */
+/** @typedef {import('./connection.js').Frame} Frame */
+/** @typedef {import('./outbox.js').Outgoing} Outgoing */
+/** @typedef {{ url: string, title: string, referrer?: string }} HostPage */
+
+const AWAY_AFTER = 3_000
+const TYPING_EVERY = 2_500
+const TYPING_LASTS = 6_000
+const QUIET_RETRIES = 5
+const QUIET_RETRY_MAX = 5 // seconds; longer waits are told to the visitor
+
+export class Desk {
+  /** @type {Staff} */
+  staff = {}
+  /** @type {Conversation | null} */
+  conversation = null
+  /** @type {HostPage | undefined} */
+  page = undefined
+  welcomed = false
+  /** Gone for longer than a hiccup. */
+  away = false
+  /** When the present wait began, by this computer's clock; 0 while nobody waits. */
+  waitingSince = 0
+  /** Server's clock minus ours, in ms, as far as live entries told. */
+  skew = 0
+  #key
+  #store
+  #tell
+  #changed
+  /** A `start` without an answer on this socket. */
+  #starting = ''
+  #typedAt = 0
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typingEnds
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #awayTimer
+
+  /**
+   * @param {string} key of the site
+   * @param {string} url of the socket
+   * @param {import('./storage.js').Store} store
+   * @param {() => void} changed something to show has changed
+   * @param {(name: string, data: object) => void} tell an event for the host page and for the frame
+   */
+  constructor(key, url, store, changed, tell) {
+    this.#key = key
+    this.#store = store
+    this.#tell = tell
+    this.#changed = changed
+    this.outbox = new Outbox(store, () => this.flush())
+    this.connection = new Connection(url, {
+      hello: () => this.#hello(),
+      receive: (frame) => this.#receive(frame),
+      changed: (live) => this.#line(live),
+      forget: () => this.#forget(),
+    })
+    addEventListener('pagehide', () => this.outbox.close())
+    addEventListener('pageshow', (event) => event.persisted && this.outbox.open())
+    store.watch((changedKey) => {
+      if (changedKey === 'token' && !this.conversation && !this.#starting) this.connection.restart()
+      if (changedKey.startsWith('outbox/')) this.outbox.inherit(changedKey)
+    })
+  }
+
+  open() {
+    this.outbox.open()
+    this.connection.open()
+    this.#awayTimer = setTimeout(() => this.#setAway(true), AWAY_AFTER)
+  }
+
+  get online() {
+    return this.staff.online ?? 0
+  }
+
+  /** Messages that began no conversation yet, or belong to the present one. */
+  get outgoing() {
+    const id = this.conversation?.id ?? ''
+    return this.outbox.items.filter((item) => item.conversation === id)
+  }
+
+  /** @param {string} text @param {{ name?: string, email?: string, department?: string, fresh?: boolean }} [details] */
+  say(text, { fresh, ...details } = {}) {
+    if (fresh) this.conversation = null
+    this.#post({ kind: 'say', text, ...details })
+    this.typed(false)
+  }
+
+  /** A message with an address, which becomes a ticket. @param {{ text: string, email: string, name?: string, department?: string }} details */
+  leave(details) {
+    if (!this.conversation?.isOpen) this.conversation = null
+    return this.#post({ kind: 'leave', ...details })
+  }
+
+  /** @param {Omit<Outgoing, 'ref' | 'at' | 'conversation'>} item */
+  #post(item) {
+    this.#store.keep(true)
+    const ref = newRef()
+    this.outbox.add({ ...item, ref, at: Date.now() + this.skew, conversation: this.conversation?.id ?? '' })
+    this.flush()
+    this.#changed()
+    return ref
+  }
+
+  /** @param {string} ref */
+  retry(ref) {
+    const item = this.outbox.find(ref)
+    if (item) this.outbox.change(item, { refused: undefined, tries: 0 })
+    this.flush()
+    this.#changed()
+  }
+
+  /** @param {boolean} typing */
+  typed(typing) {
+    const now = Date.now()
+    if (!this.conversation || (typing ? now - this.#typedAt < TYPING_EVERY : !this.#typedAt)) return
+    this.#typedAt = typing ? now : 0
+    this.connection.send({ type: 'type', conversation: this.conversation.id, typing })
+  }
+
+  /** Everything received was on screen. */
+  read() {
+    const it = this.conversation
+    if (!it?.unread || !this.connection.send({ type: 'read', conversation: it.id, seq: it.seq })) return
+    it.visitorRead = it.seq
+    this.#changed()
+  }
+
+  end() {
+    if (this.conversation) this.connection.send({ type: 'end', conversation: this.conversation.id, ref: newRef() })
+  }
+
+  /** @param {number} score @param {string} text */
+  rate(score, text) {
+    const it = this.conversation
+    if (!it) return
+    this.connection.send({ type: 'rate', conversation: it.id, score, text })
+    it.rated = true
+    this.#tell('rated', { conversation: it.id, score })
+    this.#changed()
+  }
+
+  earlier() {
+    const it = this.conversation
+    if (it?.entries[0]) this.connection.send({ type: 'fetch', conversation: it.id, before: it.entries[0].seq })
+  }
+
+  /** @param {HostPage} page */
+  visit(page) {
+    this.page = page
+    if (this.connection.live) this.connection.send({ type: 'visit', page })
+  }
+
+  /** The host signs its person out: nothing of them stays here. */
+  logout() {
+    this.connection.close()
+    this.outbox.clear()
+    this.#store.clear()
+    this.conversation = null
+    this.connection.open()
+    this.#changed()
+  }
+
+  /** Sends what waits, in order. What this socket carried already is left to its acknowledgement. */
+  flush() {
+    if (!this.connection.live) return
+    const token = this.#store.get('token')
+    for (const item of this.outbox.items) {
+      const { ref, kind, text, conversation, name, email, department } = item
+      if (item.refused !== undefined || this.outbox.sent.has(ref)) continue
+      if (!conversation) {
+        // One beginning at a time: what was written after it belongs to the conversation it begins.
+        if (this.#starting) break
+        this.#starting = ref
+        if (!token) {
+          this.connection.send({ type: 'enroll' })
+          break
+        }
+      }
+      this.outbox.sent.add(ref)
+      const type = kind === 'leave' ? kind : conversation ? 'say' : 'start'
+      this.connection.send({ type, ref, text, conversation: conversation || undefined, name, email, department, page: this.page })
+    }
+  }
+
+  #hello() {
+    const it = this.conversation
+    return {
+      type: 'hello',
+      site: this.#key,
+      token: this.#store.get('token') ?? undefined,
+      conversation: it?.id,
+      last_seen: it?.seq,
+      locale,
+      time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      page: this.page,
+    }
+  }
+
+  #forget() {
+    const had = this.#store.get('token') !== null
+    this.#store.set('token', null)
+    this.conversation = null
+    return had
+  }
+
+  /** @param {boolean} live */
+  #line(live) {
+    clearTimeout(this.#awayTimer)
+    if (live) {
+      this.outbox.sent.clear()
+      this.#starting = ''
+      this.#setAway(false)
+    } else this.#awayTimer = setTimeout(() => this.#setAway(true), AWAY_AFTER)
+  }
+
+  /** @param {boolean} away */
+  #setAway(away) {
+    this.away = away
+    this.#changed()
+  }
+
+  /** @param {Frame} frame */
+  #receive(frame) {
+    if (Object.hasOwn(this.#handlers, frame.type)) this.#handlers[frame.type](frame)
+    this.#changed()
+  }
+
+  /** Frames of another conversation are none of this view's. @param {Frame} frame */
+  #mine(frame) {
+    return frame.conversation === this.conversation?.id ? this.conversation : null
+  }
+
+  /** @param {import('../../chat/protocol/wire.d.ts').Entry[]} entries */
+  #settle(entries) {
+    for (const { ref } of entries) {
+      if (ref && this.outbox.settle(ref)) this.#tell('message:sent', { conversation: this.conversation?.id })
+    }
+  }
+
+  /** @type {Record<string, (frame: any) => void>} */
+  #handlers = {
+    welcomed: (/** @type {import('../../chat/protocol/wire.d.ts').Welcomed} */ frame) => {
+      this.welcomed = true
+      this.staff = frame.staff
+      if (!frame.known) this.#store.set('token', null)
+      if (frame.name && !this.#store.get('name')) this.#store.set('name', frame.name)
+      if (frame.email && !this.#store.get('email')) this.#store.set('email', frame.email)
+      // Words on their way that begin a conversation are newer than the one the server remembers.
+      const begins = this.outbox.items.some((item) => !item.conversation)
+      if (frame.conversation && !begins) this.#follow(frame.conversation)
+      else if (!frame.conversation && !begins && !frame.known) this.conversation = null
+      this.#watchWait()
+      this.flush()
+      this.#tell('status', { online: this.online })
+    },
+    enrolled: ({ token }) => {
+      this.#store.set('token', token)
+      this.#starting = ''
+      this.flush()
+    },
+    started: ({ ref, conversation }) => {
+      const item = this.outbox.find(ref)
+      this.#starting = ''
+      this.#follow(conversation)
+      for (const one of this.outbox.items) if (!one.conversation) one.conversation = conversation.id
+      // Not yet the acknowledgement: if that is lost, the resend is a `say` with the same ref.
+      if (item) this.outbox.sent.add(ref)
+      this.#watchWait()
+      this.#tell('conversation:started', { conversation: conversation.id })
+      this.flush()
+    },
+    said: (/** @type {import('../../chat/protocol/wire.d.ts').Said} */ frame) => {
+      this.#settle(frame.entries)
+      const it = this.#mine(frame)
+      if (!it) return
+      const last = it.seq
+      const state = it.state
+      const hasHole = it.take(frame.entries)
+      if (hasHole) this.connection.send({ type: 'fetch', conversation: it.id, after: it.seq })
+      for (const entry of it.entries.filter((one) => one.seq > last)) this.#heard(it, entry)
+      if (it.state !== state) this.#watchWait()
+    },
+    paged: (/** @type {import('../../chat/protocol/wire.d.ts').Paged} */ frame) => {
+      this.#settle(frame.entries)
+      const it = this.#mine(frame)
+      if (!it) return
+      it.page(frame)
+      if (frame.more) this.connection.send({ type: 'fetch', conversation: it.id, after: it.seq })
+      this.#watchWait()
+    },
+    typed: (frame) => {
+      const it = this.#mine(frame)
+      clearTimeout(this.#typingEnds)
+      if (!it || frame.by?.kind !== 'operator') return
+      it.typing = frame.typing ? frame.by : null
+      this.#typingEnds = setTimeout(() => {
+        it.typing = null
+        this.#changed()
+      }, TYPING_LASTS)
+    },
+    seen: (frame) => {
+      const it = this.#mine(frame)
+      if (it && frame.by === 'operator') it.operatorRead = Math.max(it.operatorRead, frame.seq)
+      if (it && frame.by === 'visitor') it.visitorRead = Math.max(it.visitorRead, frame.seq)
+    },
+    queued: (frame) => {
+      const it = this.#mine(frame)
+      if (!it) return
+      it.position = frame.position
+      it.waitSeconds = frame.wait_seconds ?? null
+      this.#tell('status', { online: this.online, position: it.position, wait_seconds: it.waitSeconds })
+    },
+    staffed: (frame) => {
+      this.staff = frame.staff
+      this.#tell('status', { online: this.online })
+    },
+    refused: (frame) => {
+      if (frame.ref && frame.ref === this.#starting) this.#starting = ''
+      const item = frame.ref && this.outbox.find(frame.ref)
+      if (!item) return this.#tell('error', { code: frame.code })
+      const tries = (item.tries ?? 0) + 1
+      if (frame.retry && (frame.retry_after ?? 0) <= QUIET_RETRY_MAX && tries <= QUIET_RETRIES) {
+        item.tries = tries
+        setTimeout(() => {
+          this.outbox.sent.delete(item.ref)
+          this.flush()
+        }, (frame.retry_after || 2) * 1000)
+      } else {
+        this.outbox.change(item, { refused: frame.message })
+        this.#tell('error', { code: frame.code, ref: item.ref })
+      }
+    },
+  }
+
+  /** @param {import('../../chat/protocol/wire.d.ts').ConversationState} state */
+  #follow(state) {
+    if (this.conversation?.id === state.id) this.conversation.resume(state)
+    else this.conversation = new Conversation(state)
+  }
+
+  /** A live entry. @param {Conversation} it @param {import('../../chat/protocol/wire.d.ts').Entry} entry */
+  #heard(it, entry) {
+    this.skew = Date.parse(entry.at) - Date.now()
+    const operator = entry.data?.operator
+    if (isReply(entry)) this.#tell('message:received', { conversation: it.id, seq: entry.seq })
+    else if (entry.event === 'assigned' || (entry.event === 'transferred' && operator)) this.#tell('operator:joined', { conversation: it.id, operator: operator?.id })
+    else if (entry.event === 'ended') this.#tell('conversation:ended', { conversation: it.id })
+    else if (entry.event === 'left') {
+      // Where all was said before, no message of its own acknowledges it.
+      for (const item of this.outgoing) if (item.kind === 'leave') this.outbox.settle(item.ref)
+      this.#tell('form:submitted', { conversation: it.id })
+    }
+    else if (entry.card?.kind === 'ticket' && entry.card.revision <= 1) this.#tell('ticket:opened', { number: entry.card.number })
+  }
+
+  #watchWait() {
+    const waits = this.conversation?.state === 'waiting'
+    if (!waits) this.waitingSince = 0
+    else this.waitingSince ||= this.#waitBegan()
+  }
+
+  #waitBegan() {
+    const entry = this.conversation?.entries.findLast((one) => ['queued', 'returned', 'reopened'].includes(one.event ?? ''))
+    return Math.min(Date.now(), entry ? Date.parse(entry.at) - this.skew : Date.now())
+  }
+}
