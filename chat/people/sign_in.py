@@ -107,7 +107,7 @@ class SignIn:
             return PasswordRefused(wait)
         async with self._db.read() as session:
             statement = select(Operator).where(col(Operator.email) == account, col(Operator.active))
-            operator = (await session.execute(statement)).scalars().first()
+            operator: Operator | None = (await session.execute(statement)).scalars().first()
         stored = operator.password if operator else None
         right, renewed = await self.passwords.verified(password[: LONGEST_PASSWORD + 1], stored)
         if operator is None or not right:
@@ -163,7 +163,7 @@ class SignIn:
     # ── secrets that work once ───────────────────────────────────────────────────────────────────────────────────
 
     async def make_link(self, operator_id: UUID) -> str:
-        """A URL that signs this operator in once, within 15 minutes. The address is ours, never a Host header's (T8)."""
+        """A URL that signs this operator in once, within 15 minutes. Its host comes from the settings (T8)."""
         secret = await self._make("sign-in", operator_id, LINK_LIFE)
         return f"{self._settings.base_url}/console/sign-in/{secret}"
 
@@ -194,7 +194,9 @@ class SignIn:
             return None
         return operator, login
 
-    async def _make(self, purpose: str, operator_id: UUID, life: timedelta, login_session_id: UUID | None = None) -> str:
+    async def _make(
+        self, purpose: str, operator_id: UUID, life: timedelta, login_session_id: UUID | None = None
+    ) -> str:
         secret = new_secret()
         async with self._db.write() as session:
             session.add(
@@ -216,7 +218,8 @@ class SignIn:
             col(OneTimeSecret.expires_at) > self._clock.now(),
         )
         async with self._db.read() as session:
-            return (await session.execute(statement)).scalars().first()
+            found: OneTimeSecret | None = (await session.execute(statement)).scalars().first()
+        return found
 
     async def _use(self, purpose: str, secret: str) -> OneTimeSecret | None:
         found = await self._unused(purpose, secret)

@@ -1,0 +1,34 @@
+"""Small forms, read with a limit; and where people may be sent afterwards."""
+
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+LARGEST = 64 * 1024
+MOST_FIELDS = 40
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a URL-encoded form; of two with one name the last counts. Raises 413 and 400."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST:
+            raise HTTPException(413)
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
+    except ValueError:
+        raise HTTPException(400) from None
+
+
+def local_path(wanted: str, otherwise: str = "/console") -> str:
+    """`wanted` if it is a path on this host, else `otherwise` (security.md B7).
+
+    Browsers read a backslash as a slash and drop tabs and line ends, so none of them may be inside.
+    """
+    if not wanted.startswith("/") or wanted.startswith("//") or len(wanted) > 2000:
+        return otherwise
+    if "\\" in wanted or any(ord(character) <= 32 or ord(character) == 127 for character in wanted):
+        return otherwise
+    return wanted

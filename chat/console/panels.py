@@ -1,0 +1,27 @@
+"""What other packages add to the console. The console knows addresses and words, never who answers them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ConsolePanel:
+    """A dialog of a conversation, opened by a letter or its button.
+
+    `url` holds `{id}`. It answers GET with a form as HTML; the form is posted back by script, and an answer with
+    `X-Nightdesk-Done: 1` closes the dialog, any other is shown in it. `label` is a msgid.
+    """
+
+    key: str
+    label: str
+    url: str
+    icon: str
+
+
+@dataclass(frozen=True)
+class RailLink:
+    """An entry of the rail, reached also by `keys`: `g` and a letter. `label` is a msgid."""
+
+    label: str
+    url: str
+    icon: str
+    keys: str = ""

@@ -1,0 +1,109 @@
+"""The page where operators change what is their own: name, language, console, password."""
+
+from typing import Any
+
+from sqlalchemy import update
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chat.clock import Clock
+from chat.console.doorway import Doorway
+from chat.console.forms import form_of
+from chat.console.preferences import THEMES, Preferences
+from chat.db import Database, table_of
+from chat.people.models import Operator
+from chat.people.operators import Operators, PasswordTooShort, require_length
+from chat.people.sign_in import Login
+
+MOST_CONVERSATIONS = 20
+
+
+class SettingsRoutes:
+    def __init__(self, db: Database, clock: Clock, doorway: Doorway) -> None:
+        self._db = db
+        self._doorway = doorway
+        self._sign_in = doorway.sign_in
+        self._operators = Operators(db, clock, doorway.sign_in.passwords)
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/console/settings", self._show, methods=["GET"]),
+            Route("/console/settings", self._save, methods=["POST"]),
+            Route("/console/settings/password", self._password, methods=["POST"]),
+        ]
+
+    async def _show(self, request: Request) -> Response:
+        login = await self._sign_in.login(request)
+        if login is None:
+            return self._doorway.to_sign_in(request)
+        saved = {
+            "settings": gettext("Saved."),
+            "password": gettext("The password is changed. All other sign-ins are ended."),
+        }
+        return self._page(request, login, saved=saved.get(request.query_params.get("saved", ""), ""))
+
+    def _page(
+        self, request: Request, login: Login, *, errors: dict[str, str] | None = None, saved: str = ""
+    ) -> Response:
+        translate = self._doorway.strings.catalogue(self._doorway.locale(request, login.operator)).gettext
+        context: dict[str, Any] = {
+            "preferences": Preferences.of(login.operator.settings),
+            "errors": {field: translate(error) for field, error in (errors or {}).items()},
+            "saved": translate(saved) if saved else "",
+        }
+        return self._doorway.page(request, "settings.html", context, login.operator, 422 if errors else 200)
+
+    async def _save(self, request: Request) -> Response:
+        login = await self._doorway.require(request)
+        form = await form_of(request)
+        operator = login.operator
+        errors = {}
+        name = " ".join(form.get("name", "").split())
+        capacity = int(form["capacity"]) if form.get("capacity", "").isdecimal() else 0
+        if not 1 <= len(name) <= 120:
+            errors["name"] = gettext("Write a name of 1 to 120 characters.")
+        if not 1 <= capacity <= MOST_CONVERSATIONS:
+            errors["capacity"] = gettext("Write a number from 1 to 20.")
+        if errors:
+            return self._page(request, login, errors=errors)
+        theme = form.get("theme", "")
+        preferences = Preferences(
+            theme=theme if theme in THEMES else "auto",
+            sound="sound" in form,
+            letters="letters" in form,
+            enter_sends="enter_sends" in form,
+        )
+        rows = table_of(Operator)
+        values = {
+            "name": name,
+            "capacity": capacity,
+            "locale": self._doorway.strings.negotiate(None, form.get("locale")),
+            "settings": preferences.stored_in(operator.settings),
+        }
+        async with self._db.write() as session:
+            await session.execute(update(rows).where(rows.c.id == operator.id).values(**values))
+        return RedirectResponse("/console/settings?saved=settings", 303)
+
+    async def _password(self, request: Request) -> Response:
+        login = await self._doorway.require(request)
+        form = await form_of(request)
+        operator = login.operator
+        new = form.get("new", "")
+        try:
+            require_length(new)
+        except PasswordTooShort:
+            return self._page(request, login, errors={"new": gettext("Write at least 10 characters.")})
+        if operator.password is not None:
+            right, _ = await self._sign_in.passwords.verified(form.get("current", ""), operator.password)
+            if not right:
+                return self._page(request, login, errors={"current": gettext("This is not your current password.")})
+        await self._operators.change_password(operator.id, new)
+        answer = RedirectResponse("/console/settings?saved=password", 303)
+        await self._sign_in.begin(operator.id, answer)
+        return answer
+
+
+def gettext(message: str) -> str:
+    """Marks a message for the catalogue; the page translates it."""
+    return message
