@@ -21,7 +21,7 @@ READING: dict[str, Callable[[], Verdict]] = {
     "style": lambda: run_commands(
         [PYTHON, "-m", "ruff", "check", "--quiet", "."], [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]
     ),
-    "types": lambda: run_commands([PYTHON, "-m", "mypy"]),
+    "types": lambda: run_commands([PYTHON, "-m", "mypy"]).without(": note: "),
     "browser-types": check_browser_types,
     "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
     "strings": check_strings,

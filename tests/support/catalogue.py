@@ -24,7 +24,7 @@ KEYWORDS = {"_": None, "gettext": None, "marked": None, "ngettext": (1, 2)}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 SHOWN_ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "aria-description", "aria-roledescription")
-# Names of keys, code, and what the page marks with translate="no" are the same in all languages.
+# Names of keys, code, and what the page marks with translate="no" or with a language are the same in all languages.
 UNTRANSLATED = ("kbd", "code", "script", "style", "samp")
 VOID = ("br", "hr", "img", "input", "link", "meta", "source", "use", "wbr", "path", "circle", "rect", "line")
 ASSIGNED_TEXT = re.compile(
@@ -126,6 +126,11 @@ def _texts(value: object) -> list[str]:
     return [str(part) for part in value] if isinstance(value, tuple | list) else [str(value)]
 
 
+def _has_words(text: str) -> bool:
+    """Abbreviations and our own name are no words."""
+    return any(not word.isupper() and word != "Nightdesk" for word in LETTERS.findall(text))
+
+
 class _ShownText(HTMLParser):
     """Collects text between tags and in attributes that people see or hear."""
 
@@ -136,12 +141,13 @@ class _ShownText(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
-        is_quiet = self._is_quiet or tag in UNTRANSLATED or values.get("translate") == "no"
+        is_name = values.get("translate") == "no" or ("lang" in values and tag != "html")
+        is_quiet = self._is_quiet or tag in UNTRANSLATED or is_name
         if not is_quiet:
             self.found += [
                 (self.getpos()[0], value)
                 for name, value in attrs
-                if name in SHOWN_ATTRIBUTES and value and LETTERS.search(value)
+                if name in SHOWN_ATTRIBUTES and value and _has_words(value)
             ]
         if tag not in VOID:
             self._open.append((tag, is_quiet))
@@ -159,7 +165,7 @@ class _ShownText(HTMLParser):
                 return
 
     def handle_data(self, data: str) -> None:
-        if not self._is_quiet and LETTERS.search(data):
+        if not self._is_quiet and _has_words(data):
             self.found.append((self.getpos()[0], data.strip()))
 
     @property

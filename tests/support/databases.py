@@ -1,25 +1,16 @@
 """Fresh databases with all tables, copied from a template that is made once per run of pytest."""
 
 import asyncio
-import importlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 
-from chat.db import Database, metadata
+from chat.db import Database
+from chat.migrations.schema import migrate
 from tests.support.servers import PostgresServer
-
-ROOT = Path(__file__).parents[2]
-
-
-def import_tables() -> None:
-    """Fill `metadata` from every module that may hold tables."""
-    for package in ("chat", "widget", "escalation"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            if "table=True" in path.read_text(encoding="utf-8"):
-                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 class SqliteMaker:
@@ -60,24 +51,18 @@ class PostgresMaker:
 
 
 def _create_all(url: str) -> None:
-    import_tables()
-
     async def create() -> None:
         db = Database(url)
         try:
-            async with db.engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
-                if db.is_sqlite:
-                    # One file to copy, without its log beside it.
+            await migrate(db)
+            if db.is_sqlite:
+                # One file to copy, without its log beside it.
+                async with db.engine.connect() as connection:
                     await connection.exec_driver_sql("COMMIT")
                     await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                    await connection.exec_driver_sql("BEGIN")
         finally:
             await db.close()
 
     # The caller may be a fixture inside a running loop.
-    from threading import Thread
-
-    thread = Thread(target=asyncio.run, args=(create(),))
-    thread.start()
-    thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, create()).result()
