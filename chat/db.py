@@ -15,6 +15,7 @@ from sqlalchemy import DateTime, Dialect, MetaData, Table, event
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession as CoreSession
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -62,6 +63,12 @@ def table_of(model: type[SQLModel]) -> Table:
     return found
 
 
+class Session(AsyncSession):
+    """SQLModel's session, whose `execute` is SQLAlchemy's own: Core statements are no mistake here."""
+
+    execute = CoreSession.execute  # type: ignore[assignment]
+
+
 class DatabaseAway(Exception):
     """The database cannot be reached or refuses writes; a retry may help."""
 
@@ -106,18 +113,18 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        async with self._guarded(), AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with self._guarded(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         if not self.is_sqlite:
-            async with self._guarded(), AsyncSession(self.engine, expire_on_commit=False) as session:
+            async with self._guarded(), Session(self.engine, expire_on_commit=False) as session:
                 async with session.begin():
                     yield session
             return
         async with self._writer, self._guarded():
-            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+            async with Session(self.engine, expire_on_commit=False) as session:
                 connection = await session.connection(execution_options={"nightdesk_write": True})
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 async with _committing(session):

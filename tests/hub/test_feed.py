@@ -1,0 +1,127 @@
+"""Whatever brings the news, each follower gets each entry once and in order."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.hub.connection import Connection
+from chat.hub.feed import FeedKey, Follower, StreamEntry
+from chat.hub.hub import Hub
+from chat.hub.memory_bus import MemoryBroker, MemoryBus
+from chat.ids import new_id
+from tests.support.sockets import MemoryTransport
+
+
+@dataclass(frozen=True)
+class Numbered:
+    seq: int
+    author_id: UUID | None = None
+
+    def frame_for(self, audience: Any, *, with_ref: bool) -> str:
+        return f"{self.seq}{'!' if with_ref else ''}"
+
+
+class Log:
+    """Rows in memory, the truth that hints point to."""
+
+    def __init__(self) -> None:
+        self.rows: list[StreamEntry] = []
+
+    def append(self, author: UUID | None = None) -> Numbered:
+        entry = Numbered(len(self.rows) + 1, author)
+        self.rows.append(entry)
+        return entry
+
+    async def entries(self, key: FeedKey, after: int, limit: int) -> list[StreamEntry]:
+        return self.rows[after : after + limit]
+
+    async def heads(self, keys: Iterable[FeedKey]) -> dict[FeedKey, int]:
+        return {key: len(self.rows) for key in keys}
+
+
+KEY = FeedKey(new_id(), "public")
+
+
+async def test_an_entry_reaches_followers_here_and_in_another_process() -> None:
+    log, broker = Log(), MemoryBroker()
+    hubs = [Hub(MemoryBus(broker), log) for _ in range(2)]
+    transports = [MemoryTransport() for _ in hubs]
+    writers = []
+    for hub, transport in zip(hubs, transports, strict=True):
+        await hub.start()
+        connection = Connection(transport)
+        writers.append(asyncio.create_task(connection.write()))
+        follower = Follower(connection, "any", 0)
+        hub.join(KEY, follower)
+        hub.go_live(KEY, follower)
+    for _ in range(5):
+        hubs[0].entered(KEY, [log.append()])
+    for transport in transports:
+        assert await transport.until(5) == ["1", "2", "3", "4", "5"]
+    for writer in writers:
+        writer.cancel()
+    for hub in hubs:
+        await hub.stop()
+
+
+async def test_only_the_author_reads_the_ref() -> None:
+    log, ann = Log(), new_id()
+    hub = Hub(MemoryBus(), log)
+    await hub.start()
+    transports = []
+    writers = []
+    for reader in (ann, new_id()):
+        transport = MemoryTransport()
+        connection = Connection(transport)
+        writers.append(asyncio.create_task(connection.write()))
+        follower = Follower(connection, "any", 0, reader)
+        hub.join(KEY, follower)
+        hub.go_live(KEY, follower)
+        transports.append(transport)
+    hub.entered(KEY, [log.append(ann)])
+    assert [await transport.until(1) for transport in transports] == [["1!"], ["1"]]
+    for writer in writers:
+        writer.cancel()
+    await hub.stop()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["told", "hint lost", "told late", "reconnect"]), min_size=1, max_size=25))
+def test_lost_and_late_hints_leave_no_hole_and_no_double(story: list[str]) -> None:
+    asyncio.run(_live_through(story))
+
+
+async def _live_through(story: list[str]) -> None:
+    log = Log()
+    hub = Hub(MemoryBus(), log)
+    transport = MemoryTransport()
+    connection = Connection(transport)
+    writer = asyncio.create_task(connection.write())
+    follower = Follower(connection, "any", 0)
+    hub.join(KEY, follower)
+    hub.go_live(KEY, follower)
+    late: list[StreamEntry] = []
+    for step in story:
+        if step == "reconnect":
+            hub.leave(KEY, follower)
+            follower = Follower(connection, "any", follower.cursor)
+            hub.join(KEY, follower)
+            hub.go_live(KEY, follower)
+            continue
+        entry = log.append()
+        if step == "told":
+            hub.entered(KEY, [entry])
+        elif step == "told late":
+            late.append(entry)
+        await asyncio.sleep(0)
+    for entry in reversed(late):
+        hub.entered(KEY, [entry])
+    hub._raise_head(KEY, len(log.rows))  # what the sweep does
+    assert await transport.until(len(log.rows)) == [str(n + 1) for n in range(len(log.rows))]
+    writer.cancel()
+    await hub.stop()

@@ -1,0 +1,175 @@
+"""Group commit on both databases: acknowledged is durable, a resend is the same message, one order without holes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import select
+
+from chat.conversations import store
+from chat.conversations.actions import Opening
+from chat.conversations.entry import Author
+from chat.conversations.models import PUBLIC, Conversation, Message
+from chat.db import Database, table_of
+from chat.ids import new_id
+from chat.protocol.errors import AddressInvalid, RefTaken, TextMissing, UnknownConversation
+from tests.support.clock import FakeClock
+from tests.support.parts import Parts, running
+
+
+@pytest.fixture
+async def parts(db: Database, clock: FakeClock) -> AsyncIterator[Parts]:
+    async with running(db, clock) as parts:
+        yield parts
+
+
+async def rows(db: Database, conversation_id: object) -> list[tuple[int, str | None]]:
+    messages = table_of(Message)
+    async with db.read() as session:
+        found = await session.execute(
+            select(messages.c.seq, messages.c.ref)
+            .where(messages.c.conversation_id == conversation_id, messages.c.stream == PUBLIC)
+            .order_by(messages.c.seq)
+        )
+        return [(row.seq, row.ref) for row in found]
+
+
+async def test_many_messages_at_once_get_gapless_numbers(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    found = await parts.conversations.start(ann, Opening("start-00000001", "Hello"))
+    author = Author("visitor", ann.id, "Ann")
+    said = await asyncio.gather(
+        *(parts.conversations.say(found.id, author, f"message {n}", f"ref-{n:08}") for n in range(300))
+    )
+    assert sorted(entry.seq for entry in said) == list(range(3, 303))
+    assert [seq for seq, _ in await rows(parts.db, found.id)] == list(range(1, 303))
+
+
+async def test_a_resend_at_any_distance_is_the_same_message(parts: Parts, db: Database, clock: FakeClock) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    found = await parts.conversations.start(ann, Opening("start-00000001", "Hello"))
+    author = Author("visitor", ann.id, "Ann")
+    first = await parts.conversations.say(found.id, author, "once", "ref-00000001")
+    async with running(db, clock) as other:
+        again = await asyncio.gather(
+            *(parts.conversations.say(found.id, author, "once", "ref-00000001") for _ in range(20)),
+            *(other.conversations.say(found.id, author, "once", "ref-00000001") for _ in range(20)),
+        )
+    assert {entry.seq for entry in again} == {first.seq}
+    assert len(await rows(parts.db, found.id)) == 3
+
+
+async def test_the_ref_of_another_is_refused_and_burns_no_number(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    found = await parts.conversations.start(ann, Opening("start-00000001", "Hello"))
+    await parts.conversations.say(found.id, Author("visitor", ann.id), "mine", "ref-00000001")
+    with pytest.raises(RefTaken):
+        await parts.conversations.say(found.id, Author("operator", new_id()), "forged", "ref-00000001")
+    assert [seq for seq, _ in await rows(parts.db, found.id)] == [1, 2, 3]
+
+
+async def test_one_bad_message_does_not_refuse_its_neighbours(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    found = await parts.conversations.start(ann, Opening("start-00000001", "Hello"))
+    author = Author("visitor", ann.id)
+    answers = await asyncio.gather(
+        *(
+            parts.conversations.say(found.id if n % 10 else new_id(), author, "text", f"ref-{n:08}")
+            for n in range(50)
+        ),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, UnknownConversation) for answer in answers) == 5
+    assert len(await rows(parts.db, found.id)) == 2 + 45
+
+
+async def test_a_start_sent_twice_is_one_conversation(parts: Parts, db: Database, clock: FakeClock) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    opening = Opening("start-00000001", "Hello")
+    async with running(db, clock) as other:
+        begun = await asyncio.gather(
+            *(parts.conversations.start(ann, opening) for _ in range(10)),
+            *(other.conversations.start(ann, opening) for _ in range(10)),
+        )
+    assert len({conversation.id for conversation in begun}) == 1
+    assert len(await rows(db, begun[0].id)) == 2
+
+
+async def test_two_different_starts_of_one_visitor_are_one_conversation_with_both_texts(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    begun = await asyncio.gather(
+        *(parts.conversations.start(ann, Opening(f"start-{n:08}", f"text {n}")) for n in range(5))
+    )
+    assert len({conversation.id for conversation in begun}) == 1
+    refs = {ref for _, ref in await rows(parts.db, begun[0].id)}
+    assert {f"start-{n:08}" for n in range(5)} <= refs
+
+
+async def test_a_word_after_the_end_reopens_and_waits(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    found = await parts.conversations.start(ann, Opening("start-00000001", "Hello"))
+    author = Author("visitor", ann.id)
+    await parts.pairing.end(found.id, author)
+    await parts.conversations.say(found.id, author, "One more thing", "ref-00000001")
+    async with parts.db.read() as session:
+        now = await store.conversation(session, found.id)
+        entries = await store.entries_after(session, found.id, PUBLIC, 0, 100)
+    assert now is not None
+    assert (now.state, now.operator_id, now.ended_at) == ("waiting", None, None)
+    assert [entry.data.get("event", entry.text) for entry in entries] == [
+        "Hello",
+        "queued",
+        "ended",
+        "reopened",
+        "One more thing",
+    ]
+
+
+async def test_empty_text_and_half_an_address_change_nothing(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    with pytest.raises(TextMissing):
+        await parts.conversations.start(ann, Opening("start-00000001", "  \n "))
+    for address in ("", "maja", "maja@novak", "maja@@novak.si", "a b@c.si", "maja@novak.si\nBcc: x@y.si"):
+        with pytest.raises(AddressInvalid):
+            await parts.conversations.leave(ann, Opening("start-00000001", "Hello", email=address), None)
+    async with parts.db.read() as session:
+        assert (await session.execute(select(Conversation.id))).first() is None  # type: ignore[call-overload]
+
+
+async def test_a_message_left_is_one_outbox_row(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    handled: list[object] = []
+
+    async def handle(payload: dict[str, object]) -> None:
+        handled.append(payload["conversation_id"])
+
+    parts.outbox.on("conversation.left", handle)
+    opening = Opening("start-00000001", "Hello", email="ann@example.com")
+    found = await parts.conversations.leave(ann, opening, None)
+    again = await parts.conversations.leave(ann, opening, None)
+    assert found.id == again.id
+    while await parts.outbox.work_once():
+        pass
+    assert handled == [str(found.id)]
+    assert [seq for seq, _ in await rows(parts.db, found.id)] == [1, 2]
+
+
+async def test_a_note_has_its_own_numbers_and_is_no_public_entry(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    omar = Author("operator", new_id(), "Omar")
+    notes = [await parts.conversations.note(found.id, omar, f"note {n}", f"note-{n:08}") for n in range(3)]
+    again = await parts.conversations.note(found.id, omar, "note 0", "note-00000000")
+    assert [note.seq for note in notes] == [1, 2, 3]
+    assert again.seq == 1
+    assert notes[0].after_seq == 2
+    assert [seq for seq, _ in await rows(parts.db, found.id)] == [1, 2]

@@ -1,0 +1,267 @@
+"""Pairing on both databases, by several dispatchers at once: never above capacity, never to somebody absent, never
+twice, first in first out, and nobody starves."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, update
+
+from chat.conversations import store
+from chat.conversations.entry import Author
+from chat.conversations.models import Conversation
+from chat.db import Database, table_of
+from chat.ids import new_id
+from chat.pairing.models import Assignment
+from chat.pairing.presence import DEAD_SECONDS
+from chat.people.models import Operator
+from chat.protocol.errors import AtCapacity, NoSuchTarget, NoteMissing, NothingWaiting, NotYours
+from tests.support.clock import FakeClock
+from tests.support.parts import Parts, running
+
+
+@pytest.fixture
+async def parts(db: Database, clock: FakeClock) -> AsyncIterator[Parts]:
+    async with running(db, clock) as parts:
+        yield parts
+
+
+async def state_of(parts: Parts, conversation_id: UUID) -> Conversation:
+    async with parts.db.read() as session:
+        found = await store.conversation(session, conversation_id)
+    assert found is not None
+    return found
+
+
+async def operator_now(parts: Parts, operator_id: UUID) -> Operator:
+    async with parts.db.read() as session:
+        return await session.get_one(Operator, operator_id)
+
+
+async def check_invariants(parts: Parts) -> None:
+    """What must hold at any moment, read in one transaction."""
+    assignments, conversations, operators = table_of(Assignment), table_of(Conversation), table_of(Operator)
+    async with parts.db.read() as session:
+        held = dict(
+            (row[0], row[1])
+            for row in await session.execute(
+                select(assignments.c.operator_id, func.count())
+                .where(assignments.c.state != "ended")
+                .group_by(assignments.c.operator_id)
+            )
+        )
+        doubles = await session.execute(
+            select(assignments.c.conversation_id)
+            .where(assignments.c.state != "ended")
+            .group_by(assignments.c.conversation_id)
+            .having(func.count() > 1)
+        )
+        assert doubles.first() is None
+        for operator in await session.execute(select(operators)):
+            assert operator.load == held.get(operator.id, 0)
+            assert 0 <= operator.load <= operator.capacity
+        loose = await session.execute(
+            select(conversations.c.id).where(
+                conversations.c.state.in_(("offered", "active")), conversations.c.operator_id.is_(None)
+            )
+        )
+        assert loose.first() is None
+
+
+async def test_first_in_first_out_with_the_least_loaded(parts: Parts, clock: FakeClock) -> None:
+    site, departments = await parts.furnish()
+    begun = []
+    for n in range(4):
+        begun.append(await parts.conversation(site, f"visitor {n}"))
+        clock.advance(1)
+    ana = await parts.operator("Ana", capacity=2, departments=(departments[0].id,))
+    luka = await parts.operator("Luka", capacity=1, departments=(departments[0].id,))
+    await parts.presence.arrive(ana.id)
+    await parts.presence.arrive(luka.id)
+    while await parts.pairing.offer_next():
+        pass
+    states = [await state_of(parts, conversation.id) for conversation in begun]
+    assert [one.state for one in states] == ["offered", "offered", "offered", "waiting"]
+    assert Counter(one.operator_id for one in states[:3]) == {ana.id: 2, luka.id: 1}
+    await check_invariants(parts)
+
+
+async def test_nobody_absent_away_or_of_another_department_is_offered_anything(parts: Parts) -> None:
+    site, departments = await parts.furnish()
+    found = await parts.conversation(site)
+    technical, financial = (department.id for department in departments)
+    await parts.operator("Absent", departments=(technical,))
+    away = await parts.operator("Away", departments=(technical,))
+    await parts.presence.arrive(away.id)
+    await parts.pairing.appear(away.id, "away")
+    elsewhere = await parts.operator("Elsewhere", departments=(financial,))
+    await parts.presence.arrive(elsewhere.id)
+    assert not await parts.pairing.offer_next()
+    assert (await state_of(parts, found.id)).state == "waiting"
+    await parts.pairing.appear(away.id, "online")
+    assert await parts.pairing.offer_next()
+    assert (await state_of(parts, found.id)).operator_id == away.id
+
+
+async def test_a_missed_offer_goes_to_the_next_and_comes_back_to_a_lone_operator(
+    parts: Parts, clock: FakeClock
+) -> None:
+    site, departments = await parts.furnish()
+    found = await parts.conversation(site)
+    ana = await parts.operator("Ana", departments=(departments[0].id,))
+    await parts.presence.arrive(ana.id)
+    await parts.dispatcher.turn()
+    assert (await state_of(parts, found.id)).operator_id == ana.id
+    luka = await parts.operator("Luka", departments=(departments[0].id,))
+    await parts.presence.arrive(luka.id)
+    await parts.dispatcher.turn()
+    clock.advance(31)
+    await parts.dispatcher.turn()
+    assert (await state_of(parts, found.id)).operator_id == luka.id
+    await parts.presence.depart(luka.id)
+    await parts.dispatcher.turn()
+    assert (await state_of(parts, found.id)).operator_id == ana.id
+    await check_invariants(parts)
+
+
+async def test_a_vanished_operator_gives_the_conversation_back_to_the_head(parts: Parts, clock: FakeClock) -> None:
+    site, departments = await parts.furnish()
+    first = await parts.conversation(site)
+    ana = await parts.operator("Ana", departments=(departments[0].id,))
+    await parts.presence.arrive(ana.id)
+    await parts.pairing.take(first.id, ana)
+    clock.advance(5)
+    later = await parts.conversation(site)
+    await parts.presence.depart(ana.id)
+    await parts.dispatcher.turn()
+    assert (await state_of(parts, first.id)).state == "active"
+    clock.advance(46)
+    await parts.dispatcher.turn()
+    assert (await state_of(parts, first.id)).state == "waiting"
+    luka = await parts.operator("Luka", capacity=1, departments=(departments[0].id,))
+    await parts.presence.arrive(luka.id)
+    await parts.dispatcher.turn()
+    assert (await state_of(parts, first.id)).operator_id == luka.id
+    assert (await state_of(parts, later.id)).state == "waiting"
+    await check_invariants(parts)
+
+
+async def test_a_dead_process_takes_its_operators_with_it(parts: Parts, db: Database, clock: FakeClock) -> None:
+    _, departments = await parts.furnish()
+    ana = await parts.operator("Ana", departments=(departments[0].id,))
+    dead = Parts(db, clock)
+    await dead.presence.start()
+    await dead.presence.arrive(ana.id)
+    assert (await operator_now(parts, ana.id)).present
+    await parts.presence.bury()
+    clock.advance(DEAD_SECONDS - 1)
+    await parts.presence.bury()
+    assert (await operator_now(parts, ana.id)).present
+    clock.advance(2)
+    assert await parts.presence.bury() == [ana.id]
+    assert not (await operator_now(parts, ana.id)).present
+    # It only slept: it finds its lease ended, takes a new identity, and its operators are there again.
+    assert not await dead.presence.beat()
+    assert (await operator_now(parts, ana.id)).present
+
+
+async def test_take_transfer_and_end_keep_the_count(parts: Parts) -> None:
+    site, departments = await parts.furnish()
+    technical, financial = (department.id for department in departments)
+    ana = await parts.operator("Ana", departments=(technical,))
+    luka = await parts.operator("Luka", capacity=1, departments=(technical, financial))
+    for operator in (ana, luka):
+        await parts.presence.arrive(operator.id)
+    found = await parts.conversation(site)
+    await parts.pairing.take(None, ana)
+    with pytest.raises(NothingWaiting):
+        await parts.pairing.take(None, ana)
+    with pytest.raises(NoteMissing):
+        await parts.pairing.transfer(found.id, ana, " ", operator_id=luka.id, department=None, ref="ref-00000001")
+    with pytest.raises(NoSuchTarget):
+        await parts.pairing.transfer(found.id, ana, "x", operator_id=new_id(), department=None, ref="ref-00000001")
+    for _ in range(2):  # a resend changes nothing
+        await parts.pairing.transfer(
+            found.id, ana, "VAT question", operator_id=luka.id, department=None, ref="ref-00000002"
+        )
+    assert (await state_of(parts, found.id)).operator_id == luka.id
+    with pytest.raises(NotYours):
+        await parts.pairing.may_say(found.id, ana)
+    await parts.pairing.may_say(found.id, luka)
+    assert (await state_of(parts, found.id)).state == "active"
+    other = await parts.conversation(site)
+    with pytest.raises(AtCapacity):
+        await parts.pairing.transfer(other.id, ana, "x", operator_id=luka.id, department=None, ref="ref-00000003")
+    await parts.pairing.transfer(found.id, luka, "x", operator_id=None, department="financial", ref="ref-00000004")
+    moved = await state_of(parts, found.id)
+    assert (moved.state, moved.department_id) == ("waiting", financial)
+    for _ in range(2):
+        await parts.pairing.end(found.id, Author("operator", ana.id, "Ana"))
+    assert (await state_of(parts, found.id)).state == "ended"
+    await check_invariants(parts)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_concurrent_dispatchers_operators_and_visitors_keep_every_rule(
+    db: Database, clock: FakeClock, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 — a story that can be told again
+    async with AsyncExitStack() as stack:
+        processes = [await stack.enter_async_context(running(db, clock)) for _ in range(3)]
+        parts = processes[0]
+        site, departments = await parts.furnish()
+        people = [
+            await parts.operator(f"Operator {n}", capacity=chance.randint(1, 3), departments=(departments[0].id,))
+            for n in range(4)
+        ]
+        for n, operator in enumerate(people):
+            await processes[n % 3].presence.arrive(operator.id)
+        begun = [await parts.conversation(site, f"visitor {n}") for n in range(12)]
+
+        async def act(process: Parts) -> None:
+            conversation, operator = chance.choice(begun), chance.choice(people)
+            match chance.randint(0, 6):
+                case 0 | 1:
+                    await process.pairing.offer_next()
+                case 2:
+                    await process.pairing.accept(conversation.id, operator.id)
+                case 3:
+                    await process.pairing.withdraw(conversation.id, operator.id, "declined")
+                case 4:
+                    await process.pairing.end(conversation.id, Author("operator", operator.id))
+                case 5:
+                    await process.pairing.appear(operator.id, chance.choice(["online", "away", "online"]))
+                case 6:
+                    author = Author("visitor", conversation.visitor_id)
+                    await process.conversations.say(conversation.id, author, "again", f"ref-{new_id().hex}")
+
+        for _ in range(12):
+            work: list[Awaitable[None]] = [act(process) for process in processes for _ in range(3)]
+            await asyncio.gather(*work)
+            await check_invariants(parts)
+
+        # Nobody starves: everybody answers what they are offered and ends it, until the queue is empty.
+        operators = table_of(Operator)
+        async with db.write() as session:
+            await session.execute(update(operators).values(status="online"))
+        conversations = table_of(Conversation)
+        for _ in range(60):
+            await asyncio.gather(*(process.dispatcher.turn() for process in processes))
+            await check_invariants(parts)
+            async with db.read() as session:
+                open_ones = (
+                    await session.execute(
+                        select(conversations.c.id, conversations.c.operator_id).where(conversations.c.state != "ended")
+                    )
+                ).all()
+            if not open_ones:
+                break
+            for row in open_ones:
+                if row.operator_id is not None:
+                    await parts.pairing.end(row.id, Author("operator", row.operator_id))
+        else:
+            pytest.fail("somebody still waits")
