@@ -26,11 +26,11 @@ def decode(decoder: "msgspec.json.Decoder[F]", text: str) -> F:
     try:
         frame = decoder.decode(text)
     except msgspec.ValidationError as error:
-        raise Undecodable(_refusal(str(error)), _ref_in(text)) from None
+        raise Undecodable(_refusal(str(error)), ref_in(text)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError):
         raise Malformed from None
     if "\\u0000" in text or "\x00" in text:
-        raise Undecodable(InvalidFrame(), _ref_in(text))
+        raise Undecodable(InvalidFrame(), ref_in(text))
     return frame
 
 
@@ -39,8 +39,8 @@ def _refusal(complaint: str) -> Refusal:
     return TextTooLong() if too_long else InvalidFrame()
 
 
-def _ref_in(text: str) -> str:
-    """The `ref` of a frame that is otherwise wrong, so that the client knows which message to mark."""
+def ref_in(text: str) -> str:
+    """The `ref` of a frame that was refused, so that the client knows which message to mark."""
     try:
         ref = msgspec.json.decode(text, type=dict[str, object]).get("ref")
     except (msgspec.DecodeError, RecursionError, UnicodeError):

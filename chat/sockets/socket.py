@@ -17,7 +17,7 @@ from chat.hub.connection import Connection, Gone
 from chat.hub.transport import BinaryRefused, StarletteTransport
 from chat.protocol import frames
 from chat.protocol.closing import Closing
-from chat.protocol.decoding import Undecodable
+from chat.protocol.decoding import Undecodable, ref_in
 from chat.protocol.errors import Fatal, Refusal, Unavailable
 from chat.strings import Strings
 
@@ -103,7 +103,7 @@ class Socket(Generic[F]):
         except Undecodable as error:
             self.refuse(error.refusal, ref=error.ref)
         except Refusal as refusal:
-            self.refuse(refusal, frame)
+            self.refuse(refusal, frame, ref="" if frame is not None else ref_in(text))
         except DatabaseAway:
             self.refuse(Unavailable(), frame)
 

@@ -222,8 +222,8 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
 
     async def _leave_message(self, frame: frames.Leave) -> None:
         opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
-        conversation_id = parse_id(frame.conversation) if frame.conversation else None
-        found = await self._all.conversations.leave(self._known(), opening, conversation_id)
+        own = await self._own(frame.conversation) if frame.conversation else None
+        found = await self._all.conversations.leave(self._known(), opening, own.id if own else None)
         await self._begun(frame.ref, found)
 
     async def _begun(self, ref: str, found: Conversation) -> None:

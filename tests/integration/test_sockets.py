@@ -1,0 +1,249 @@
+"""Ann visits, Omar operates, Mallory must see nothing: the two sockets of the running program."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import httpx2
+import pytest
+import websockets
+
+from chat.conversations.entry import Author
+from chat.ids import new_id
+from tests.support.program import Client, Running, program
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    async with program(tmp_path) as running:
+        yield running
+
+
+async def test_a_visitor_and_an_operator_talk(running: Running) -> None:
+    omar = await running.console(await running.operator("Omar"))
+    ann = await running.visitor_who_said("Good evening")
+    offer = await omar.until("offered")
+    assert "Good evening" in offer["html"]
+    await omar.send("open", conversation=ann.conversation)
+    await omar.until("paged", lambda frame: frame["stream"] == "public")
+    assigned = await ann.until("said", lambda frame: frame["entries"][0].get("event") == "assigned")
+    assert assigned["entries"][0]["data"] == {"operator": {"id": assigned["entries"][0]["data"]["operator"]["id"], "name": "Omar"}}
+    await omar.say("Hello Ann", conversation=ann.conversation)
+    heard = await ann.until("said", lambda frame: frame["entries"][0].get("text") == "Hello Ann")
+    assert "html" not in heard["entries"][0]
+    assert "ref" not in heard["entries"][0]
+    await omar.send("type", conversation=ann.conversation)
+    assert (await ann.until("typed"))["by"]["name"] == "Omar"
+    await ann.send("read", conversation=ann.conversation, seq=heard["entries"][0]["seq"])
+    assert (await omar.until("seen", lambda frame: frame["by"] == "visitor" and frame["seq"] > 2))["seq"] >= 4
+    await ann.say("Thank you")
+    seqs = [entry["seq"] for entry in ann.entries()]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_a_note_and_the_word_in_it_never_reach_a_visitor(running: Running) -> None:
+    omar = await running.console(await running.operator("Omar"))
+    ann = await running.visitor_who_said()
+    await omar.until("offered")
+    await omar.send("open", conversation=ann.conversation)
+    await omar.send("note", ref="note-0000001", conversation=ann.conversation, text="planted-word")
+    noted = await omar.until("noted")
+    assert noted["entries"][0].get("text") == "planted-word"
+    await omar.say("Hello", conversation=ann.conversation)
+    await ann.until("said", lambda frame: frame["entries"][-1].get("text") == "Hello")
+    await ann.send("fetch", conversation=ann.conversation, after=0, stream="internal")
+    await ann.until("paged", lambda frame: len(frame["entries"]) > 2)
+    assert "planted-word" not in str(ann.frames)
+    again = await running.visitor(token=ann.token)
+    await again.until("paged")
+    assert "planted-word" not in str(again.frames)
+
+
+async def test_a_resend_over_another_socket_is_the_same_message_everywhere(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    tab = await running.visitor(token=ann.token)
+    await tab.until("paged")
+    tab.conversation = ann.conversation
+    first = await ann.say("once", ref="ref-00000001")
+    await tab.until("said", lambda frame: frame["entries"][0].get("text") == "once")
+    await tab.send("say", ref="ref-00000001", text="once", conversation=tab.conversation)
+    await tab.say("after it")
+    texts = [entry.get("text") for entry in tab.entries() if entry["kind"] == "message"]
+    assert texts.count("once") == 1
+    assert first["seq"] in [entry["seq"] for entry in tab.entries()]
+
+
+async def test_resuming_brings_what_was_missed_in_order_and_nothing_else(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    seen = (await ann.say("before"))["seq"]
+    tab = await running.visitor(token=ann.token)
+    tab.conversation = ann.conversation
+    await ann.leave()
+    for n in range(5):
+        await tab.say(f"missed {n}")
+    back = await running.visitor(token=ann.token, conversation=ann.conversation, last_seen=seen)
+    page = await back.until("paged")
+    assert [entry.get("text") for entry in page["entries"]] == [f"missed {n}" for n in range(5)]
+    assert not page.get("reset", False)
+
+
+async def test_a_long_conversation_comes_in_pages_without_a_hole(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    found = ann.conversation
+    author = Author("operator", new_id(), "Omar")
+    say = running.desk.conversations.say
+    await asyncio.gather(*(say(UUID(found), author, "x" * 400, f"ref-{n:08}") for n in range(500)))
+    back = await running.visitor(token=ann.token, conversation=found, last_seen=1)
+    page = await back.until("paged")
+    got = [entry["seq"] for entry in page["entries"]]
+    while page.get("more"):
+        await back.send("fetch", conversation=found, after=got[-1])
+        page = await back.until("paged")
+        got += [entry["seq"] for entry in page["entries"]]
+    assert got == list(range(2, 503))
+    fresh = await running.visitor(token=ann.token)
+    page = await fresh.until("paged")
+    assert page["reset"]
+    assert page["earlier"]
+    assert page["entries"][-1]["seq"] == 502
+    await fresh.send("fetch", conversation=found, before=page["entries"][0]["seq"])
+    assert (await fresh.until("paged"))["back"]
+
+
+# ── Mallory ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_foreign_conversation_and_an_unknown_one_give_the_same_answer(running: Running) -> None:
+    ann = await running.visitor_who_said("secret-word")
+    answers = []
+    for id in (ann.conversation, str(new_id()), "x" * 36):
+        mallory = await running.visitor_who_said("Hi")
+        for frame in (
+            {"type": "say", "ref": "ref-00000001", "text": "x"},
+            {"type": "read", "seq": 1},
+            {"type": "fetch", "after": 0},
+            {"type": "end"},
+            {"type": "rate", "score": 1},
+            {"type": "leave", "ref": "ref-00000002", "email": "m@x.example", "text": "x"},
+        ):
+            await mallory.send(**frame, conversation=id)
+            answers.append((await mallory.until("refused"))["code"])
+        assert "secret-word" not in str(mallory.frames)
+    assert set(answers) == {"unknown-conversation"}
+    again = await running.visitor(token=ann.token)
+    assert [entry.get("text") for entry in (await again.until("paged"))["entries"] if entry.get("text")] == ["secret-word"]
+
+
+async def test_without_a_token_nothing_can_be_said_and_a_made_up_token_is_nobody(running: Running) -> None:
+    mallory = await running.visitor(token="t" * 43)
+    assert not mallory.welcomed["known"]
+    await mallory.send("start", ref="ref-00000001", text="x")
+    assert (await mallory.until("refused"))["code"] == "unknown-conversation"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "https://127.0.0.1:PORT",
+        "http://127.0.0.1:PORT.evil.example",
+        "http://127.0.0.1:PORT/",
+        "http://evil.example#http://127.0.0.1:PORT",
+        "HTTP://127.0.0.1:PORT",
+        "http://localhost:PORT",
+        "",
+    ],
+)
+async def test_a_foreign_origin_is_refused_at_both_sockets(running: Running, origin: str) -> None:
+    origin = origin.replace("PORT", running.base_url.rpartition(":")[2])
+    for path in ("/console/socket", f"/w/{running.site_key}/socket"):
+        with pytest.raises(websockets.InvalidStatus) as caught:
+            await Client.connect(running, path, origin)
+        assert caught.value.response.status_code == 403
+
+
+async def test_no_origin_is_nobody_at_the_console(running: Running) -> None:
+    address = running.base_url.replace("http", "ws", 1)
+    with pytest.raises(websockets.InvalidStatus):
+        await websockets.connect(f"{address}/console/socket")
+
+
+async def test_a_site_that_does_not_exist_has_no_socket(running: Running) -> None:
+    with pytest.raises(websockets.InvalidStatus):
+        await Client.connect(running, "/w/nobody/socket")
+
+
+async def test_a_pass_works_once(running: Running) -> None:
+    browser = await running.signed_in(await running.operator())
+    used = (await browser.post("/console/socket-pass")).json()["socket_pass"]
+    first = await Client.connect(running, "/console/socket")
+    await first.send("attend", socket_pass=used)
+    await first.until("attended")
+    second = await Client.connect(running, "/console/socket")
+    await second.send("attend", socket_pass=used)
+    assert await second.close_code() == 4503
+    await browser.aclose()
+
+
+async def test_a_pass_needs_a_sign_in_and_our_own_page(running: Running) -> None:
+    async with httpx2.AsyncClient(base_url=running.base_url) as stranger:
+        answer = await stranger.post("/console/socket-pass", headers={"Sec-Fetch-Site": "same-origin"})
+        assert answer.status_code == 401
+    browser = await running.signed_in(await running.operator())
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}):
+        assert (await browser.post("/console/socket-pass", headers=headers)).status_code == 403
+    await browser.aclose()
+
+
+async def test_sign_out_closes_the_open_console(running: Running) -> None:
+    omar = await running.console(await running.operator("Omar"))
+    assert omar.browser is not None
+    answer = await omar.browser.post("/console/sign-out")
+    assert answer.status_code in (200, 303)
+    assert await omar.close_code(seconds=5) == 4503
+
+
+async def test_an_operator_of_another_department_sees_nothing(running: Running) -> None:
+    ann = await running.visitor_who_said("secret-word")
+    mallory = await running.console(await running.operator("Mallory", departments=["financial"]))
+    for frame in ("open", "accept", "end"):
+        await mallory.send(frame, conversation=ann.conversation, **({} if frame == "open" else {"ref": "ref-00000001"}))
+        assert (await mallory.until("refused"))["code"] == "unknown-conversation"
+    await mallory.send("take", ref="ref-00000002")
+    assert (await mallory.until("refused"))["code"] == "nothing-waiting"
+    await ann.say("again")
+    assert "secret-word" not in str(mallory.frames)
+
+
+async def test_garbage_closes_its_own_socket_only(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    for garbage, code in (("{", 4501), (b"\x00\x01", 4501), ('{"type":"enroll"}', 4502), ("x" * 70_000, 1009)):
+        mallory = await Client.connect(running, f"/w/{running.site_key}/socket")
+        await mallory.socket.send(garbage)
+        assert await mallory.close_code() == code
+    await ann.say("still here")
+
+
+async def test_a_flood_is_refused_aloud_and_the_text_can_be_sent_later(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    for n in range(20):
+        await ann.send("say", ref=f"flood-{n:08}", text=f"{n}", conversation=ann.conversation)
+    refused = await ann.until("refused")
+    assert refused["code"] == "too-fast"
+    assert refused["retry"]
+    assert refused["retry_after"] > 0
+    assert refused["ref"].startswith("flood-")
+
+
+async def test_refusals_are_in_the_readers_language(running: Running) -> None:
+    mallory = await running.visitor(locale="sl")
+    await mallory.send("enroll")
+    await mallory.until("enrolled")
+    await mallory.send("start", ref="ref-00000001", text="   ")
+    message = (await mallory.until("refused"))["message"]
+    assert message != "Write a few words first."
+    assert message
