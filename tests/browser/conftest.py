@@ -17,7 +17,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from tests.browser.axe import Axe
 from tests.browser.hosts import HostServer
 from tests.support.needs import browser_path, need_browser, need_npm_packages
-from tests.support.program import DemoProgram
+from tests.support.demo import DemoProgram
+from tests.support.duty import Duty, on_duty
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 CHROMIUM = [
@@ -48,6 +49,13 @@ def demo() -> Iterator[DemoProgram]:
         yield program
     finally:
         program.remove()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def colleague(demo: DemoProgram) -> AsyncIterator[Duty]:
+    """Somebody is on duty in the shared program as long as a test asked for it once."""
+    async with on_duty(demo) as duty:
+        yield duty
 
 
 @pytest.fixture
@@ -127,7 +135,7 @@ def open_console(demo: DemoProgram) -> Callable[[Page], Awaitable[None]]:
     """The console, signed in as a new operator by a link that works once."""
 
     async def open_page(page: Page) -> None:
-        await page.goto(demo.sign_in_link())
+        await sign_in(page, demo.sign_in_link())
 
     return open_page
 
@@ -135,6 +143,13 @@ def open_console(demo: DemoProgram) -> Callable[[Page], Awaitable[None]]:
 @pytest.fixture
 def axe() -> Axe:
     return Axe()
+
+
+async def sign_in(page: Page, link: str) -> None:
+    """Follow a link that works once; the console is open when this returns."""
+    await page.goto(link)
+    await page.locator("form button").click()
+    await page.wait_for_url("**/console/**")
 
 
 @pytest.hookimpl(wrapper=True)

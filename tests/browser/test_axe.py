@@ -7,11 +7,11 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.axe import Axe
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import NewContext, sign_in
 from tests.browser.visiting import bubble, open_panel, panel, start
-from tests.support.program import DemoProgram
+from tests.support.demo import DemoProgram
 
-pytestmark = pytest.mark.parametrize("scheme", ["light", "dark"])
+pytestmark = [pytest.mark.usefixtures("colleague"), pytest.mark.parametrize("scheme", ["light", "dark"])]
 OpenPage = Callable[[Page], Awaitable[None]]
 LOCALES = {"en": "en-GB", "sl": "sl-SI"}
 
@@ -79,7 +79,7 @@ async def test_sign_in(new_context: NewContext, demo: DemoProgram, axe: Axe, sch
 @pytest.mark.parametrize("locale", ["en", "sl"])
 async def test_console(new_context: NewContext, demo: DemoProgram, axe: Axe, scheme: str, locale: str) -> None:
     page = await looking(new_context, scheme, locale)
-    await page.goto(demo.sign_in_link(language=locale))
+    await sign_in(page, demo.sign_in_link(language=locale))
     await expect(page.locator("main")).to_be_visible()
     assert await axe.findings(page) == []
 
@@ -101,7 +101,7 @@ async def test_console_with_a_conversation(
 @pytest.mark.parametrize("locale", ["en", "sl"])
 async def test_tickets(new_context: NewContext, demo: DemoProgram, axe: Axe, scheme: str, locale: str) -> None:
     page = await looking(new_context, scheme, locale)
-    await page.goto(demo.sign_in_link(language=locale))
+    await sign_in(page, demo.sign_in_link(language=locale))
     await page.goto(f"{demo.origin}/desk/tickets")
     await expect(page.locator("main")).to_be_visible()
     assert await axe.findings(page) == []

@@ -19,7 +19,7 @@ GREETING_SECONDS = 6
 
 async def test_nothing_but_the_loader_is_asked_for(visitor: Page, host: HostServer) -> None:
     asked: list[Request] = []
-    visitor.on("request", asked.append)
+    visitor.on("request", lambda request: asked.append(request))
     await visitor.clock.install()
     await visitor.goto(host.url("plain"))
     await expect(bubble(visitor)).to_be_visible()
@@ -36,7 +36,7 @@ async def test_nothing_but_the_loader_is_asked_for(visitor: Page, host: HostServ
 
 async def test_no_byte_goes_to_anybody_else(visitor: Page, host: HostServer) -> None:
     asked: list[Request] = []
-    visitor.on("request", asked.append)
+    visitor.on("request", lambda request: asked.append(request))
     await visitor.goto(host.url("plain"))
     await open_panel(visitor)
     origins = {"/".join(request.url.split("/")[:3]) for request in asked}

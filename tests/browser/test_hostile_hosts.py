@@ -7,6 +7,8 @@ from tests.browser.conftest import NewContext
 from tests.browser.hosts import HostServer
 from tests.browser.visiting import bubble, open_panel, panel, say, start
 
+pytestmark = pytest.mark.usefixtures("colleague")
+
 REFUSE_STORAGE = """
 for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches']) {
   Object.defineProperty(window, name, { get() { throw new DOMException('It is insecure.', 'SecurityError') } })
@@ -25,7 +27,7 @@ class Complaints:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.heard.append(message.text)
+            self.heard.append(f"{message.text} {message.location}")
 
     def _on_error(self, error: Error) -> None:
         self.heard.append(f"{error.message} {error.stack}")

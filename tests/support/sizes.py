@@ -7,7 +7,7 @@ from urllib.request import Request, urlopen
 
 import brotli
 
-from tests.support.program import DemoProgram
+from tests.support.demo import DemoProgram
 from tests.support.steps import Verdict
 
 LOADER_LIMIT = 4_000
