@@ -16,9 +16,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.browser.axe import Axe
 from tests.browser.hosts import HostServer
-from tests.support.needs import browser_path, need_browser, need_npm_packages
 from tests.support.demo import DemoProgram
 from tests.support.duty import Duty, on_duty
+from tests.support.needs import browser_path, need_browser, need_npm_packages
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
 CHROMIUM = [

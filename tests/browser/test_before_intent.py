@@ -1,5 +1,7 @@
 """Before somebody wants to talk the widget costs its loader and nothing else (ux.md, section 1.8)."""
 
+from collections.abc import Callable
+
 from playwright.async_api import Page, Request, expect
 
 from tests.browser.hosts import HostServer
@@ -17,9 +19,19 @@ GLOBALS = "() => Object.getOwnPropertyNames(window).filter((name) => isNaN(name)
 GREETING_SECONDS = 6
 
 
+def kept_requests() -> tuple[list[Request], Callable[[Request], None]]:
+    """Requests as they come, and the listener that keeps them."""
+    kept: list[Request] = []
+
+    def keep(request: Request) -> None:
+        kept.append(request)
+
+    return kept, keep
+
+
 async def test_nothing_but_the_loader_is_asked_for(visitor: Page, host: HostServer) -> None:
-    asked: list[Request] = []
-    visitor.on("request", lambda request: asked.append(request))
+    asked, keep = kept_requests()
+    visitor.on("request", keep)
     await visitor.clock.install()
     await visitor.goto(host.url("plain"))
     await expect(bubble(visitor)).to_be_visible()
@@ -35,8 +47,8 @@ async def test_nothing_but_the_loader_is_asked_for(visitor: Page, host: HostServ
 
 
 async def test_no_byte_goes_to_anybody_else(visitor: Page, host: HostServer) -> None:
-    asked: list[Request] = []
-    visitor.on("request", lambda request: asked.append(request))
+    asked, keep = kept_requests()
+    visitor.on("request", keep)
     await visitor.goto(host.url("plain"))
     await open_panel(visitor)
     origins = {"/".join(request.url.split("/")[:3]) for request in asked}

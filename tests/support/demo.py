@@ -1,222 +1,132 @@
-"""The whole program on a free port of this machine, in the test's own loop, and clients that speak its wire."""
+"""The real `nightdesk` as a process of its own, and what it said when it was ready."""
 
-import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from select import select
 from typing import Any
+from uuid import uuid4
 
-import httpx2
-import uvicorn
-import websockets
-from websockets.asyncio.client import ClientConnection
+from tests.support.steps import ROOT
 
-from chat.app import Nightdesk
-from chat.clock import Clock, SystemClock
-from chat.hub.bus import Bus
-from chat.ids import new_id
-from chat.migrations import schema
-from chat.people.models import Operator, Site
-from chat.people.operators import Operators
-from chat.program import ensure_departments
-from chat.server import listening_socket
-from chat.settings import Settings, load_settings
-
-Frame = dict[str, Any]
+READY_WITHIN = 30.0
+NIGHTDESK = str(Path(sys.executable).with_name("nightdesk"))
 
 
-class Running:
-    """A running program: its address, and people at it."""
-
-    def __init__(self, desk: Nightdesk, settings: Settings) -> None:
-        self.desk = desk
-        self.settings = settings
-        self.base_url = settings.base_url
-        self.site_key = ""
-        self.clients: list[Client] = []
-
-    async def operator(self, name: str = "Ana", **more: Any) -> Operator:
-        operators = Operators(self.desk.db, self.desk.clock, self.desk.sign_in.passwords)
-        return await operators.create(email=f"{name.lower()}-{new_id()}@desk.example", name=name, **more)
-
-    async def signed_in(self, operator: Operator) -> httpx2.AsyncClient:
-        """A browser that used a sign-in link."""
-        browser = httpx2.AsyncClient(base_url=self.base_url, headers={"Sec-Fetch-Site": "same-origin"})
-        answer = await browser.post(await self.desk.sign_in.make_link(operator.id))
-        if answer.status_code != 303:
-            raise RuntimeError(f"sign-in answered {answer.status_code}")
-        return browser
-
-    async def console(self, operator: Operator) -> "Client":
-        browser = await self.signed_in(operator)
-        answer = await browser.post("/console/socket-pass")
-        client = await Client.connect(self, "/console/socket")
-        await client.send("attend", socket_pass=answer.json()["socket_pass"])
-        await client.until("attended")
-        client.browser = browser
-        return client
-
-    async def visitor(self, **hello: Any) -> "Client":
-        client = await Client.connect(self, f"/w/{self.site_key}/socket")
-        await client.send("hello", site=self.site_key, **hello)
-        client.welcomed = await client.until("welcomed")
-        return client
-
-    async def visitor_who_said(self, text: str = "Hello there") -> "Client":
-        client = await self.visitor()
-        await client.begin(text)
-        return client
+class ProgramFailed(RuntimeError):
+    """The program ended, or said nothing in time; the message ends with its log."""
 
 
-class Client:
-    """A socket and everything it was sent; `until` waits for a frame that fits."""
+class DemoProgram:
+    """`nightdesk demo` on SQLite in a folder of its own. `kill` and `start` again keep folder and port."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.frames: list[Frame] = []
-        self.token = ""
-        self.conversation = ""
-        self.welcomed: Frame = {}
-        self.browser: httpx2.AsyncClient | None = None
-        self._news = asyncio.Condition()
-        self._taken = 0
-        self.closed = False
-        self._reader = asyncio.create_task(self._read())
+    def __init__(self, **settings: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="nightdesk-demo-"))
+        self.site = ""
+        self.console = ""
+        self.ready_seconds = 0.0
+        self.process: subprocess.Popen[str] | None = None
+        self._port = 0
+        self._settings = settings
 
-    @classmethod
-    async def connect(cls, running: Running, path: str, origin: str | None = None) -> "Client":
-        address = running.base_url.replace("http", "ws", 1) + path
-        wanted: Any = running.base_url if origin is None else origin
-        client = cls(await websockets.connect(address, origin=wanted))
-        running.clients.append(client)
-        return client
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
 
-    async def _read(self) -> None:
-        try:
-            async for text in self.socket:
-                frame = json.loads(text)
-                if frame["type"] == "beat":
-                    await self.socket.send('{"type":"beat"}')
-                    continue
-                async with self._news:
-                    self.frames.append(frame)
-                    self._news.notify_all()
-        except websockets.ConnectionClosed:
-            return
-        finally:
-            async with self._news:
-                self.closed = True
-                self._news.notify_all()
+    @property
+    def origin(self) -> str:
+        return "/".join(self.site.split("/")[:3])
 
-    async def send(self, type: str, **fields: Any) -> None:
-        await self.socket.send(json.dumps({"type": type, **fields}))
+    @property
+    def port(self) -> int:
+        return self._port
 
-    async def until(self, type: str, fits: Callable[[Frame], bool] = lambda _frame: True, seconds: float = 10) -> Frame:
-        """The first frame of this type that fits, among those since the last call or yet to come."""
-
-        def found() -> int | None:
-            for place in range(self._taken, len(self.frames)):
-                if self.frames[place]["type"] == type and fits(self.frames[place]):
-                    return place
-            return None
-
-        async with asyncio.timeout(seconds), self._news:
-            await self._news.wait_for(lambda: found() is not None or self.closed)
-        place = found()
-        if place is None:
-            raise AssertionError(f"closed before {type}: {self.socket.close_code}; {self.frames[self._taken :]}")
-        self._taken = place + 1
-        return self.frames[place]
-
-    async def close_code(self, seconds: float = 10) -> int:
-        async with asyncio.timeout(seconds):
-            await self.socket.wait_closed()
-        return self.socket.close_code or 0
-
-    async def begin(self, text: str, ref: str = "") -> None:
-        await self.send("enroll")
-        self.token = (await self.until("enrolled"))["token"]
-        await self.send("start", ref=ref or f"ref-{new_id().hex}", text=text)
-        self.conversation = (await self.until("started"))["conversation"]["id"]
-
-    async def say(self, text: str, ref: str = "", conversation: str = "") -> Frame:
-        """Says it and waits for the acknowledgement; the entry."""
-        ref = ref or f"ref-{new_id().hex}"
-        await self.send("say", ref=ref, text=text, conversation=conversation or self.conversation)
-        frame = await self.until("said", lambda frame: any(one.get("ref") == ref for one in frame["entries"]))
-        entry: Frame = next(one for one in frame["entries"] if one.get("ref") == ref)
-        return entry
-
-    def entries(self, stream: str = "public") -> list[Frame]:
-        """All entries this view has shown, in the order of arrival."""
-        kinds = {"public": "said", "internal": "noted"}
-        return [
-            entry
-            for frame in self.frames
-            if frame["type"] == kinds[stream] or (frame["type"] == "paged" and frame["stream"] == stream)
-            for entry in frame["entries"]
-        ]
-
-    async def leave(self) -> None:
-        await self.socket.close()
-        await asyncio.gather(self._reader, return_exceptions=True)
-        if self.browser is not None:
-            await self.browser.aclose()
-
-
-@asynccontextmanager
-async def program(
-    folder: Path, database_url: str | None = None, bus: Bus | None = None, clock: Clock | None = None, **more: Any
-) -> AsyncIterator[Running]:
-    """Runs until the block ends; a site `polaris` and the shipped departments are there."""
-    sock = listening_socket("127.0.0.1", 0)
-    address = f"127.0.0.1:{sock.getsockname()[1]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = load_settings(
-        {},
-        base_url=f"http://{address}",
-        listen=address,
-        data_dir=folder,
-        database_url=database_url,
-        secret_key="a key for tests only, thirty-two characters",
-        assets="source",
-        **more,
-    )
-    desk = Nightdesk(settings, bus=bus, clock=clock or SystemClock())
-    if database_url is None:
-        await schema.migrate(desk.db)
-    await ensure_departments(desk.db)
-    running = Running(desk, settings)
-    running.site_key = f"polaris-{new_id().hex[-12:]}"
-    async with desk.db.write() as session:
-        session.add(
-            Site(
-                id=new_id(),
-                key=running.site_key,
-                name="Polaris",
-                origins=["https://www.polaris.example"],
-                settings={},
-                created_at=desk.clock.now(),
+    def start(self) -> None:
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [NIGHTDESK, "demo", "--port", str(self._port), "--json"],
+                cwd=ROOT,
+                env=self._environment(self.folder),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                text=True,
             )
+        said = self._first_line()
+        self.site, self.console = said["site"], said["console"]
+        self.ready_seconds = float(said["ready_seconds"])
+        self._port = int(self.origin.rpartition(":")[2])
+
+    def run(self, *arguments: str) -> Any:
+        """Another `nightdesk` command on the same data; its JSON where it gives some."""
+        done = subprocess.run(
+            [NIGHTDESK, *arguments],
+            cwd=ROOT,
+            env=self._environment(self.folder / "demo", NIGHTDESK_BASE_URL=self.origin),
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
-    config = uvicorn.Config(
-        desk.starlette(), ws="websockets-sansio", ws_max_size=65536, log_config=None, lifespan="on", access_log=False
-    )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        async with asyncio.timeout(20), httpx2.AsyncClient() as http:
-            while not server.started:
-                if serving.done():
-                    await serving
-                await asyncio.sleep(0.01)  # the server offers no event to wait for
-            await http.get(f"{running.base_url}/healthz")
-        yield running
-    finally:
-        for client in running.clients:
-            await client.leave()
-        server.should_exit = True
-        await serving
-        sock.close()
+        if done.returncode:
+            raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a power cut, for the process."""
+        self._end(signal.SIGKILL)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def sign_in_link(self, name: str = "Omar", **options: str) -> str:
+        """A new operator's link, which works once."""
+        email = f"{name.lower()}.{uuid4().hex[:8]}@example.com"
+        named = [part for option, value in options.items() for part in (f"--{option}", value)]
+        return str(self.run("operator", "add", "--email", email, "--name", name, "--json", *named)["sign_in"])
+
+    def _environment(self, data: Path, **settings: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+        return kept | {"NIGHTDESK_DATA_DIR": str(data)} | self._settings | settings
+
+    def _first_line(self) -> Mapping[str, Any]:
+        process = self.process
+        if process is None or process.stdout is None:
+            raise ProgramFailed("not started")
+        readable, _, _ = select([process.stdout], [], [], READY_WITHIN)
+        line = process.stdout.readline() if readable else ""
+        try:
+            said: dict[str, Any] = json.loads(line)
+        except ValueError:
+            process.kill()
+            process.wait(10)
+            log = self.log.read_text(errors="replace")[-3000:]
+            raise ProgramFailed(f"nightdesk demo was not ready, it said {line!r}: {log}") from None
+        return said
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()
