@@ -164,9 +164,7 @@ class Change:
         self.ticket.operator_id = operator_id
         if operator_id is not None:
             self.session.add(
-                TicketAssignment(
-                    id=new_id(), ticket_id=self.ticket.id, operator_id=operator_id, started_at=self.now
-                )
+                TicketAssignment(id=new_id(), ticket_id=self.ticket.id, operator_id=operator_id, started_at=self.now)
             )
         self.record("assigned", operator=str(operator_id) if operator_id else None, name=name)
         if operator_id is not None and self.ticket.state == State.NEW:

@@ -113,9 +113,7 @@ async def _claim(session: AsyncSession, conversation_id: UUID, ticket_id: UUID) 
 async def _tie(session: AsyncSession, ticket_id: UUID, upto_seq: int) -> None:
     """What is said from here on lies above `copied_seq` and follows by the cursor."""
     rows = table_of(TicketConversation)
-    await session.exec(
-        update(rows).where(rows.c.ticket_id == ticket_id).values(upto_seq=upto_seq, copied_seq=upto_seq)
-    )
+    await session.exec(update(rows).where(rows.c.ticket_id == ticket_id).values(upto_seq=upto_seq, copied_seq=upto_seq))
 
 
 async def next_number(session: AsyncSession, now: datetime, zone: ZoneInfo) -> str:

@@ -34,9 +34,7 @@ def find_durations(text: str, at: datetime) -> Iterator[Fact]:
             if span is not None and timedelta(0) < span <= _LONGEST:
                 instant = (at.astimezone(UTC) - span).replace(second=0, microsecond=0)
                 value = instant.isoformat().replace("+00:00", "Z")
-                yield Fact(
-                    Kind.TIME, value, *match.span(), match.group(), Certainty.ABOUT, instant=instant, zone="UTC"
-                )
+                yield Fact(Kind.TIME, value, *match.span(), match.group(), Certainty.ABOUT, instant=instant, zone="UTC")
 
 
 def _span(match: re.Match[str]) -> timedelta | None:

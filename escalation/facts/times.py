@@ -44,9 +44,7 @@ def find_times(text: str, at: datetime, zone: ZoneInfo) -> Iterator[Fact]:
         busy[start:end] = b"\x01" * (end - start)
     for match in DAY_ALONE.finditer(text):
         if not any(busy[match.start() : match.end()]):
-            yield Fact(
-                Kind.TIME, "", *match.span(), match.group(), Certainty.UNCLEAR, question=Question.WHICH_TIME
-            )
+            yield Fact(Kind.TIME, "", *match.span(), match.group(), Certainty.UNCLEAR, question=Question.WHICH_TIME)
 
 
 def _clock(match: re.Match[str], text: str, at: datetime, company: ZoneInfo) -> Fact | None:

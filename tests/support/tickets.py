@@ -31,7 +31,7 @@ from tests.support.clock import FakeClock
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 ROOT = Path(__file__).parents[2]
-SECRET = "a secret of the tests, long enough for links"  # noqa: S105 — signs links of one test run
+SECRET = "a secret of the tests, long enough for links"
 
 
 class NoEntries:

@@ -1,0 +1,128 @@
+"""The requester's own page of a ticket, by a signed link. A link that does not work, for whatever reason, is 404."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chat.csrf import require_ours
+from chat.ids import parse_id
+from chat.links import Links
+from chat.pages import Pages
+from escalation.actions import Tickets
+from escalation.client_area.path import path_of, promise_of
+from escalation.directory import named
+from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
+from escalation.faces import ground, initials
+from escalation.requesters_store import RequestersTicket, requesters_ticket
+from escalation.sla.durations import clock_text
+from escalation.states import HIGH, requesters_word
+
+NOBODY = UUID(int=0)
+
+
+class ClientArea:
+    def __init__(self, tickets: Tickets, pages: Pages, links: Links, base_url: str) -> None:
+        self._tickets = tickets
+        self._pages = pages
+        self._links = links
+        self._base_url = base_url
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/t/{link}/{signature}", self._answer, methods=["GET", "POST"])]
+
+    async def _answer(self, request: Request) -> Response:
+        require_ours(request, self._base_url)
+        found = await self._found(request)
+        if found is None:
+            return self._gone(request)
+        if request.method == "POST":
+            return await self._act(request, found)
+        return self._page(request, found)
+
+    async def _found(self, request: Request) -> RequestersTicket | None:
+        """The same work for a forged link as for an expired one, so that nobody learns which it is."""
+        link = request.path_params["link"]
+        genuine = self._links.verify(f"/t/{link}", request.path_params["signature"])
+        async with self._tickets.db.read() as session:
+            found = await requesters_ticket(session, parse_id(link) or NOBODY, self._tickets.clock.now())
+        return found if genuine else None
+
+    async def _act(self, request: Request, found: RequestersTicket) -> Response:
+        form = await request.form()
+        text, ref = (str(form.get(name, "")) for name in ("text", "ref"))
+        ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
+        locale = self._locale(request, found)
+        c = self._tickets.strings.catalogue(locale)
+        try:
+            if form.get("action") == "solved":
+                if text.strip():
+                    await self._tickets.answer(found.id, text, ref=ref)
+                await self._tickets.solve(found.id)
+            else:
+                await self._tickets.answer(found.id, text, ref=ref)
+            return RedirectResponse(_here(request, sent="1"), 303)
+        except TextEmpty:
+            error = c.gettext("Write a few words first.")
+        except TextTooLong:
+            error = c.gettext("The text is longer than 10,000 characters. Send it in two parts.")
+        except (TicketClosed, NotPossible):
+            error = c.gettext("The ticket was closed meanwhile. It takes no more messages.")
+        except TicketGone:
+            return self._gone(request)
+        return self._page(request, await self._found(request) or found, 422, error=error, text=text, ref=ref)
+
+    def _page(self, request: Request, found: RequestersTicket, status: int = 200, **kept: Any) -> Response:
+        locale = self._locale(request, found)
+        c = self._tickets.strings.catalogue(locale)
+        now = self._tickets.clock.now()
+        context = {
+            "ticket": found,
+            "path": path_of(found, c),
+            "promise": promise_of(found, now),
+            "word": requesters_word(found.state, c),
+            "department": named(found.department, locale),
+            "high": found.priority == HIGH,
+            "initials": initials,
+            "clock_text": clock_text,
+            "at": datetime.fromisoformat,
+            "ground": ground,
+            "sent": "sent" in request.query_params and status == 200,
+            "languages": self._languages(request, locale),
+            "action": _here(request),
+            "error": "",
+            "text": "",
+            "ref": uuid4().hex,
+            **kept,
+        }
+        return self._pages.render(request, "client/ticket.html", context, locale=locale, status=status)
+
+    def _gone(self, request: Request) -> Response:
+        locale = self._locale(request, None)
+        context = {"languages": self._languages(request, locale)}
+        return self._pages.render(request, "client/gone.html", context, locale=locale, status=404)
+
+    def _locale(self, request: Request, found: RequestersTicket | None) -> str:
+        """What the reader chose, else the language of the ticket, else the browser's."""
+        chosen = request.query_params.get("lang")
+        if chosen is None and found is not None:
+            chosen = found.locale
+        return self._tickets.strings.negotiate(request.headers.get("accept-language"), chosen)
+
+    def _languages(self, request: Request, locale: str) -> list[tuple[str, str, str]]:
+        others = [code for code in self._tickets.strings.locales if code != locale]
+        return [(code, _NAMES.get(code, code), f"{request.url.path}?lang={code}") for code in others]
+
+
+_NAMES = {"en": "English", "sl": "Slovenščina"}
+
+
+def _here(request: Request, **query: str) -> str:
+    """This address again, in the language chosen."""
+    if request.query_params.get("lang") in _NAMES:
+        query = {"lang": request.query_params["lang"], **query}
+    tail = "&".join(f"{name}={value}" for name, value in query.items())
+    return request.url.path + (f"?{tail}" if tail else "")

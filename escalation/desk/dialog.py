@@ -1,0 +1,111 @@
+"""The dialog in which an operator makes a ticket of a conversation: everything is filled, Enter opens it."""
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chat.ids import parse_id
+from chat.pages import Pages
+from chat.public import Operator, Transcript
+from escalation import store
+from escalation.actions import Tickets
+from escalation.desk.draft_form import Fields, fields_from, fields_of, read
+from escalation.draft import TicketDraft
+from escalation.errors import NotPossible, TicketGone
+from escalation.handoff import draft_ticket
+from escalation.models import Ticket
+from escalation.opening import open_ticket
+from escalation.sla.first_reply import TARGET
+from escalation.states import operators_word
+from escalation.who import OperatorSignIn, actor_of, to_sign_in
+
+DONE = {"X-Nightdesk-Done": "1"}
+"""Tells the console to close the dialog."""
+NO_STORE = {"Cache-Control": "no-store, private"}
+
+
+class EscalationDialog:
+    def __init__(self, tickets: Tickets, pages: Pages, sign_in: OperatorSignIn, zone: ZoneInfo) -> None:
+        self._tickets = tickets
+        self._pages = pages
+        self._sign_in = sign_in
+        self._zone = zone
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/desk/conversations/{id}/ticket", self._answer, methods=["GET", "POST"])]
+
+    async def _answer(self, request: Request) -> Response:
+        self._sign_in.check_csrf(request)
+        operator = await self._sign_in.operator(request)
+        if operator is None:
+            return to_sign_in(request)
+        conversation_id = parse_id(request.path_params["id"])
+        transcript = await self._tickets.conversations.transcript_of(conversation_id) if conversation_id else None
+        if transcript is None:
+            return self._partial("desk/_no_conversation.html", operator, 404)
+        async with self._tickets.db.read() as session:
+            ticket = await store.ticket_of_conversation(session, transcript.conversation_id)
+        if ticket is not None and ticket.state != "closed":
+            headers = DONE if request.method == "POST" else {}
+            return self._existing(operator, ticket, headers)
+        proposed = draft_ticket(transcript, self._zone)
+        if request.method == "POST":
+            return await self._open(request, operator, transcript, proposed)
+        return await self._form(operator, proposed, fields_of(proposed, self._zone), transcript)
+
+    async def _open(
+        self, request: Request, operator: Operator, transcript: Transcript, proposed: TicketDraft
+    ) -> Response:
+        form = await request.form()
+        values = {name: [text for text in form.getlist(name) if isinstance(text, str)] for name in form}
+        fields = fields_from(values)
+        c = self._tickets.strings.catalogue(operator.locale)
+        found = read(fields, proposed, self._tickets.clock.now(), self._zone, c)
+        if not found.errors:
+            try:
+                opened = await open_ticket(
+                    self._tickets, found.draft, transcript.conversation_id, actor_of(operator),
+                    channel="chat", zone=self._zone,
+                )  # fmt: skip
+                return self._existing(operator, opened.ticket, DONE, 201 if opened.created else 200)
+            except NotPossible:
+                found.errors["department"] = c.gettext("There is no such department. Choose one of these.")
+            except TicketGone:
+                return self._partial("desk/_no_conversation.html", operator, 404)
+        return await self._form(operator, proposed, fields, transcript, found.errors)
+
+    async def _form(
+        self,
+        operator: Operator,
+        draft: TicketDraft,
+        fields: Fields,
+        transcript: Transcript,
+        errors: Mapping[str, str] | None = None,
+    ) -> Response:
+        errors = errors or {}
+        departments = await self._tickets.directory.departments()
+        return self._partial(
+            "desk/_escalation.html", operator, 422 if errors else 200,
+            draft=draft, fields=fields, errors=errors, departments=departments,
+            conversation_id=transcript.conversation_id, due_at=self._tickets.clock.now() + TARGET,
+        )  # fmt: skip
+
+    def _existing(self, operator: Operator, ticket: Ticket, headers: Mapping[str, str], status: int = 200) -> Response:
+        c = self._tickets.strings.catalogue(operator.locale)
+        word = operators_word(ticket.state, c)
+        return self._partial("desk/_exists.html", operator, status, headers, ticket=ticket, word=word)
+
+    def _partial(
+        self,
+        name: str,
+        operator: Operator,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> HTMLResponse:
+        html = self._pages.partial(name, operator.locale, **context)
+        return HTMLResponse(html, status, NO_STORE | dict(headers or {}))

@@ -1,0 +1,116 @@
+// Ticket pages of operators, kept current: parts are fetched again when the server says that something changed.
+// Everything works without this module; it only saves reloads and clicks.
+
+import "./running-clock.js";
+import { listen } from "./nudges.js";
+import { t } from "./strings.js";
+
+const page = document.querySelector("[data-live]");
+const kind = page instanceof HTMLElement ? page.dataset.live : "";
+const number = page instanceof HTMLElement ? (page.dataset.number ?? "") : "";
+const parts = kind === "ticket" ? ["ticket-head", "ticket-timeline", "ticket-facts"] : ["ticket-list"];
+const address = kind === "ticket" ? `/desk/tickets/${encodeURIComponent(number)}/thread` : location.href;
+
+/**
+ * A document that runs nothing: the parser of the request makes it, so no policy for HTML from text is needed.
+ * @param {string} url @returns {Promise<Document | null>}
+ */
+function fetchDocument(url) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", url);
+    request.responseType = "document";
+    request.addEventListener("load", () => resolve(request.status === 200 ? request.responseXML : null));
+    request.addEventListener("error", () => resolve(null));
+    request.send();
+  });
+}
+
+let asked = 0;
+
+async function refresh() {
+  const mine = ++asked;
+  const fresh = await fetchDocument(address);
+  if (!fresh || mine !== asked) return;
+  for (const id of parts) replace(id, fresh.getElementById(id));
+}
+
+/** @param {string} id @param {HTMLElement | null} fresh */
+function replace(id, fresh) {
+  const old = document.getElementById(id);
+  if (!old || !fresh) return;
+  // A part somebody is working in stays; the next news or the next page brings it up to date.
+  if (old !== document.activeElement && old.contains(document.activeElement) && id !== "ticket-list") return;
+  const bottom = old.scrollHeight - old.scrollTop - old.clientHeight < 40;
+  const top = old.scrollTop;
+  const opened = new Set([...old.querySelectorAll("details")].map((part, n) => (part.open ? n : -1)));
+  const version = document.querySelector("[data-version][type=hidden]");
+  // What is shown above the draft has been seen: the reply is written on this state.
+  if (version instanceof HTMLInputElement && fresh.dataset.version) version.value = fresh.dataset.version;
+  const had = document.activeElement === old;
+  const next = document.adoptNode(fresh);
+  old.replaceWith(next);
+  next.querySelectorAll("details").forEach((part, n) => (part.open = opened.has(n)));
+  next.scrollTop = bottom ? next.scrollHeight : top;
+  if (had) next.focus();
+  enhance(next);
+}
+
+/** @param {ParentNode} root */
+function enhance(root) {
+  for (const button of root.querySelectorAll("[data-plain]")) if (button instanceof HTMLElement) button.hidden = true;
+}
+
+document.addEventListener("change", (event) => {
+  const chosen = event.target;
+  if (chosen instanceof HTMLSelectElement && "submit" in chosen.dataset) chosen.form?.requestSubmit();
+});
+
+document.addEventListener("click", (event) => {
+  const row = event.target instanceof Element ? event.target.closest(".ticket-table tbody tr:not(.lane)") : null;
+  if (!row || (event.target instanceof Element && event.target.closest("a"))) return;
+  const link = row.querySelector("a");
+  if (link && !getSelection()?.toString()) link.click();
+});
+
+// What is written survives a reload, as in the console.
+const text = document.getElementById("ticket-text");
+const key = `nightdesk:ticket:${number}`;
+if (text instanceof HTMLTextAreaElement) {
+  if (!text.value) text.value = sessionStorage.getItem(key) ?? "";
+  text.addEventListener("input", () => sessionStorage.setItem(key, text.value));
+  text.form?.addEventListener("submit", () => sessionStorage.removeItem(key));
+  text.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    text.form?.requestSubmit();
+  });
+}
+
+enhance(document);
+const timeline = document.getElementById("ticket-timeline");
+if (timeline) timeline.scrollTop = timeline.scrollHeight;
+
+const state = document.getElementById("live-state");
+let wasLive = false;
+if (kind) {
+  listen({
+    nudged(topic, id) {
+      if (topic === "ticket" && (kind === "list" || id === number)) refresh();
+    },
+    offered(waits) {
+      const offer = document.getElementById("offer-alert");
+      if (offer) offer.hidden = !waits;
+    },
+    live(live) {
+      if (live && wasLive) refresh();
+      wasLive ||= live;
+      if (!(state instanceof HTMLElement)) return;
+      state.hidden = false;
+      state.classList.toggle("strip__item--offline", !live);
+      const dot = document.createElement("span");
+      dot.className = live ? "presence" : "presence presence--offline";
+      state.replaceChildren(dot, live ? t("Connected") : t("Connecting …"));
+    },
+  });
+}
