@@ -29,7 +29,6 @@ from chat.headers import SecureHeaders
 from chat.hub.bus import Bus
 from chat.hub.hub import Hub
 from chat.hub.memory_bus import MemoryBus
-from chat.hub.redis_bus import RedisBus
 from chat.keys import secret_key_of
 from chat.links import Links
 from chat.outbox import Outbox
@@ -84,7 +83,7 @@ class Nightdesk:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.db = Database(settings.effective_database_url)
-        self.bus = bus or (RedisBus(settings.redis_url) if settings.redis_url else MemoryBus())
+        self.bus = bus or make_bus(settings)
         self.works = works if works is not None else not settings.redis_url
         """Whether this process carries out the outbox itself; with Redis that is the workers' part."""
         self.strings = make_strings(settings.locales)
@@ -256,6 +255,15 @@ class Nightdesk:
             log.warning("not ready", error=type(error).__name__)
             checks["database"] = "away"
         return JSONResponse({"checks": checks}, 200 if checks["database"] == "ok" else 503)
+
+
+def make_bus(settings: Settings) -> Bus:
+    if settings.redis_url is None:
+        return MemoryBus()
+    # A quarter of a second of imports that a program of one process does not need.
+    from chat.hub.redis_bus import RedisBus
+
+    return RedisBus(settings.redis_url)
 
 
 def make_strings(locales: Sequence[str]) -> Strings:

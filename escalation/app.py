@@ -12,6 +12,7 @@ from chat.public import Conversations, Outbox
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
+from escalation.client_area.routes import ClientArea
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
 from escalation.directory import Directory
@@ -39,6 +40,7 @@ class Escalation:
         self._parts = (
             TicketDesk(self.tickets, pages, sign_in, zone),
             EscalationDialog(self.tickets, pages, sign_in, zone),
+            ClientArea(self.tickets, pages, links, settings.base_url),
         )
 
     def routes(self) -> list[BaseRoute]:
