@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -24,6 +25,7 @@ from chat.console.routes import ConsolePanel, ConsoleRoutes, RailLink
 from chat.console.stream import Stream
 from chat.conversations.actions import Conversations
 from chat.conversations.presenter import Presenter
+from chat.conversations.source import StoredEntries
 from chat.db import Database
 from chat.headers import SecureHeaders
 from chat.hub.bus import Bus
@@ -43,7 +45,6 @@ from chat.people.visitors import Visitors, site_by_key
 from chat.settings import Settings
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.visitors import VisitorSockets
-from chat.conversations.source import StoredEntries
 from chat.strings import Strings
 from escalation.app import Escalation
 from widget.demo import DemoRoutes
@@ -140,7 +141,7 @@ class Nightdesk:
             sign_in=self.sign_in,
         )
         self.demo_site = demo_site
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self.hub.on("staff", lambda _topic, _news: self._staff_changed())
 
     def routes(self) -> list[BaseRoute]:
@@ -220,7 +221,7 @@ class Nightdesk:
     async def stop(self) -> None:
         """The running group is committed, then everything ends; presence goes at once."""
         await self.conversations.journal.stop()
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
@@ -231,9 +232,10 @@ class Nightdesk:
         await self.hub.stop()
         await self.db.close()
 
-    def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
-        self._tasks.append(asyncio.ensure_future(work))
-        self._tasks[-1].set_name(name) if isinstance(self._tasks[-1], asyncio.Task) else None
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _staff_changed(self) -> None:
         self.staff.changed()

@@ -18,7 +18,9 @@ from chat.settings import Settings, SettingsRefused, load_settings
 STARTED = time.monotonic()
 T = TypeVar("T")
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="Nightdesk: live chat whose conversations can become tickets.")
+cli = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Nightdesk: live chat whose conversations can become tickets."
+)
 operators = typer.Typer(no_args_is_help=True, help="People who answer.")
 sites = typer.Typer(no_args_is_help=True, help="Web sites that embed the widget.")
 cli.add_typer(operators, name="operator")

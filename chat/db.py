@@ -59,14 +59,13 @@ class Row(SQLModel):
 
 def table_of(model: type[SQLModel]) -> Table:
     """The Core table behind a model, for grouped inserts and conditional UPDATEs."""
-    found = model.metadata.tables[str(model.__tablename__)]
-    return found
+    return model.metadata.tables[str(model.__tablename__)]
 
 
 class Session(AsyncSession):
     """SQLModel's session, whose `execute` is SQLAlchemy's own: Core statements are no mistake here."""
 
-    execute = CoreSession.execute  # type: ignore[assignment]
+    execute = CoreSession.execute
 
 
 class DatabaseAway(Exception):
@@ -119,16 +118,18 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         if not self.is_sqlite:
-            async with self._guarded(), Session(self.engine, expire_on_commit=False) as session:
-                async with session.begin():
-                    yield session
+            async with (
+                self._guarded(),
+                Session(self.engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
             return
-        async with self._writer, self._guarded():
-            async with Session(self.engine, expire_on_commit=False) as session:
-                connection = await session.connection(execution_options={"nightdesk_write": True})
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
-                async with _committing(session):
-                    yield session
+        async with self._writer, self._guarded(), Session(self.engine, expire_on_commit=False) as session:
+            connection = await session.connection(execution_options={"nightdesk_write": True})
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            async with _committing(session):
+                yield session
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
@@ -182,4 +183,3 @@ def _begin_sqlite(connection: Any) -> None:
 def rows_changed(result: Any) -> int:
     """How many rows a conditional UPDATE claimed."""
     return int(result.rowcount)
-

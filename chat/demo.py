@@ -41,8 +41,8 @@ SETTINGS: dict[str, Any] = {
         {
             "question": {"en": "What does the VPS-2 plan include?", "sl": "Kaj vključuje paket VPS-2?"},
             "answer": {
-                "en": "Two processor cores, 4 GB of memory, 80 GB of NVMe storage and a backup every night, in Ljubljana "
-                "or Frankfurt.",
+                "en": "Two processor cores, 4 GB of memory, 80 GB of NVMe storage and a backup every night, "
+                "in Ljubljana or Frankfurt.",
                 "sl": "Dve procesorski jedri, 4 GB pomnilnika, 80 GB prostora NVMe in varnostno kopijo vsako noč, "
                 "v Ljubljani ali Frankfurtu.",
             },
@@ -85,7 +85,8 @@ CANNED = (
         "ticket",
         "We open a ticket",
         {
-            "en": "This takes longer than a chat should. I open a ticket, so that you get every step without waiting here.",
+            "en": "This takes longer than a chat should. I open a ticket, so that you get every step "
+            "without waiting here.",
             "sl": "To traja dlje, kot naj bi klepet. Odpiram zahtevek, da dobite vsak korak brez čakanja tukaj.",
         },
     ),

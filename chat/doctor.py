@@ -28,8 +28,7 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    findings = [_address(settings), _disk(settings), *await _database(settings), await _bus(settings)]
-    return findings
+    return [_address(settings), _disk(settings), *await _database(settings), await _bus(settings)]
 
 
 def _address(settings: Settings) -> Finding:

@@ -39,8 +39,8 @@ class OutboxRow(Row, table=True):
     dedupe: str = Field(unique=True, max_length=160)
     state: str = Field(max_length=10)  # waiting, working, done, dead
     attempts: int = 0
-    next_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    created_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
+    next_at: datetime = Field(sa_type=UTCDateTime)
+    created_at: datetime = Field(sa_type=UTCDateTime)
 
 
 class Outbox:

@@ -51,7 +51,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 async def ensure_departments(db: Database) -> None:
     async with db.write() as session:
-        if (await session.execute(select(Department.id).limit(1))).first() is None:
+        if (await session.execute(select(col(Department.id)).limit(1))).first() is None:
             for position, (slug, names) in enumerate(DEPARTMENTS):
                 session.add(Department(id=new_id(), slug=slug, names=names, position=position))
 
@@ -162,7 +162,9 @@ async def set_password(settings: Settings, email: str, password: str) -> None:
         try:
             await Operators(db, clock, sign_in.passwords).change_password(operator.id, password)
         except PasswordTooShort:
-            raise ValueError(f"The password needs at least {SHORTEST_PASSWORD} characters; nothing was changed.") from None
+            raise ValueError(
+                f"The password needs at least {SHORTEST_PASSWORD} characters; nothing was changed."
+            ) from None
 
 
 async def add_site(

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.clock import Clock
 from chat.conversations import store, transcript
 from chat.conversations.cards import CardDraft
-from chat.conversations.entry import Author, EntryDraft, StoredEntry, event
+from chat.conversations.entry import Author, EntryDraft, StoredEntry, entry_of, event
 from chat.conversations.journal import Journal
 from chat.conversations.models import INTERNAL, PUBLIC, Conversation, Draft, Message
 from chat.conversations.presenter import Presenter
@@ -115,7 +115,7 @@ class Conversations:
         page = opening.page or Page()
         async with self._db.write() as session:
             # Two openings of one visitor at once: the lock on the visitor's row lets the second one see the first.
-            await session.execute(select(Visitor.id).where(col(Visitor.id) == visitor.id).with_for_update())
+            await session.execute(select(col(Visitor.id)).where(col(Visitor.id) == visitor.id).with_for_update())
             if (already := await store.open_of(session, visitor.id)) is not None and not leave:
                 opened = already
                 entries: list[StoredEntry] = []
@@ -201,7 +201,9 @@ class Conversations:
             raise TextMissing
         return await self.journal.say(conversation_id, author, text, ref)
 
-    async def say_as_operator(self, conversation_id: UUID, operator_id: UUID, name: str, text: str, ref: str) -> StoredEntry:
+    async def say_as_operator(
+        self, conversation_id: UUID, operator_id: UUID, name: str, text: str, ref: str
+    ) -> StoredEntry:
         return await self.say(conversation_id, Author("operator", operator_id, name), text, ref)
 
     async def say_as_visitor(self, conversation_id: UUID, text: str, ref: str) -> StoredEntry:
@@ -255,11 +257,9 @@ class Conversations:
 
     async def _by_ref(self, session: AsyncSession, conversation_id: UUID, ref: str) -> StoredEntry | None:
         rows = table_of(Message)
-        found = await session.execute(
-            select(rows).where(rows.c.conversation_id == conversation_id, rows.c.ref == ref)
-        )
+        found = await session.execute(select(rows).where(rows.c.conversation_id == conversation_id, rows.c.ref == ref))
         row = found.mappings().first()
-        return store.entry_of(row) if row else None
+        return entry_of(row) if row else None
 
     async def keep_draft(self, conversation_id: UUID, operator_id: UUID, mode: str, text: str) -> None:
         rows = table_of(Draft)
@@ -303,12 +303,14 @@ class Conversations:
                 return
             for stream, head in ((PUBLIC, found.last_seq), (INTERNAL, found.last_note_seq)):
                 entries = await store.entries_after(session, conversation_id, stream, max(0, head - 20), 20)
-                self._hub.entered(FeedKey(conversation_id, stream), [self.presenter.present(entry) for entry in entries])
+                self._hub.entered(
+                    FeedKey(conversation_id, stream), [self.presenter.present(entry) for entry in entries]
+                )
         self.changed_row(conversation_id)
 
-    async def nudge(self, topic: str, id: str = "") -> None:
+    async def nudge(self, topic: str, about: str = "") -> None:
         """Pages of operators that show this should look again."""
-        self._hub.publish(DESK, {"kind": "nudge", "topic": topic, "id": id})
+        self._hub.publish(DESK, {"kind": "nudge", "topic": topic, "id": about})
 
     # ── after the commit ─────────────────────────────────────────────────────────────────────────────────────────
 

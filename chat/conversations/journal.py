@@ -65,6 +65,8 @@ class Journal:
         self._on_committed = on_committed
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -72,10 +74,8 @@ class Journal:
 
     async def stop(self) -> None:
         """Finishes the group that is running and what waits, then ends."""
-        while self._waiting or self._wake.is_set():
-            await asyncio.sleep(0)
-            if self._task is None or self._task.done():
-                break
+        if self._task is not None and not self._task.done():
+            await self._idle.wait()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -85,6 +85,7 @@ class Journal:
     ) -> StoredEntry:
         done: asyncio.Future[StoredEntry] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(conversation_id, author, text, ref, data or {}, done))
+        self._idle.clear()
         self._wake.set()
         return await asyncio.shield(done)
 
@@ -96,6 +97,8 @@ class Journal:
                 self._wake.clear()
             if group:
                 await self._commit(group)
+            if not self._waiting:
+                self._idle.set()
 
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
@@ -109,7 +112,7 @@ class Journal:
                 await self._commit([waiting])
             return
         except Exception as error:
-            log.error("the journal failed", exc_info=True)
+            log.exception("the journal failed")
             for waiting in group:
                 _answer(waiting, error)
             return

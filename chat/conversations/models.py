@@ -41,17 +41,17 @@ class Conversation(Row, table=True):
     operator_read_seq: int = 0
     last_message_text: str = Field(default="", max_length=200)
     last_message_by: str = Field(default="", max_length=10)  # visitor, operator
-    last_message_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
-    waiting_since: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    last_message_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    waiting_since: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """When the visitor began to wait for *us*: queue order, and the timer of the row. None = their turn."""
-    first_reply_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    first_reply_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     first_reply_seconds: float | None = None
     page: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     """url, title, referrer when it began."""
     rating: int | None = None
     rating_text: str | None = Field(default=None, max_length=1000)
-    created_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     version: int = 0
 
 
@@ -80,7 +80,7 @@ class Message(Row, table=True):
     ref: str | None = Field(default=None, max_length=80)
     after_seq: int = 0
     """Of an internal entry: the public seq it follows, so that all consoles agree on one order."""
-    at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UTCDateTime)
 
 
 class Draft(Row, table=True):
@@ -89,7 +89,7 @@ class Draft(Row, table=True):
     operator_id: UUID = Field(primary_key=True, foreign_key="operator.id")
     mode: str = Field(max_length=10)  # reply, note
     text: str = ""
-    at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=UTCDateTime)
 
 
 class CannedResponse(Row, table=True):

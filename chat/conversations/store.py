@@ -81,9 +81,7 @@ async def heads(session: AsyncSession, keys: Iterable[FeedKey]) -> dict[FeedKey,
     return {key: result[key] for key in wanted if key in result}
 
 
-async def earlier_of(
-    session: AsyncSession, visitor_id: UUID, before: UUID, limit: int = 10
-) -> Sequence[Conversation]:
+async def earlier_of(session: AsyncSession, visitor_id: UUID, before: UUID, limit: int = 10) -> Sequence[Conversation]:
     statement = (
         select(Conversation)
         .where(col(Conversation.visitor_id) == visitor_id, col(Conversation.id) != before)

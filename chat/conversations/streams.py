@@ -37,7 +37,16 @@ async def append(
     after_seq = last_seq if stream == INTERNAL else 0
     entries = [
         StoredEntry(
-            conversation_id, stream, first + n, draft.kind, draft.author, draft.text, draft.data, draft.ref, after_seq, now
+            conversation_id,
+            stream,
+            first + n,
+            draft.kind,
+            draft.author,
+            draft.text,
+            draft.data,
+            draft.ref,
+            after_seq,
+            now,
         )
         for n, draft in enumerate(drafts)
     ]

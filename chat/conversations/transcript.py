@@ -85,6 +85,4 @@ async def transcript_of(session: AsyncSession, conversation_id: UUID) -> Transcr
 
 
 def _message(entry: StoredEntry) -> TranscriptMessage:
-    return TranscriptMessage(
-        entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text
-    )
+    return TranscriptMessage(entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text)

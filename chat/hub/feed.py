@@ -78,5 +78,3 @@ class Feed:
                     break
                 follower.take(entry)
         return missing
-
-

@@ -15,10 +15,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlmodel import AutoString
 
-import chat.conversations.models
-import chat.outbox
-import chat.pairing.models
-import chat.people.models
 import escalation.models  # noqa: F401
 from chat.db import Database, UTCDateTime, metadata
 

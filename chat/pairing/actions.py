@@ -39,7 +39,9 @@ from chat.protocol.errors import (
 
 
 class Pairing:
-    def __init__(self, db: Database, clock: Clock, hub: Hub, conversations: Conversations, offer_seconds: float) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, hub: Hub, conversations: Conversations, offer_seconds: float
+    ) -> None:
         self._db = db
         self._clock = clock
         self._hub = hub
@@ -196,7 +198,14 @@ class Pairing:
         raise NothingWaiting
 
     async def transfer(
-        self, conversation_id: UUID, by: Operator, note: str, *, operator_id: UUID | None, department: str | None, ref: str
+        self,
+        conversation_id: UUID,
+        by: Operator,
+        note: str,
+        *,
+        operator_id: UUID | None,
+        department: str | None,
+        ref: str,
     ) -> None:
         """To a department: its queue, at the head. To an operator: an offer to that person. The note is required and
         goes into the operators' stream; the visitor reads one line."""
@@ -237,8 +246,10 @@ class Pairing:
                 target = {"operator": {"id": str(other.id), "name": other.name}}
             else:
                 found = (
-                    await session.execute(select(Department).where(col(Department.slug) == department))
-                ).scalars().first()
+                    (await session.execute(select(Department).where(col(Department.slug) == department)))
+                    .scalars()
+                    .first()
+                )
                 if found is None:
                     raise NoSuchTarget
                 values |= {"state": "waiting", "operator_id": None, "department_id": found.id}
@@ -277,7 +288,7 @@ class Pairing:
         self._after(conversation_id, entries)
 
     async def may_say(self, conversation_id: UUID, operator: Operator) -> None:
-        """A reply by an operator: it accepts an offer to them and takes what waits. Raises NotYours for a colleague's."""
+        """A reply accepts an offer to its operator and takes what waits. Raises NotYours for a colleague's."""
         async with self._db.read() as session:
             found = await store.conversation(session, conversation_id)
         if found is None:
@@ -376,9 +387,7 @@ async def _locked(session: AsyncSession, conversation_id: UUID) -> Conversation 
 
 async def _set(session: AsyncSession, conversation_id: UUID, **values: Any) -> None:
     rows = table_of(Conversation)
-    await session.execute(
-        update(rows).where(rows.c.id == conversation_id).values(version=rows.c.version + 1, **values)
-    )
+    await session.execute(update(rows).where(rows.c.id == conversation_id).values(version=rows.c.version + 1, **values))
 
 
 async def _end_assignment(
@@ -427,6 +436,7 @@ async def _candidates(session: AsyncSession, conversation: Conversation) -> list
             assignments.c.ended_because.in_(("missed", "declined")),
         )
         .scalar_subquery()
+        .label("missed")
     )
     found = await session.execute(
         select(operators.c.id, operators.c.load, operators.c.capacity, operators.c.assigned_at, missed)
@@ -439,4 +449,4 @@ async def _candidates(session: AsyncSession, conversation: Conversation) -> list
             operators.c.load < operators.c.capacity,
         )
     )
-    return [Candidate(id, load, capacity, int(misses), assigned_at) for id, load, capacity, assigned_at, misses in found]
+    return [Candidate(row.id, row.load, row.capacity, int(row.missed), row.assigned_at) for row in found]

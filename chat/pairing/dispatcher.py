@@ -6,6 +6,7 @@ taken by this process's own stopwatch from when it first saw a thing, so clocks 
 
 import asyncio
 from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import structlog
@@ -23,16 +24,18 @@ from chat.people.models import Operator
 
 TICK_SECONDS = 1.0
 
+T = TypeVar("T", bound=Hashable)
+
 log = structlog.get_logger(__name__)
 
 
-class Stopwatches:
+class Stopwatches(Generic[T]):
     """How long each thing has been seen without a break."""
 
     def __init__(self) -> None:
-        self._since: dict[Hashable, float] = {}
+        self._since: dict[T, float] = {}
 
-    def older_than(self, seconds: float, things: Iterable[Hashable], now: float) -> list[Hashable]:
+    def older_than(self, seconds: float, things: Iterable[T], now: float) -> list[T]:
         self._since = {thing: self._since.get(thing, now) for thing in things}
         return [thing for thing, since in self._since.items() if now - since >= seconds]
 
@@ -48,9 +51,9 @@ class Dispatcher:
         self._presence = presence
         self._vanished_seconds = vanished_seconds
         self._look = asyncio.Event()
-        self._offers = Stopwatches()
-        self._absences = Stopwatches()
-        self._told: dict[UUID, tuple[int, int]] = {}
+        self._offers: Stopwatches[UUID] = Stopwatches()
+        self._absences: Stopwatches[tuple[UUID, UUID]] = Stopwatches()
+        self._told: dict[UUID, tuple[int, float | None]] = {}
         self._beaten = clock.monotonic()
         hub.on("look", self._on_look)
 
@@ -95,10 +98,10 @@ class Dispatcher:
             )
             offers = {row.id: row for row in found}
         late = set(self._offers.older_than(self._pairing.offer_seconds, offers, now))
-        for id, offer in offers.items():
+        for assignment_id, offer in offers.items():
             if not offer.present:
                 await self._pairing.withdraw(offer.conversation_id, offer.operator_id, "vanished")
-            elif id in late:
+            elif assignment_id in late:
                 await self._pairing.withdraw(offer.conversation_id, offer.operator_id, "missed")
 
     async def _return_abandoned(self, now: float) -> None:
@@ -110,19 +113,18 @@ class Dispatcher:
                 .where(rows.c.state == "active", operators.c.present.is_(False))
             )
             abandoned = {(row.id, row.operator_id) for row in found}
-        for conversation_id, operator_id in self._absences.older_than(self._vanished_seconds, abandoned, now):  # type: ignore[misc]
+        for conversation_id, operator_id in self._absences.older_than(self._vanished_seconds, abandoned, now):
             await self._pairing.give_back(conversation_id, operator_id)
 
     async def _tell_places(self) -> None:
         async with self._db.read() as session:
             places = await waiting.places(session)
             pace = await waiting.seconds_per_place(session, self._clock.now()) if places else {}
-        told: dict[UUID, tuple[int, int]] = {}
+        told: dict[UUID, tuple[int, float | None]] = {}
         for place in places:
-            seconds = pace.get(place.department_id)
-            wait = -1 if seconds is None else max(1, round(seconds * place.position / 60)) * 60
-            told[place.conversation_id] = (place.position, wait)
+            told[place.conversation_id] = place.position, waiting.estimate(place, pace)
             if self._told.get(place.conversation_id) != told[place.conversation_id]:
-                news = {"kind": "queued", "position": place.position, "wait": wait}
+                position, wait = told[place.conversation_id]
+                news = {"kind": "queued", "position": position, "wait": wait}
                 self._hub.publish(conversation_topic(place.conversation_id), news)
         self._told = told

@@ -15,7 +15,7 @@ class Process(Row, table=True):
     __tablename__ = "process"
     id: UUID = Field(primary_key=True)
     beat: int = 0
-    started_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
+    started_at: datetime = Field(sa_type=UTCDateTime)
 
 
 class Presence(Row, table=True):
@@ -41,7 +41,7 @@ class Assignment(Row, table=True):
     state: str = Field(max_length=10)  # offered, accepted, ended
     reason: str = Field(default="", max_length=200)
     """A readable line of why: "least loaded of 3 in technical"."""
-    offered_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    accepted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
-    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    offered_at: datetime = Field(sa_type=UTCDateTime)
+    accepted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     ended_because: str = Field(default="", max_length=20)

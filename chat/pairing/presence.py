@@ -109,7 +109,9 @@ class PresenceBook:
 
 async def _forget(session: AsyncSession, process_id: UUID) -> list[UUID]:
     rows = table_of(Presence)
-    operators = list((await session.execute(select(rows.c.operator_id).where(rows.c.process_id == process_id))).scalars())
+    operators = list(
+        (await session.execute(select(rows.c.operator_id).where(rows.c.process_id == process_id))).scalars()
+    )
     await session.execute(delete(rows).where(rows.c.process_id == process_id))
     for operator_id in sorted(operators):
         await _mirror(session, operator_id)

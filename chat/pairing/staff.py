@@ -47,4 +47,6 @@ class StaffBoard:
         if len(seconds) >= ENOUGH:
             cuts = quantiles(seconds, n=10, method="inclusive")
             p50, p90 = round(cuts[4], 1), round(cuts[8], 1)
-        return Staff(online=len(names), names=[name.split()[0] for name in names[:3] if name], reply_p50=p50, reply_p90=p90)
+        return Staff(
+            online=len(names), names=[name.split()[0] for name in names[:3] if name], reply_p50=p50, reply_p90=p90
+        )

@@ -1,6 +1,6 @@
 """The queues: who waits, in which order, at which place, for about how long."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,7 +12,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.conversations.models import Conversation
 from chat.db import table_of
 from chat.pairing.models import Assignment
-from chat.people.models import Operator, OperatorDepartment
 
 ENOUGH = 5
 """Below so many accepted offers in the last hours there is no honest estimate."""
@@ -25,7 +24,9 @@ class Place:
     position: int
 
 
-async def oldest(session: AsyncSession, departments: Sequence[UUID] | None = None, limit: int = 1) -> Sequence[Conversation]:
+async def oldest(
+    session: AsyncSession, departments: Sequence[UUID] | None = None, limit: int = 1
+) -> Sequence[Conversation]:
     """First in, first out within priority: one ORDER BY for the dispatcher, `w` and the places."""
     statement = select(Conversation).where(col(Conversation.state) == "waiting")
     if departments is not None:
@@ -63,18 +64,10 @@ async def seconds_per_place(session: AsyncSession, now: datetime) -> dict[UUID, 
         .where(assignments.c.accepted_at > since)
         .group_by(conversations.c.department_id)
     )
-    return {
-        department: (now - first).total_seconds() / count for department, count, first in found if count >= ENOUGH
-    }
+    return {department: (now - first).total_seconds() / count for department, count, first in found if count >= ENOUGH}
 
 
-async def staffed(session: AsyncSession) -> dict[UUID, int]:
-    """Department -> operators who are present and online."""
-    operators, members = table_of(Operator), table_of(OperatorDepartment)
-    found = await session.execute(
-        select(members.c.department_id, func.count())
-        .join(operators, operators.c.id == members.c.operator_id)
-        .where(operators.c.present, operators.c.status == "online", operators.c.active)
-        .group_by(members.c.department_id)
-    )
-    return {department: count for department, count in found}
+def estimate(place: Place, pace: Mapping[UUID, float]) -> float | None:
+    """Seconds in whole minutes, at least one; None where nothing honest can be said."""
+    seconds = pace.get(place.department_id)
+    return None if seconds is None else max(1, round(seconds * place.position / 60)) * 60.0

@@ -22,7 +22,7 @@ class Site(Row, table=True):
     locale: str = Field(default="en", max_length=8)
     settings: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     """accent, logo_text, privacy_url, suggestions [{question: {en, sl}, answer: {en, sl}}] …"""
-    created_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UTCDateTime)
 
 
 class Department(Row, table=True):
@@ -49,10 +49,10 @@ class Operator(Row, table=True):
     status: str = Field(default="online", max_length=10)  # chosen by the person: online, away
     present: bool = False
     load: int = 0
-    assigned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    assigned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     active: bool = True
     settings: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    created_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UTCDateTime)
 
 
 class OperatorDepartment(Row, table=True):
@@ -68,10 +68,10 @@ class LoginSession(Row, table=True):
     id: UUID = Field(primary_key=True)
     secret_hash: str = Field(unique=True, max_length=64)
     operator_id: UUID = Field(foreign_key="operator.id", index=True)
-    created_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    seen_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    seen_at: datetime = Field(sa_type=UTCDateTime)
+    expires_at: datetime = Field(sa_type=UTCDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
 
 
 class OneTimeSecret(Row, table=True):
@@ -82,8 +82,8 @@ class OneTimeSecret(Row, table=True):
     purpose: str = Field(max_length=20)
     operator_id: UUID = Field(foreign_key="operator.id")
     login_session_id: UUID | None = Field(default=None, foreign_key="login_session.id")
-    expires_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # type: ignore[call-overload]
+    expires_at: datetime = Field(sa_type=UTCDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
 
 
 class Visitor(Row, table=True):
@@ -101,7 +101,5 @@ class Visitor(Row, table=True):
     browser: str | None = Field(default=None, max_length=120)
     pages: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))
     """The last pages seen, newest last: url, title, at."""
-    created_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-    seen_at: datetime = Field(sa_type=UTCDateTime)  # type: ignore[call-overload]
-
-
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    seen_at: datetime = Field(sa_type=UTCDateTime)

@@ -25,7 +25,9 @@ class Visitors:
         self._db = db
         self._clock = clock
 
-    async def enroll(self, site_id: UUID, *, locale: str, time_zone: str, browser: str, page: Page | None) -> tuple[Visitor, str]:
+    async def enroll(
+        self, site_id: UUID, *, locale: str, time_zone: str, browser: str, page: Page | None
+    ) -> tuple[Visitor, str]:
         """A new visitor and the token, which exists nowhere else afterwards."""
         token = new_secret()
         now = self._clock.now()
@@ -61,12 +63,14 @@ class Visitors:
             visitor = await session.get(Visitor, visitor_id)
             if visitor is None:
                 return
-            pages = [entry for entry in visitor.pages]
+            pages = list(visitor.pages)
             entry = _page(page, now.isoformat())
             if not pages or pages[-1]["url"] != entry["url"]:
                 pages.append(entry)
             await session.execute(
-                update(table_of(Visitor)).where(table_of(Visitor).c.id == visitor_id).values(pages=pages[-PAGES:], seen_at=now)
+                update(table_of(Visitor))
+                .where(table_of(Visitor).c.id == visitor_id)
+                .values(pages=pages[-PAGES:], seen_at=now)
             )
 
 

@@ -118,7 +118,7 @@ class Staff(Struct, frozen=True, omit_defaults=True):
 # ── from a visitor ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Hello(Frame):
+class Hello(Frame, frozen=True):
     """First frame of every socket, within 10 s. Without a token the connection has no identity."""
 
     site: Annotated[str, Meta(max_length=40)]
@@ -131,11 +131,11 @@ class Hello(Frame):
     page: Page | None = None
 
 
-class Enroll(Frame):
+class Enroll(Frame, frozen=True):
     """Asks for a token, before the first message. Answered by `enrolled`."""
 
 
-class Start(Frame):
+class Start(Frame, frozen=True):
     """Begins a conversation with its first message; `ref` is also the start key: sent again it is the same one."""
 
     ref: Ref
@@ -146,13 +146,13 @@ class Start(Frame):
     page: Page | None = None
 
 
-class Say(Frame):
+class Say(Frame, frozen=True):
     ref: Ref
     text: Text
     conversation: Id
 
 
-class Leave(Frame):
+class Leave(Frame, frozen=True):
     """Leaves a message with an address: it becomes a ticket. Without `conversation` it begins one."""
 
     ref: Ref
@@ -164,19 +164,19 @@ class Leave(Frame):
     page: Page | None = None
 
 
-class Type(Frame):
+class Type(Frame, frozen=True):
     """Not stored, not acknowledged; at most one in 2 s is passed on."""
 
     conversation: Id
     typing: bool = True
 
 
-class Read(Frame):
+class Read(Frame, frozen=True):
     conversation: Id
     seq: Seq
 
 
-class Fetch(Frame):
+class Fetch(Frame, frozen=True):
     """A page of entries: after `after` (resuming, oldest first) or before `before` (reading back)."""
 
     conversation: Id
@@ -186,24 +186,24 @@ class Fetch(Frame):
     """internal is for operators; a visitor's request is always about the public one."""
 
 
-class Visit(Frame):
+class Visit(Frame, frozen=True):
     """The host page changed."""
 
     page: Page
 
 
-class End(Frame):
+class End(Frame, frozen=True):
     conversation: Id
     ref: Ref | None = None
 
 
-class Rate(Frame):
+class Rate(Frame, frozen=True):
     conversation: Id
     score: Annotated[int, Meta(ge=1, le=5)]
     text: Annotated[str, Meta(max_length=1000)] = ""
 
 
-class Beat(Frame):
+class Beat(Frame, frozen=True):
     """Heartbeat, both ways: the server asks every 20 s, the client answers within 5 s; the client may ask too."""
 
 
@@ -212,13 +212,13 @@ VisitorFrame = Hello | Enroll | Start | Say | Leave | Type | Read | Fetch | Visi
 # ── from an operator ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Attend(Frame):
+class Attend(Frame, frozen=True):
     """First frame of an operator's socket. `socket_pass` is single use, from `POST /console/socket-pass`."""
 
     socket_pass: Token
 
 
-class Open(Frame):
+class Open(Frame, frozen=True):
     """Follow a conversation from these positions on; an offer to this operator is accepted by it."""
 
     conversation: Id
@@ -226,36 +226,36 @@ class Open(Frame):
     last_note: Seq = 0
 
 
-class Close(Frame):
+class Close(Frame, frozen=True):
     """No longer looking at it."""
 
     conversation: Id
 
 
-class Note(Frame):
+class Note(Frame, frozen=True):
     ref: Ref
     text: Text
     conversation: Id
 
 
-class Accept(Frame):
+class Accept(Frame, frozen=True):
     conversation: Id
     ref: Ref | None = None
 
 
-class Decline(Frame):
+class Decline(Frame, frozen=True):
     conversation: Id
     ref: Ref | None = None
 
 
-class Take(Frame):
+class Take(Frame, frozen=True):
     """Take this conversation, or without one the oldest that waits. The answer `done` names it."""
 
     ref: Ref
     conversation: Id | None = None
 
 
-class Transfer(Frame):
+class Transfer(Frame, frozen=True):
     """To an operator or to a department; the note is required."""
 
     ref: Ref
@@ -265,13 +265,13 @@ class Transfer(Frame):
     department: Annotated[str, Meta(max_length=40)] | None = None
 
 
-class Appear(Frame):
+class Appear(Frame, frozen=True):
     """online or away"""
 
     status: Annotated[str, Meta(pattern="^(online|away)$")]
 
 
-class Keep(Frame):
+class Keep(Frame, frozen=True):
     """Keeps a draft on the server; empty text forgets it."""
 
     conversation: Id
@@ -280,20 +280,35 @@ class Keep(Frame):
 
 
 OperatorFrame = (
-    Attend | Open | Close | Say | Note | Type | Read | Fetch | Accept | Decline | Take | Transfer | End | Appear | Keep | Beat
+    Attend
+    | Open
+    | Close
+    | Say
+    | Note
+    | Type
+    | Read
+    | Fetch
+    | Accept
+    | Decline
+    | Take
+    | Transfer
+    | End
+    | Appear
+    | Keep
+    | Beat
 )
 
 # ── to both ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Said(Frame):
+class Said(Frame, frozen=True):
     """New entries of the public stream, in order. The sender's own copy carries `ref`: that is the acknowledgement."""
 
     conversation: str
     entries: list[Entry]
 
 
-class Paged(Frame):
+class Paged(Frame, frozen=True):
     """A page of entries. `reset`: forget what you have, this replaces all. `more`: ask again with `fetch`.
     `earlier`: there is older history, ask with `fetch before`."""
 
@@ -307,13 +322,13 @@ class Paged(Frame):
     """This page answers `fetch before`: put it in front."""
 
 
-class Typed(Frame):
+class Typed(Frame, frozen=True):
     conversation: str
     typing: bool
     by: Person
 
 
-class Seen(Frame):
+class Seen(Frame, frozen=True):
     """A read mark: everything up to `seq` was seen by the other side."""
 
     conversation: str
@@ -322,7 +337,7 @@ class Seen(Frame):
     seq: int
 
 
-class Refused(Frame):
+class Refused(Frame, frozen=True):
     """Answers one request; the socket lives. `message` is for people, in the reader's language."""
 
     code: str
@@ -334,7 +349,7 @@ class Refused(Frame):
     """Seconds, where waiting helps."""
 
 
-class Retired(Frame):
+class Retired(Frame, frozen=True):
     """This server leaves: open a new socket after so many seconds, resume, then leave this one."""
 
     after: float
@@ -343,7 +358,7 @@ class Retired(Frame):
 # ── to a visitor ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Welcomed(Frame):
+class Welcomed(Frame, frozen=True):
     known: bool
     """The token was accepted. False with a token sent: forget it."""
     staff: Staff
@@ -352,18 +367,18 @@ class Welcomed(Frame):
     email: str = ""
 
 
-class Enrolled(Frame):
+class Enrolled(Frame, frozen=True):
     token: str
 
 
-class Started(Frame):
+class Started(Frame, frozen=True):
     """The conversation that `start` or `leave` began (or had begun before)."""
 
     ref: str
     conversation: ConversationState
 
 
-class Queued(Frame):
+class Queued(Frame, frozen=True):
     """Place in the line, 1 is next. `wait_seconds` is absent where no honest estimate exists."""
 
     conversation: str
@@ -371,27 +386,27 @@ class Queued(Frame):
     wait_seconds: float | None = None
 
 
-class Staffed(Frame):
+class Staffed(Frame, frozen=True):
     staff: Staff
 
 
 # ── to an operator ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Attended(Frame):
+class Attended(Frame, frozen=True):
     operator: Person
     status: str
     offer_seconds: float = 30
 
 
-class Noted(Frame):
+class Noted(Frame, frozen=True):
     """New entries of the operators' stream."""
 
     conversation: str
     entries: list[Entry]
 
 
-class Listed(Frame):
+class Listed(Frame, frozen=True):
     """A conversation's row in the inbox, new or changed."""
 
     conversation: str
@@ -408,7 +423,7 @@ class Listed(Frame):
     unread: int = 0
 
 
-class Offered(Frame):
+class Offered(Frame, frozen=True):
     """Yours for so many seconds; then it goes to the next."""
 
     conversation: str
@@ -416,21 +431,21 @@ class Offered(Frame):
     html: str
 
 
-class Withdrawn(Frame):
+class Withdrawn(Frame, frozen=True):
     """The offer is over: accepted (elsewhere), missed, declined or taken by a colleague."""
 
     conversation: str
     because: str
 
 
-class Viewed(Frame):
+class Viewed(Frame, frozen=True):
     """Which colleagues look at this conversation."""
 
     conversation: str
     operators: list[Person]
 
 
-class Counted(Frame):
+class Counted(Frame, frozen=True):
     """Figures of the status strip."""
 
     waiting: int
@@ -439,33 +454,46 @@ class Counted(Frame):
     mine: int = 0
 
 
-class Done(Frame):
+class Done(Frame, frozen=True):
     """A command with a `ref` was carried out."""
 
     ref: str
     conversation: str = ""
 
 
-class Appeared(Frame):
+class Appeared(Frame, frozen=True):
     """Your own status, as it now is; `because` says why it changed by itself: missed-offers, elsewhere."""
 
     status: str
     because: str = ""
 
 
-class Nudged(Frame):
+class Nudged(Frame, frozen=True):
     """Something outside the streams changed, and pages that show it should look again (`topic`: tickets …)."""
 
     topic: str
     id: str = ""
 
 
-ToVisitor = (
-    Welcomed | Enrolled | Started | Said | Paged | Typed | Seen | Queued | Staffed | Refused | Retired | Beat
-)
+ToVisitor = Welcomed | Enrolled | Started | Said | Paged | Typed | Seen | Queued | Staffed | Refused | Retired | Beat
 ToOperator = (
-    Attended | Said | Noted | Paged | Typed | Seen | Listed | Offered | Withdrawn | Viewed | Counted | Done | Appeared
-    | Nudged | Refused | Retired | Beat
+    Attended
+    | Said
+    | Noted
+    | Paged
+    | Typed
+    | Seen
+    | Listed
+    | Offered
+    | Withdrawn
+    | Viewed
+    | Counted
+    | Done
+    | Appeared
+    | Nudged
+    | Refused
+    | Retired
+    | Beat
 )
 
 _encoder = msgspec.json.Encoder()

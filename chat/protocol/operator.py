@@ -42,4 +42,3 @@ class OperatorSession:
             case _:
                 self._other.require(now)
         return frame
-

@@ -50,7 +50,8 @@ def typescript() -> str:
     parts = ["// Made from frames.py by `python -m chat.protocol.schema`; a test fails when this is stale."]
     parts += [_interface(names[name]) for name in sorted(names)]
     parts += [
-        f"export type {union} = {' | '.join(member.__name__ for member in members)};" for union, members in UNIONS.items()
+        f"export type {union} = {' | '.join(member.__name__ for member in members)};"
+        for union, members in UNIONS.items()
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -129,4 +130,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

@@ -54,4 +54,3 @@ class VisitorSession:
             case _:
                 self._other.require(now)
         return frame
-

@@ -1,7 +1,8 @@
 """The operators' endpoint, `/console/socket`: commands in, entries with their rendered partials and rows out."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -38,6 +39,8 @@ from chat.strings import Strings
 ROWS_SECONDS = 0.08
 """Rows that change within this time are read and rendered together."""
 
+TOUCH_SECONDS = 300.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -70,7 +73,7 @@ class OperatorSockets:
         self.all: set[OperatorSocket] = set()
         self._dirty: set[UUID] = set()
         self._changed = asyncio.Event()
-        self._counts = True
+        self._touched = clock.monotonic()
         hub.on("row", self._on_row)
         hub.on("typed", self._on_typed)
         hub.on("seen", self._on_seen)
@@ -148,9 +151,7 @@ class OperatorSockets:
         async with self.db.read() as session:
             online = await online_count(session)
             found = await session.execute(
-                select(
-                    conversations.c.department_id, func.count(), func.min(conversations.c.waiting_since)
-                )
+                select(conversations.c.department_id, func.count(), func.min(conversations.c.waiting_since))
                 .where(conversations.c.state.in_(("waiting", "offered")))
                 .group_by(conversations.c.department_id)
             )
@@ -218,7 +219,7 @@ class OperatorSockets:
         if not self.all:
             return
         statement = (
-            select(LoginSession.id)
+            select(col(LoginSession.id))
             .join(Operator, col(Operator.id) == col(LoginSession.operator_id))
             .where(
                 col(LoginSession.id).in_({socket.login_session_id for socket in self.all}),
@@ -232,6 +233,11 @@ class OperatorSockets:
         for socket in list(self.all):
             if socket.login_session_id not in alive:
                 socket.connection.close(Closing.ACCESS_ENDED)
+        if self.clock.monotonic() - self._touched > TOUCH_SECONDS:
+            # An open console is use: it keeps its sign-in from growing idle.
+            self._touched = self.clock.monotonic()
+            for login_session_id in alive:
+                await self.sign_in.touch(login_session_id)
 
 
 class OperatorSocket(Socket[frames.OperatorFrame]):
@@ -253,12 +259,12 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             or (operator_id is not None and operator_id == self.operator.id)
         )
 
-    def later(self, work: "asyncio._CoroutineLike[None]") -> None:
-        task = asyncio.ensure_future(work)
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def act(self, frame: frames.OperatorFrame) -> None:
+    async def act(self, frame: frames.OperatorFrame) -> None:  # noqa: C901 — one case per frame of the wire
         if isinstance(frame, frames.Attend):
             await self._attend(frame)
             return

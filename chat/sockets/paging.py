@@ -67,9 +67,7 @@ class StreamReader:
 
     async def before(self, before: int) -> None:
         async with self._db.read() as session:
-            entries = await store.entries_before(
-                session, self.key.conversation_id, self.key.stream, before, FIRST_PAGE
-            )
+            entries = await store.entries_before(session, self.key.conversation_id, self.key.stream, before, FIRST_PAGE)
         self._page(entries, back=True, earlier=bool(entries) and entries[0].seq > 1)
 
     def leave(self) -> None:
@@ -96,7 +94,13 @@ class StreamReader:
             for entry in entries
         ]
         page = frames.Paged(
-            str(self.key.conversation_id), self.key.stream, presented, more=more, reset=reset, earlier=earlier, back=back
+            str(self.key.conversation_id),
+            self.key.stream,
+            presented,
+            more=more,
+            reset=reset,
+            earlier=earlier,
+            back=back,
         )
         self._connection.push(frames.encode(page))
 
@@ -109,5 +113,3 @@ def _fitting(entries: list[StoredEntry], overhead: int) -> list[StoredEntry]:
         if count and (count == PAGE_ROWS or size > PAGE_BYTES):
             return entries[:count]
     return entries
-
-

@@ -29,11 +29,12 @@ F = TypeVar("F")
 log = structlog.get_logger(__name__)
 
 
-
 class Socket(Generic[F]):
     """Subclasses say what to do with a frame (`act`) and what to undo at the end (`leave`)."""
 
-    def __init__(self, websocket: WebSocket, clock: Clock, strings: Strings, receive: Callable[[str, float], F | None]) -> None:
+    def __init__(
+        self, websocket: WebSocket, clock: Clock, strings: Strings, receive: Callable[[str, float], F | None]
+    ) -> None:
         self._transport = StarletteTransport(websocket)
         self._clock = clock
         self._strings = strings
@@ -85,7 +86,7 @@ class Socket(Generic[F]):
             self.connection.close(error.closing)
         except Exception:
             # Ours, not the client's: it may come back and resend what was not acknowledged.
-            log.error("a connection failed", exc_info=True)
+            log.exception("a connection failed")
             self.connection.close(Closing.DATABASE_AWAY)
 
     async def _next(self) -> str:

@@ -1,4 +1,4 @@
-"""The visitors' endpoint, `/w/{site_key}/socket`. The conversation comes from the token, never from a parameter alone."""
+"""The visitors' endpoint, `/w/{site_key}/socket`. The conversation comes from the token, never from a name alone."""
 
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from chat.db import Database
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, News, conversation_topic
 from chat.ids import parse_id
+from chat.pairing import waiting
 from chat.pairing.actions import Pairing
 from chat.pairing.staff import StaffBoard
 from chat.people.models import Department, Operator, Site, Visitor
@@ -100,11 +101,8 @@ class VisitorSockets:
                 socket.push(frames.Seen(str(socket.conversation_id), "operator", int(news["seq"])))
 
     def _on_queued(self, topic: str, news: News) -> None:
-        wait = float(news["wait"])
         for socket in self._sockets(topic):
-            socket.push(
-                frames.Queued(str(socket.conversation_id), int(news["position"]), wait if wait >= 0 else None)
-            )
+            socket.push(frames.Queued(str(socket.conversation_id), int(news["position"]), news["wait"]))
 
 
 class VisitorSocket(Socket[frames.VisitorFrame]):
@@ -119,7 +117,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         self._reader: StreamReader | None = None
         self.conversation_id: UUID | None = None
 
-    async def act(self, frame: frames.VisitorFrame) -> None:
+    async def act(self, frame: frames.VisitorFrame) -> None:  # noqa: C901 — one case per frame of the wire
         match frame:
             case frames.Hello():
                 await self._hello(frame)
@@ -132,7 +130,9 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             case frames.Say(conversation=id, text=text, ref=ref):
                 found = await self._own(id)
                 visitor = self._known()
-                await self._all.conversations.say(found.id, Author("visitor", visitor.id, visitor.name or ""), text, ref)
+                await self._all.conversations.say(
+                    found.id, Author("visitor", visitor.id, visitor.name or ""), text, ref
+                )
                 await self._follow(found)
             case frames.Type(typing=typing):
                 if self.conversation_id is not None and frame.conversation == str(self.conversation_id):
@@ -218,15 +218,17 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         if frame.email:
             checked_address(frame.email)
         found = await self._all.conversations.start(self._known(), opening)
-        await self._begun(frame.ref, found)
+        await self._begun(frame.ref, found, frame.name)
 
     async def _leave_message(self, frame: frames.Leave) -> None:
         opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
         own = await self._own(frame.conversation) if frame.conversation else None
         found = await self._all.conversations.leave(self._known(), opening, own.id if own else None)
-        await self._begun(frame.ref, found)
+        await self._begun(frame.ref, found, frame.name)
 
-    async def _begun(self, ref: str, found: Conversation) -> None:
+    async def _begun(self, ref: str, found: Conversation, name: str) -> None:
+        if name.strip():
+            self._known().name = name.strip()
         self.push(frames.Started(ref, await self._state(found)))
         await self._follow(found)
 
@@ -246,6 +248,17 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             self._known().id,
         )
         await self._reader.resume(after, conversation.last_seq)
+        if conversation.state in ("waiting", "offered"):
+            await self._tell_place(conversation.id)
+
+    async def _tell_place(self, conversation_id: UUID) -> None:
+        """The dispatcher tells changes only; who comes back needs to hear where they stand."""
+        async with self._all.db.read() as session:
+            place = next((one for one in await waiting.places(session) if one.conversation_id == conversation_id), None)
+            pace = await waiting.seconds_per_place(session, self._clock.now())
+        if place is not None:
+            wait = waiting.estimate(place, pace)
+            self.push(frames.Queued(str(conversation_id), place.position, wait))
 
     def _unfollow(self) -> None:
         if self._reader is not None:

@@ -113,7 +113,7 @@ async def _live_through(story: list[str]) -> None:
             hub.join(KEY, follower)
             hub.go_live(KEY, follower)
             continue
-        entry = log.append()
+        entry: StreamEntry = log.append()
         if step == "told":
             hub.entered(KEY, [entry])
         elif step == "told late":

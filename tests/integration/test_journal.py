@@ -77,10 +77,7 @@ async def test_one_bad_message_does_not_refuse_its_neighbours(parts: Parts) -> N
     found = await parts.conversations.start(ann, Opening("start-00000001", "Hello"))
     author = Author("visitor", ann.id)
     answers = await asyncio.gather(
-        *(
-            parts.conversations.say(found.id if n % 10 else new_id(), author, "text", f"ref-{n:08}")
-            for n in range(50)
-        ),
+        *(parts.conversations.say(found.id if n % 10 else new_id(), author, "text", f"ref-{n:08}") for n in range(50)),
         return_exceptions=True,
     )
     assert sum(isinstance(answer, UnknownConversation) for answer in answers) == 5

@@ -12,5 +12,3 @@ async def test_head_is_what_the_models_say(empty_database_url: str) -> None:
     assert await schema.differences(db) == []
     assert not await schema.migrate(db)
     await db.close()
-
-

@@ -46,14 +46,14 @@ async def check_invariants(parts: Parts) -> None:
     """What must hold at any moment, read in one transaction."""
     assignments, conversations, operators = table_of(Assignment), table_of(Conversation), table_of(Operator)
     async with parts.db.read() as session:
-        held = dict(
-            (row[0], row[1])
+        held = {
+            row[0]: row[1]
             for row in await session.execute(
                 select(assignments.c.operator_id, func.count())
                 .where(assignments.c.state != "ended")
                 .group_by(assignments.c.operator_id)
             )
-        )
+        }
         doubles = await session.execute(
             select(assignments.c.conversation_id)
             .where(assignments.c.state != "ended")
@@ -205,6 +205,26 @@ async def test_take_transfer_and_end_keep_the_count(parts: Parts) -> None:
     await check_invariants(parts)
 
 
+async def act_at_random(
+    process: Parts, chance: random.Random, begun: list[Conversation], people: list[Operator]
+) -> None:
+    conversation, operator = chance.choice(begun), chance.choice(people)
+    match chance.randint(0, 6):
+        case 0 | 1:
+            await process.pairing.offer_next()
+        case 2:
+            await process.pairing.accept(conversation.id, operator.id)
+        case 3:
+            await process.pairing.withdraw(conversation.id, operator.id, "declined")
+        case 4:
+            await process.pairing.end(conversation.id, Author("operator", operator.id))
+        case 5:
+            await process.pairing.appear(operator.id, chance.choice(["online", "away", "online"]))
+        case 6:
+            author = Author("visitor", conversation.visitor_id)
+            await process.conversations.say(conversation.id, author, "again", f"ref-{new_id().hex}")
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_concurrent_dispatchers_operators_and_visitors_keep_every_rule(
     db: Database, clock: FakeClock, seed: int
@@ -222,25 +242,10 @@ async def test_concurrent_dispatchers_operators_and_visitors_keep_every_rule(
             await processes[n % 3].presence.arrive(operator.id)
         begun = [await parts.conversation(site, f"visitor {n}") for n in range(12)]
 
-        async def act(process: Parts) -> None:
-            conversation, operator = chance.choice(begun), chance.choice(people)
-            match chance.randint(0, 6):
-                case 0 | 1:
-                    await process.pairing.offer_next()
-                case 2:
-                    await process.pairing.accept(conversation.id, operator.id)
-                case 3:
-                    await process.pairing.withdraw(conversation.id, operator.id, "declined")
-                case 4:
-                    await process.pairing.end(conversation.id, Author("operator", operator.id))
-                case 5:
-                    await process.pairing.appear(operator.id, chance.choice(["online", "away", "online"]))
-                case 6:
-                    author = Author("visitor", conversation.visitor_id)
-                    await process.conversations.say(conversation.id, author, "again", f"ref-{new_id().hex}")
-
         for _ in range(12):
-            work: list[Awaitable[None]] = [act(process) for process in processes for _ in range(3)]
+            work: list[Awaitable[None]] = [
+                act_at_random(process, chance, begun, people) for process in processes for _ in range(3)
+            ]
             await asyncio.gather(*work)
             await check_invariants(parts)
 

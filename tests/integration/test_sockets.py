@@ -28,7 +28,9 @@ async def test_a_visitor_and_an_operator_talk(running: Running) -> None:
     await omar.send("open", conversation=ann.conversation)
     await omar.until("paged", lambda frame: frame["stream"] == "public")
     assigned = await ann.until("said", lambda frame: frame["entries"][0].get("event") == "assigned")
-    assert assigned["entries"][0]["data"] == {"operator": {"id": assigned["entries"][0]["data"]["operator"]["id"], "name": "Omar"}}
+    assert assigned["entries"][0]["data"] == {
+        "operator": {"id": assigned["entries"][0]["data"]["operator"]["id"], "name": "Omar"}
+    }
     await omar.say("Hello Ann", conversation=ann.conversation)
     heard = await ann.until("said", lambda frame: frame["entries"][0].get("text") == "Hello Ann")
     assert "html" not in heard["entries"][0]
@@ -117,22 +119,24 @@ async def test_a_long_conversation_comes_in_pages_without_a_hole(running: Runnin
 async def test_a_foreign_conversation_and_an_unknown_one_give_the_same_answer(running: Running) -> None:
     ann = await running.visitor_who_said("secret-word")
     answers = []
-    for id in (ann.conversation, str(new_id()), "x" * 36):
+    for named in (ann.conversation, str(new_id()), "x" * 36):
         mallory = await running.visitor_who_said("Hi")
-        for frame in (
-            {"type": "say", "ref": "ref-00000001", "text": "x"},
-            {"type": "read", "seq": 1},
-            {"type": "fetch", "after": 0},
-            {"type": "end"},
-            {"type": "rate", "score": 1},
-            {"type": "leave", "ref": "ref-00000002", "email": "m@x.example", "text": "x"},
+        for kind, fields in (
+            ("say", {"ref": "ref-00000001", "text": "x"}),
+            ("read", {"seq": 1}),
+            ("fetch", {"after": 0}),
+            ("end", {}),
+            ("rate", {"score": 1}),
+            ("leave", {"ref": "ref-00000002", "email": "m@x.example", "text": "x"}),
         ):
-            await mallory.send(**frame, conversation=id)
+            await mallory.send(kind, **fields, conversation=named)
             answers.append((await mallory.until("refused"))["code"])
         assert "secret-word" not in str(mallory.frames)
     assert set(answers) == {"unknown-conversation"}
     again = await running.visitor(token=ann.token)
-    assert [entry.get("text") for entry in (await again.until("paged"))["entries"] if entry.get("text")] == ["secret-word"]
+    assert [entry.get("text") for entry in (await again.until("paged"))["entries"] if entry.get("text")] == [
+        "secret-word"
+    ]
 
 
 async def test_without_a_token_nothing_can_be_said_and_a_made_up_token_is_nobody(running: Running) -> None:

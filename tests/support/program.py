@@ -109,15 +109,15 @@ class Client:
                 self.closed = True
                 self._news.notify_all()
 
-    async def send(self, type: str, **fields: Any) -> None:
-        await self.socket.send(json.dumps({"type": type, **fields}))
+    async def send(self, kind: str, /, **fields: Any) -> None:
+        await self.socket.send(json.dumps({"type": kind, **fields}))
 
-    async def until(self, type: str, fits: Callable[[Frame], bool] = lambda _frame: True, seconds: float = 10) -> Frame:
-        """The first frame of this type that fits, among those since the last call or yet to come."""
+    async def until(self, kind: str, fits: Callable[[Frame], bool] = lambda _frame: True, seconds: float = 10) -> Frame:
+        """The first frame of this kind that fits, among those since the last call or yet to come."""
 
         def found() -> int | None:
             for place in range(self._taken, len(self.frames)):
-                if self.frames[place]["type"] == type and fits(self.frames[place]):
+                if self.frames[place]["type"] == kind and fits(self.frames[place]):
                     return place
             return None
 
@@ -125,7 +125,7 @@ class Client:
             await self._news.wait_for(lambda: found() is not None or self.closed)
         place = found()
         if place is None:
-            raise AssertionError(f"closed before {type}: {self.socket.close_code}; {self.frames[self._taken :]}")
+            raise AssertionError(f"closed before {kind}: {self.socket.close_code}; {self.frames[self._taken :]}")
         self._taken = place + 1
         return self.frames[place]
 
@@ -172,7 +172,6 @@ async def program(
     """Runs until the block ends; a site `polaris` and the shipped departments are there."""
     sock = listening_socket("127.0.0.1", 0)
     address = f"127.0.0.1:{sock.getsockname()[1]}"
-    folder.mkdir(parents=True, exist_ok=True)
     settings = load_settings(
         {},
         base_url=f"http://{address}",
