@@ -75,7 +75,8 @@ def host(demo: DemoProgram) -> Iterator[HostServer]:
     server = HostServer()
     server.loader_origin = demo.origin
     server.start()
-    demo.run("site", "add", "--key", server.site_key, "--name", "Host pages", "--origin", server.origin)
+    origins = [part for origin in (server.origin, server.same_site_origin) for part in ("--origin", origin)]
+    demo.run("site", "add", "--key", server.site_key, "--name", "Host pages", *origins)
     try:
         yield server
     finally:

@@ -1,6 +1,7 @@
 """A small web server with pages of strangers that embed the widget, each difficult in a way of its own.
 
-It says `localhost` where the program says `127.0.0.1`, so that the frame is a third party, as it is in life.
+It says `localhost` where the program says `127.0.0.1`, so that the frame is a third party as it is in life, and this
+Chromium refuses it any storage. `url(…, same_site=True)` is for tests that need the storage of the frame.
 """
 
 from functools import cached_property
@@ -31,8 +32,12 @@ class HostServer:
     def loader(self) -> str:
         return f"{self.loader_origin}/w/{self.site_key}/loader.js"
 
-    def url(self, page: str) -> str:
-        return f"{self.origin}/{page}"
+    @property
+    def same_site_origin(self) -> str:
+        return self.origin.replace("localhost", "127.0.0.1")
+
+    def url(self, page: str, *, same_site: bool = False) -> str:
+        return f"{self.same_site_origin if same_site else self.origin}/{page}"
 
     def start(self) -> None:
         self._thread = Thread(target=self._server.serve_forever, name="host pages", daemon=True)
@@ -58,7 +63,10 @@ class HostServer:
                 page = self.path.split("?")[0].strip("/")
                 file = PAGES / f"{page}.html"
                 if file.parent != PAGES or not file.is_file():
-                    self.send_error(404)
+                    # No icon is nothing to complain about in the console, where tests look for faults.
+                    self.send_response(204 if page == "favicon.ico" else 404)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                     return
                 body = file.read_text(encoding="utf-8").replace("LOADER", host.loader).encode()
                 self.send_response(200)
