@@ -1,6 +1,7 @@
 """A site's settings as the browser needs them: what the loader and the frame carry inside. Pure."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ def for_loader(site: Site, base_url: str, catalogues: Sequence[Catalogue], css: 
     return {
         "key": site.key,
         "base": base_url,
+        "version": version("nightdesk"),
         "locale": site.locale,
         "color": accent.fill if accent else "",
         "css": css,
@@ -35,6 +37,7 @@ def for_frame(site: Site, locale: str, departments: Sequence[Department]) -> dic
     return {
         "key": site.key,
         "name": site.name,
+        "logo": str(settings.get("logo_text") or site.name[:1]),
         "origins": list(site.origins),
         "privacy": _web_address(settings.get("privacy_url")),
         "topics": localised(settings.get("topics"), locale),
@@ -63,9 +66,7 @@ def _bubble_strings(c: Catalogue, site: Site) -> dict[str, Any]:
         "close": gettext("Close chat"),
         "unread": unread,
         "title": gettext("Chat with %(site)s") % {"site": site.name},
-        "dismiss": gettext("Dismiss"),
-        "greeting": localised(site.settings.get("greeting"), c.locale),
-        "from": site.name,
+        "lang": c.locale,
     }
 
 

@@ -216,6 +216,7 @@ export class Desk {
     if (live) {
       this.outbox.sent.clear()
       this.#starting = ''
+      this.#typedAt = 0
       this.#setAway(false)
     } else this.#awayTimer = setTimeout(() => this.#setAway(true), AWAY_AFTER)
   }

@@ -6,15 +6,8 @@ import { Store } from './storage.js'
 import { chime } from './sound.js'
 import { t } from './strings.js'
 import { h, icon, set } from './elements/dom.js'
-import './elements/nd-header.js'
-import './elements/nd-home.js'
-import './elements/nd-answer.js'
-import './elements/nd-opening.js'
-import './elements/nd-log.js'
-import './elements/nd-composer.js'
-import './elements/nd-leave.js'
-import './elements/nd-rating.js'
-import './elements/nd-ended.js'
+import './elements/talk.js'
+import './elements/views.js'
 
 /** @typedef {'home' | 'answer' | 'opening' | 'conversation' | 'leave' | 'rating' | 'ended'} View */
 /**
@@ -54,13 +47,14 @@ const header = h('nd-header')
 const line = h('p.connection-line', { role: 'status', hidden: true })
 const composer = h('nd-composer')
 const log = h('nd-log')
+const form = h('nd-form')
 /** @type {Record<View, any[]>} */
 const views = {
   home: [h('nd-home')],
   answer: [header, h('nd-answer')],
-  opening: [header, h('nd-opening')],
+  opening: [header, form],
   conversation: [header, log, composer],
-  leave: [header, h('nd-leave')],
+  leave: [header, form],
   rating: [header, h('nd-rating')],
   ended: [header, h('nd-ended')],
 }
@@ -82,6 +76,8 @@ let leaveFault = ''
 let unread = -1
 let hasTalk = false
 let painting = false
+/** Opened before the server told whether there is a talk to go on with. */
+let arriving = false
 
 const desk = new Desk(site.key, socketUrl(), store, paint, happened)
 const bridge = new Bridge(site.origins, {
@@ -187,6 +183,7 @@ function said() {
 /** @param {View} next */
 function go(next) {
   if (!Object.hasOwn(views, next)) return
+  arriving = false
   if (next === 'leave' && desk.conversation?.state === 'waiting' && !store.get('draft')) store.set('draft', said())
   if (next === 'conversation' && view === 'leave' && store.get('draft') === said()) store.set('draft', null)
   cameByItself = false
@@ -221,9 +218,12 @@ function opened(wanted) {
   const talk = desk.conversation?.isOpen || desk.outgoing.length > 0
   if (wanted === 'ticket') go('leave')
   else if (wanted === 'conversation') orders.ask({})
-  else if (wanted === 'home' || (view === 'home' && !talk)) go('home')
-  else if (view === 'home') go('conversation')
-  else focus()
+  else if (view !== 'home') focus()
+  else if (wanted !== 'home' && talk) go('conversation')
+  else {
+    focus()
+    arriving = !wanted && !desk.welcomed
+  }
   paint()
 }
 
@@ -292,6 +292,10 @@ function paint() {
 
 function paintNow() {
   painting = false
+  if (arriving && desk.welcomed) {
+    arriving = false
+    if (desk.conversation?.isOpen || desk.outgoing.length) return go('conversation')
+  }
   steer()
   const it = desk.conversation
   /** @type {Shown} */

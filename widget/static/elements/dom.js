@@ -51,7 +51,8 @@ export function avatar(name, size, presence) {
   const letters = name.split(/\s+/).map((word) => [...word][0] ?? '')
   const initials = (letters[0] ?? '') + (letters.length > 1 ? letters.at(-1) : '')
   let sum = 0
-  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973
+  // By the first name alone: that is all some views know.
+  for (const letter of name.split(' ')[0]) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973
   return h('span.avatar', { 'data-size': size, 'data-tint': TINTS[sum % 5] || null, 'data-presence': presence, 'aria-hidden': 'true' }, initials.toUpperCase())
 }
 

@@ -1,10 +1,8 @@
-/** The message list: a real `role=log` whose nodes stay, so that screen readers hear each message once. */
+/** The talk: a real `role=log` whose nodes stay, so that screen readers hear each message once; its cards; the composer. */
 
 import { rowsOf } from '../conversation.js'
-import { dayOf, t, tn, timeOf } from '../strings.js'
+import { dayOf, spanOf, t, timeOf, tn } from '../strings.js'
 import { avatar, emit, h, icon, linked, rich, set, sync } from './dom.js'
-import './nd-ticket-card.js'
-import './nd-waiting.js'
 
 /** @typedef {import('../conversation.js').Row} Row */
 /** @typedef {Extract<Row, { kind: 'group' }>} Group */
@@ -25,12 +23,15 @@ export class Log extends HTMLElement {
   #made = Date.now()
   #newest = 0
   #missed = 0
+  #sticks = true
   #id = ''
 
   connectedCallback() {
     if (!this.firstChild) {
       this.append(this.#log, this.#told)
       this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true })
+      // Also when the panel was closed, or the keyboard of a phone comes and goes.
+      new ResizeObserver(() => this.#sticks && this.#toEnd()).observe(this.#log)
     }
     this.#toEnd()
   }
@@ -38,36 +39,34 @@ export class Log extends HTMLElement {
   /** @param {import('../frame.js').Shown} shown */
   show({ desk }) {
     const it = desk.conversation
-    const wasAtEnd = this.#isAtEnd
     if (this.#id !== (it?.id ?? '')) [this.#id, this.#newest, this.#missed] = [it?.id ?? '', it?.seq ?? 0, 0]
     const rows = it ? it.rows(desk.outgoing) : rowsOf([], desk.outgoing)
     const isLoading = !rows.length && !desk.welcomed
     set(this.#log, 'aria-busy', isLoading ? 'true' : null)
     if (isLoading) return this.#load()
     this.#list.className = 'rows'
-    if (it?.state === 'ended' && it.endedAt) rows.push({ kind: 'event', key: 'over', event: 'over', at: it.endedAt, data: { rated: it.rated || !it.lastOperator }, text: '' })
+    if (it?.state === 'ended' && it.endedAt) rows.push({ kind: 'event', key: `over${it.rated}`, event: 'over', at: it.endedAt, data: { rated: it.rated || !it.lastOperator }, text: '' })
     if (it?.earlier) rows.unshift({ kind: 'event', key: 'earlier', event: 'earlier', at: 0, data: {}, text: '' })
-    sync(this.#list, rows, (row) => (row.event === 'over' ? `over${row.data.rated}` : row.key), makeRow, (node, row) => this.#update(node, row, desk))
+    sync(this.#list, rows, (row) => row.key, makeRow, (node, row) => this.#update(node, row, desk))
     this.#waiting.show(desk)
     this.#type(it?.typing?.name ?? '')
     const arrived = it?.entries.filter((entry) => entry.seq > this.#newest && entry.kind === 'message') ?? []
     this.#newest = it?.seq ?? 0
-    if (wasAtEnd || arrived.some((entry) => entry.author.kind === 'visitor')) this.#toEnd()
+    if (this.#sticks || arrived.some((entry) => entry.author.kind === 'visitor')) this.#toEnd()
     else this.#missed += arrived.length
     this.#pill.hidden = !this.#missed
     this.#pill.textContent = tn('{n} new message', '{n} new messages', this.#missed)
   }
 
-  get #isAtEnd() {
-    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 60
-  }
-
   #toEnd() {
+    this.#sticks = true
     this.#log.scrollTop = this.#log.scrollHeight
   }
 
   #scrolled() {
-    if (this.#missed && this.#isAtEnd) {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log
+    if (clientHeight) this.#sticks = scrollHeight - scrollTop - clientHeight < 60
+    if (this.#missed && this.#sticks) {
       this.#missed = 0
       this.#pill.hidden = true
     }
@@ -169,3 +168,158 @@ function meta(node, row, last, desk) {
   return node.replaceChildren(h('span', null, text), icon(state === 'seen' ? 'checks' : state === 'sent' ? 'check' : 'clock', 'icon', 16))
 }
 customElements.define('nd-log', Log)
+
+/** Only web addresses become links. @param {string} url */
+const isWeb = (url) => /^https?:\/\//.test(url)
+
+const SVG = 'http://www.w3.org/2000/svg'
+
+/** @returns {SVGElement} the ring; its second circle is what is left */
+function ring() {
+  const node = document.createElementNS(SVG, 'svg')
+  node.setAttribute('viewBox', '0 0 36 36')
+  node.setAttribute('aria-hidden', 'true')
+  for (let part = 0; part < 2; part++) {
+    const circle = node.appendChild(document.createElementNS(SVG, 'circle'))
+    for (const [name, value] of Object.entries({ cx: 18, cy: 18, r: 15.5, pathLength: 100 })) circle.setAttribute(name, String(value))
+  }
+  return node
+}
+
+export class TicketCard extends HTMLElement {
+  #revision = -1
+  #due = 0
+  #from = 0
+  #skew = 0
+  #left = h('span')
+  #ring = ring()
+  /** @type {AbortController | null} */
+  #life = null
+
+  connectedCallback() {
+    this.#life = new AbortController()
+    const timer = setInterval(() => this.#tick(), 1000)
+    this.#life.signal.addEventListener('abort', () => clearInterval(timer))
+  }
+
+  disconnectedCallback() {
+    this.#life?.abort()
+  }
+
+  /** @param {import('../../../chat/protocol/wire.d.ts').Card} card @param {number} at when it came @param {number} skew */
+  show(card, at, skew) {
+    this.#skew = skew
+    if (card.revision === this.#revision) return
+    this.#revision = card.revision
+    this.#due = Date.parse(card.due_at ?? '') || 0
+    this.#from = at
+    const number = card.number ?? ''
+    const label = card.due_label || t('First reply by')
+    const time = timeOf(this.#due)
+    const links = (card.links ?? []).filter((link) => isWeb(link.url))
+    this.replaceChildren(h('section.card.ticket-card', { 'aria-label': card.kind === 'ticket' ? t('Ticket {number}', { number }) : card.title },
+      h('div.ticket-card-head', null, icon('ticket'), h('span', null, number),
+        card.state && h('span.state-chip', { 'data-tone': card.tone || null }, card.tone === 'success' && icon('check', 'icon', 16), card.state)),
+      h('h3', { dir: 'auto' }, card.title),
+      h('p.ticket-card-about', null, (card.facts ?? []).join(' · ')),
+      this.#due > 0 && h('div.due', { role: 'timer', 'aria-label': `${label} ${time}` }, this.#ring,
+        h('span', null, h('b', null, `${label} `, h('time', null, time)), this.#left)),
+      h('div.button-row', null,
+        links.map((link, index) => h('a.button', { 'data-kind': index ? null : 'soft', href: link.url, target: '_blank', rel: 'noopener' }, link.label)),
+        h('button.button', { type: 'button', click: () => emit(this, 'go', { view: 'conversation' }) }, t('Add details')))))
+    this.#tick()
+  }
+
+  #tick() {
+    if (!this.#due) return
+    const seconds = Math.round((this.#due - Date.now() - this.#skew) / 1000)
+    const minutes = Math.floor(seconds / 60)
+    this.#left.textContent = seconds < 0 ? t('{time} late; we are on it', { time: spanOf(-seconds) })
+      : minutes > 59 ? t('{time} left', { time: spanOf(seconds) })
+        : t('{minutes} min {seconds} s left', { minutes, seconds: seconds % 60 })
+    const share = Math.max(0, Math.min(100, (seconds * 1e5) / Math.max(1, this.#due - this.#from)))
+    this.#ring.lastElementChild?.setAttribute('stroke-dasharray', `${share} 100`)
+  }
+}
+customElements.define('nd-ticket-card', TicketCard)
+
+const LINE = 5
+
+/** Number, honest estimate, and a way out. */
+export class Waiting extends HTMLElement {
+  #place = h('dd')
+  #wait = h('div', null, h('dt', null, t('Estimated wait')), h('dd'))
+  #line = h('ol.queue-line', { 'aria-hidden': 'true' }, Array.from({ length: LINE }, () => h('li')))
+  #about = h('p')
+
+  connectedCallback() {
+    if (this.firstChild) return
+    this.append(h('section.card.queue', { role: 'status' },
+      h('dl.queue-place', null, h('div', null, h('dt', null, t('Your place in line')), this.#place), this.#wait),
+      this.#line, this.#about,
+      h('button.button', { type: 'button', click: () => emit(this, 'ticket') }, icon('mail'), t('Leave a message instead'))))
+  }
+
+  /** @param {import('../desk.js').Desk} desk */
+  show(desk) {
+    const it = desk.conversation
+    this.hidden = it?.state !== 'waiting' || !it.position
+    if (this.hidden || !it) return
+    const [number, unit] = it.waitSeconds ? spanOf(it.waitSeconds).split(' ') : ['', '']
+    this.#place.textContent = String(it.position)
+    this.#wait.hidden = !number
+    this.#wait.lastChild.replaceChildren(`${number} `, h('small', null, unit))
+    const at = Math.max(0, LINE - it.position)
+    for (const [index, step] of [...this.#line.children].entries()) {
+      set(step, 'data-done', index < at)
+      set(step, 'aria-current', index === at ? 'step' : null)
+    }
+    const text = it.position === 1
+      ? t('You are next. The first person who is free answers here.')
+      : t('Everyone is in a conversation. We bring you to the first person who is free.')
+    if (this.#about.textContent !== text) this.#about.textContent = text
+  }
+}
+customElements.define('nd-waiting', Waiting)
+
+export class Composer extends HTMLElement {
+  #box = h('textarea', { id: 'say', rows: 1, 'aria-describedby': 'keys', dir: 'auto', maxlength: 10000, enterkeyhint: 'send' })
+  #send = h('button.send', { type: 'submit', 'aria-label': t('Send') }, icon('send'))
+
+  connectedCallback() {
+    if (this.firstChild) return
+    this.append(h('form.composer', { submit: (/** @type {Event} */ event) => this.#submit(event) },
+      h('label.visually-hidden', { for: 'say' }, t('Message')), this.#box,
+      h('p.visually-hidden', { id: 'keys' }, t('Enter sends, Shift and Enter makes a new line')), this.#send))
+    this.#box.addEventListener('input', () => emit(this, 'draft', { text: this.#box.value, typing: true }))
+    this.#box.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
+      // While an input method composes, Enter chooses a word.
+      if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229) this.#submit(event)
+    })
+  }
+
+  /** @override */
+  focus() {
+    this.#box.focus()
+  }
+
+  /** @param {import('../frame.js').Shown} shown */
+  show({ desk, draft }) {
+    const it = desk.conversation
+    const name = it?.operator?.name?.split(' ')[0]
+    this.#box.placeholder = it?.state === 'waiting' ? t('Add a detail …')
+      : it?.ticket && name ? t('Write to {name} or to the ticket …', { name })
+        : it?.state === 'ended' ? t('Write to continue …') : t('Write a message …')
+    if (this.#box.value !== draft) this.#box.value = draft
+    set(this.#send, 'aria-disabled', draft.trim() ? null : 'true')
+  }
+
+  /** @param {Event} event */
+  #submit(event) {
+    event.preventDefault()
+    const text = this.#box.value.trim()
+    if (text) emit(this, 'say', { text })
+    this.#box.focus()
+  }
+}
+customElements.define('nd-composer', Composer)
