@@ -104,8 +104,8 @@
     const [x, y = x] = `${offset ?? ''}`.split(/\D+/)
     const dark = color && ink() !== '#fff'
     for (const [name, value] of Object.entries({
-      '--scheme': /light|dark/.test(theme) && theme, '--accent': color, '--ink': color && ink(), '--light': dark && 'currentColor',
-      '--z': z, '--x': x && `${x}px`, '--y': y && `${y}px`,
+      '--ndw-scheme': /light|dark/.test(theme) && theme, '--ndw-accent': color, '--ndw-ink': color && ink(), '--ndw-light': dark && 'currentColor',
+      '--ndw-z': z, '--ndw-x': x && `${x}px`, '--ndw-y': y && `${y}px`,
     })) holder.style.setProperty(name, value || '')
     if (frame) {
       frame.hidden = !isOpen
@@ -114,8 +114,8 @@
       // The keyboard of a phone covers the page, not the layout: the host's visual viewport alone knows it.
       const seen = visualViewport
       const isTyping = seen && hasField && isOpen
-      frame.style.setProperty('--height', isTyping ? `${seen.height}px` : '')
-      frame.style.setProperty('--top', isTyping ? `${seen.offsetTop}px` : '')
+      frame.style.setProperty('--ndw-height', isTyping ? `${seen.height}px` : '')
+      frame.style.setProperty('--ndw-top', isTyping ? `${seen.offsetTop}px` : '')
     }
     // The page behind a full-screen panel neither takes focus nor scrolls.
     const hush = isOpen && phone.matches
@@ -131,19 +131,15 @@
 
   const page = () => ({ url: location.href, title: document.title, referrer: document.referrer })
 
+  const address = () => `${site.base}/w/${site.key}?lang=${words.lang}#${options.theme},${phone.matches && 'full'},${consent || 'ask'}`
+
   function load() {
     if (frame) return
-    frame = make('iframe', { id: 'panel', allow: 'clipboard-write', src: `${site.base}/w/${site.key}?lang=${words.lang}#${options.theme},${phone.matches && 'full'},${consent || 'ask'}` })
+    frame = make('iframe', { id: 'panel', allow: 'clipboard-write', src: address() })
     bubble.before(frame)
     bubble.setAttribute('aria-controls', 'panel')
     box.classList.add('loading')
     paint()
-  }
-
-  function unload() {
-    frame?.remove()
-    frame = port = null
-    isReady = false
   }
 
   /** @param {string} t @param {object} [data] */
@@ -288,10 +284,7 @@
     },
     locale(wanted) {
       words = pick(wanted)
-      if (frame) {
-        unload()
-        load()
-      }
+      if (frame) frame.src = address()
       paint()
     },
     theme: (theme) => api.update(theme?.accent ? { color: theme.accent } : { theme }),
@@ -321,7 +314,7 @@
   global.nightdesk = nightdesk
 
   // A hint opens the line, nothing is loaded before intent.
-  for (const name of ['pointerenter', 'focus', 'touchstart']) {
+  for (const name of ['pointerenter', 'focus']) {
     bubble.addEventListener(name, () => document.head.append(make('link', { rel: 'preconnect', href: origin })), { once: true, passive: true })
   }
   bubble.onclick = api.toggle

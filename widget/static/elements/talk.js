@@ -140,7 +140,7 @@ function makeEvent(row) {
   } else if (row.event === 'returned') text = [t('We are looking for the next free person · {time}', { time })]
   else if (row.event === 'reopened') text = [t('The conversation goes on · {time}', { time })]
   else if (row.event === 'ended') text = [t('The conversation ended · {time}', { time })]
-  else if (row.event === 'left') text = [t('We answer by e-mail to {email}', { email: row.data.email ?? '' })]
+  else if (row.event === 'left') text = [row.data.email ? t('We answer by e-mail to {email}', { email: row.data.email }) : t('We answer by e-mail')]
   else if (row.event === 'escalated') text = [t('We opened a ticket for you · {time}', { time })]
   return h('p.event', null, h('span', null, text))
 }

@@ -63,7 +63,7 @@ export class PanelHeader extends HTMLElement {
     if (key === this.#shown) return
     this.#shown = key
     this.#who.replaceChildren(
-      operator && title === operator.name ? avatar(title, 36, it?.state === 'active' ? 'online' : 'offline') : avatars(names, 28),
+      operator && title === operator.name ? avatar(title, 36, it?.state === 'active' ? 'online' : 'offline') : names.length ? avatars(names, 28) : '',
       h('div', null, h('h2', null, title), h('p', null, about)))
   }
 }
