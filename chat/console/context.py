@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -64,8 +65,8 @@ class ConversationView:
     name: str
     site_name: str
     person: PersonView
-    entries: Sequence[str]
-    """Rendered, in the order they are read."""
+    entries: Sequence[Markup]
+    """Rendered by the partials, in the order they are read."""
     last_seq: int
     last_note: int
     earlier: bool
@@ -104,12 +105,14 @@ async def conversation_view(
     public = await store.entries_before(session, conversation_id, PUBLIC, found.last_seq + 1, FIRST_ENTRIES)
     internal = await store.entries_before(session, conversation_id, INTERNAL, found.last_note_seq + 1, FIRST_ENTRIES)
     audience = Audience("operator", locale)
+    ordered = in_reading_order(_newest_cards(public), internal)
     return ConversationView(
         row=row,
         name=row.visitor_name or unnamed,
         site_name=site.name,
         person=_person(visitor, now),
-        entries=[presenter.entry(entry, audience).html for entry in in_reading_order(_newest_cards(public), internal)],
+        # The partials have escaped what people wrote.
+        entries=[Markup(presenter.entry(entry, audience).html) for entry in ordered],  # noqa: S704
         last_seq=public[-1].seq if public else 0,
         last_note=internal[-1].seq if internal else 0,
         earlier=bool(public) and public[0].seq > 1,

@@ -92,7 +92,7 @@ async def inbox_rows(session: AsyncSession, operator: Operator, limit: int = 200
     )
     ended = await _rows(
         session,
-        and_(visible, col(Conversation.state).in_(("ended", "left"))),
+        and_(visible, col(Conversation.state).in_(("ended", "left")), col(Conversation.last_message_text) != ""),
         order=[rows.c.last_message_at.desc()],
         limit=RECENTLY_ENDED,
     )

@@ -170,7 +170,8 @@ function rankOf({ shortcut, title }, wanted) {
   if (short.startsWith(wanted)) return 0
   if (long.split(/\s+/).some((part) => part.startsWith(wanted))) return 1
   if (short.includes(wanted) || long.includes(wanted)) return 2
-  return hasInOrder(`${short} ${long}`, wanted) ? 3 : 9
+  // Loosely only from the start of a word on: "ntw" finds "network", "net" not "invoice will be corrected".
+  return [short, ...long.split(/\s+/)].some((part) => part[0] === wanted[0] && hasInOrder(part, wanted)) ? 3 : 9
 }
 
 /** @param {string} text @param {string} letters */

@@ -153,7 +153,13 @@ export class Inbox {
   #mark(row) {
     const draft = recall(`draft:${row.dataset.conversation}`)
     const sign = row.querySelector('.row__draft')
-    if (sign instanceof HTMLElement) sign.hidden = !(draft?.reply || draft?.note)
+    const words = row.querySelector('.row__words')
+    const text = draft?.[draft.mode] || draft?.reply || draft?.note || ''
+    if (sign instanceof HTMLElement && words instanceof HTMLElement) {
+      sign.hidden = !text
+      words.dataset.said ??= words.textContent ?? ''
+      words.textContent = text || words.dataset.said
+    }
     const who = row.querySelector('.row__who')
     if (who instanceof HTMLElement) who.hidden = row.dataset.operator === desk.operator.id
   }

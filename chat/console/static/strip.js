@@ -29,8 +29,9 @@ export function showConnection(connection) {
 /** @param {{ waiting: number, oldest_since?: string, online: number }} counts */
 export function showCounts({ waiting, oldest_since, online }) {
   const place = byId('strip-waiting')
-  place.replaceChildren(h('b', { class: 'num' }, waitingWords(waiting)))
-  if (waiting && oldest_since) place.append(`, ${t('oldest')} `, waitTimer('waits', oldest_since))
+  const words = h('span', {}, h('b', { class: 'num' }, waitingWords(waiting)))
+  if (waiting && oldest_since) words.append(`, ${t('oldest')} `, waitTimer('waits', oldest_since))
+  place.replaceChildren(words)
   byId('strip-online').textContent = tn('{n} operator online', '{n} operators online', online)
   for (const badge of document.querySelectorAll('[data-count="waiting"]')) {
     if (!(badge instanceof HTMLElement)) continue
