@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.clock import Clock
 from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret
+from chat.people.browsers import in_words
 from chat.people.models import Site, Visitor
 from chat.protocol.frames import Page
 
@@ -37,7 +38,7 @@ class Visitors:
             token_hash=hashed(token),
             locale=locale,
             time_zone=time_zone if time_zone in _ZONES else None,
-            browser=browser[:120],
+            browser=in_words(browser) or None,
             pages=[_page(page, now.isoformat())] if page else [],
             created_at=now,
             seen_at=now,
