@@ -20,7 +20,7 @@ def for_loader(site: Site, base_url: str, catalogues: Sequence[Catalogue], css: 
         "key": site.key,
         "base": base_url,
         "version": version("nightdesk"),
-        "locale": site.locale,
+        "locale": site.locale if any(c.locale == site.locale for c in catalogues) else catalogues[0].locale,
         "color": accent.fill if accent else "",
         "css": css,
         "strings": {c.locale: _bubble_strings(c, site) for c in catalogues},

@@ -66,7 +66,7 @@
       ...[5.5, 16, 26.5].map((cx) => make('circle', { cx, cy: 16, r: 3.75 })), make('path', { d: 'm8 12.5 8 8 8-8' })),
     badge)
   const status = make('div', { role: 'status' })
-  const box = make('main', { role: 'none' }, status, bubble)
+  const box = make('aside', {}, status, bubble)
   const holder = make('div', { id: 'nightdesk' })
   const shadow = holder.attachShadow({ mode: 'open' })
   shadow.append(box)
@@ -80,7 +80,7 @@
 
   /** @param {string} [wanted] */
   function pick(wanted = '') {
-    return site.strings[wanted.slice(0, 2).toLowerCase()] ?? site.strings[site.locale] ?? site.strings.en
+    return site.strings[wanted.slice(0, 2).toLowerCase()] ?? site.strings[site.locale]
   }
 
   /** White or near-black, whichever reads better on `#rrggbb`; other notations count as dark. */
@@ -95,11 +95,12 @@
     const count = words.unread[new Intl.PluralRules(words.lang).select(unread)].replace('{n}', unread)
     bubble.ariaLabel = isOpen ? words.close : unread ? count : words.open
     bubble.ariaExpanded = String(isOpen)
-    badge.textContent = unread > 99 ? '99+' : unread
+    badge.textContent = unread
     badge.hidden = !unread || isOpen
     holder.lang = words.lang
     holder.hidden = isHidden || (options.hideOnPhone && phone.matches && !isOpen)
-    holder.dataset.side = box.className = /start|left/.test(options.position) ? 'start' : 'end'
+    box.classList.toggle('start', /start|left/.test(options.position))
+    box.ariaLabel = words.title
     const { theme, color, z, offset } = options
     const [x, y = x] = `${offset ?? ''}`.split(/\D+/)
     const dark = color && ink() !== '#fff'
@@ -149,7 +150,7 @@
     else waiting.push({ t, ...data })
   }
 
-  const onMessage = (/** @type {MessageEvent} */ event) => {
+  addEventListener('message', (event) => {
     if (event.origin !== origin || !frame || event.source !== frame.contentWindow || event.data?.t !== 'nightdesk:hello') return
     const { port1, port2 } = new MessageChannel()
     port = port1
@@ -157,7 +158,7 @@
     port.onmessage = ({ data }) => Object.hasOwn(heard, data?.t) && heard[data.t](data)
     frame.contentWindow?.postMessage(
       { t: 'nightdesk:init', page: page(), open: isOpen, consent, dir: getComputedStyle(holder).direction, ...look() }, origin, [port2])
-  }
+  })
 
   /** What the frame may say. @type {Record<string, (data: any) => void>} */
   const heard = {
@@ -219,8 +220,9 @@
     keep({ open: 0 })
     paint()
     send('close')
-    const back = opener?.isConnected && opener !== document.body && opener !== holder && opener
-    ;(back || bubble).focus()
+    // Who opened gets the focus back; the page as such or a node that is gone does not.
+    const isThere = opener?.isConnected && !opener.matches('body, #nightdesk')
+    ;/** @type {HTMLElement} */ (isThere ? opener : bubble).focus()
     tell('close')
   }
 
@@ -243,22 +245,18 @@
     open,
     close: shut,
     toggle: () => (isOpen ? shut() : open()),
-    show() {
-      isHidden = false
-      paint()
-    },
+    show: () => api.update((isHidden = false)),
     hide() {
       shut()
-      isHidden = true
-      paint()
+      api.update((isHidden = true))
     },
     isOpen: () => isOpen,
     unread: () => unread,
     destroy() {
       shut()
       watcher.disconnect()
-      removeEventListener('message', onMessage)
       holder.remove()
+      frame = null
       delete global.nightdesk
     },
     identify(value) {
@@ -319,7 +317,6 @@
   }
   bubble.onclick = api.toggle
   holder.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && shut())
-  addEventListener('message', onMessage)
   phone.onchange = () => api.update()
   for (const name of ['resize', 'scroll']) visualViewport?.addEventListener(name, paint)
   if (global.navigation) global.navigation.addEventListener('currententrychange', moved)
