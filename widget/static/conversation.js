@@ -55,6 +55,8 @@ export class Conversation {
 
   /** The server's sum of the stream. @param {ConversationState} state */
   resume(state) {
+    // A sum that was made before entries we have is older news.
+    if ((state.seq ?? 0) < this.seq) return
     this.state = state.state
     this.operator = state.operator ?? null
     this.department = state.department_name ?? ''

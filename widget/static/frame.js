@@ -30,6 +30,7 @@ import './elements/views.js'
  * @property {{ name: string, email: string }} person as typed: a label, no identity
  * @property {boolean} muted
  * @property {number} answer
+ * @property {boolean} asked
  * @property {boolean} leaving
  * @property {string} leaveFault
  */
@@ -78,6 +79,8 @@ let hasTalk = false
 let painting = false
 /** Opened before the server told whether there is a talk to go on with. */
 let arriving = false
+/** Asked for a person while none is there. */
+let asked = false
 
 const desk = new Desk(site.key, socketUrl(), store, paint, happened)
 const bridge = new Bridge(site.origins, {
@@ -121,7 +124,12 @@ const orders = {
   go: (detail) => go(detail.view),
   show: paint,
   close: () => bridge.send('close'),
-  ask: () => (desk.conversation?.isOpen ? go('conversation') : go(desk.welcomed && !desk.online ? 'leave' : 'opening')),
+  ask: () => {
+    const isAlone = desk.welcomed && !desk.online
+    go(desk.conversation?.isOpen ? 'conversation' : isAlone ? 'leave' : 'opening')
+    asked = isAlone
+    paint()
+  },
   ticket: () => go('leave'),
   answer: (detail) => {
     answer = detail.index
@@ -183,7 +191,7 @@ function said() {
 /** @param {View} next */
 function go(next) {
   if (!Object.hasOwn(views, next)) return
-  arriving = false
+  arriving = asked = false
   if (next === 'leave' && desk.conversation?.state === 'waiting' && !store.get('draft')) store.set('draft', said())
   if (next === 'conversation' && view === 'leave' && store.get('draft') === said()) store.set('draft', null)
   cameByItself = false
@@ -300,7 +308,7 @@ function paintNow() {
   const it = desk.conversation
   /** @type {Shown} */
   const shown = {
-    desk, site, view, answer, leaveFault,
+    desk, site, view, answer, asked, leaveFault,
     draft: store.get('draft') ?? '',
     person: { name: store.get('name') ?? '', email: store.get('email') ?? '', ...store.get('person') },
     muted: store.get('muted') === true,

@@ -193,7 +193,7 @@ export class Form extends HTMLElement {
   #leaves = false
 
   /** @param {import('../frame.js').Shown} shown */
-  show({ site, desk, view, draft, person, leaving, leaveFault }) {
+  show({ site, desk, view, draft, person, asked, leaving, leaveFault }) {
     const it = desk.conversation
     const waits = it?.state === 'waiting'
     const leaves = view === 'leave'
@@ -208,7 +208,7 @@ export class Form extends HTMLElement {
     this.#email.hint.hidden = leaves
     this.#text.hint.hidden = true
     set(this.#email.control, 'required', leaves)
-    this.#title.textContent = !leaves ? t('What can we help with?') : waits || !desk.online ? t('No one is free this minute') : t('Open a ticket')
+    this.#title.textContent = !leaves ? t('What can we help with?') : waits || asked ? t('No one is free this minute') : t('Open a ticket')
     this.#about.textContent = waits && leaves ? t('Your words are kept. Send them as a ticket, and a person answers by e-mail.')
       : leaves ? t('Write what happened. A person answers by e-mail, the first reply comes within 10 minutes.')
         : p50 ? t('A person answers, usually within {time}.', { time: spanOf(p50) }) : t('A person answers.')
