@@ -1,0 +1,55 @@
+"""What people do in the scenes, in the words of the pages."""
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.browser.visiting import open_panel, panel, start
+from tests.support.demo import DemoProgram
+
+
+async def visit(page: Page, demo: DemoProgram, text: str) -> None:
+    """Opens the demo page and the panel and says the first words."""
+    await page.goto(demo.site)
+    await open_panel(page)
+    await start(page, text)
+
+
+async def attend(page: Page, link: str) -> None:
+    """Signs in and waits until the console is live."""
+    await sign_in(page, link)
+    await expect(page.locator(".strip").get_by_text("Connected")).to_be_visible()
+
+
+def offer(page: Page) -> Locator:
+    return page.locator(".offer")
+
+
+def thread(page: Page) -> Locator:
+    """The messages of the open conversation in the console."""
+    return page.locator(".messages")
+
+
+def log(page: Page) -> Locator:
+    """The messages in the widget."""
+    return panel(page).get_by_role("log")
+
+
+async def take(page: Page, text: str) -> None:
+    """Takes what is offered with `w`; the conversation is open when this returns."""
+    await expect(offer(page)).to_be_visible()
+    await page.keyboard.press("w")
+    await expect(thread(page).get_by_text(text)).to_be_visible()
+    await expect(offer(page)).to_have_count(0)
+
+
+async def answer(page: Page, text: str) -> None:
+    """Writes and sends; the message is durable when this returns."""
+    box = page.locator("#composer-text")
+    await box.fill(text)
+    await box.press("Enter")
+    await expect(thread(page).locator(".message--operator").get_by_text(text, exact=True)).to_be_visible()
+    await expect(thread(page).locator("[data-pending]")).to_have_count(0)
+
+
+async def texts_in(messages: Locator, selector: str) -> list[str]:
+    return [text.strip() for text in await messages.locator(selector).all_inner_texts()]
