@@ -21,7 +21,8 @@ def ticket(state: str, *ways: str, **values: Any) -> RequestersTicket:
         for n, way in enumerate(ways)
     ]
     fields: dict[str, Any] = {
-        "id": UUID(int=1), "number": "T-26-000001", "site_name": "Acme", "subject": "Down", "state": state, "priority": 1,
+        "id": UUID(int=1), "number": "T-26-000001", "site_name": "Acme", "subject": "Down", "state": state,
+        "priority": 1,
         "department": {"en": "Technical"}, "operator_name": "Ana", "locale": "en", "service_label": "",
         "started_at": None, "started_raw": "", "started_zone": "", "started_certainty": "", "created_at": OPENED,
         "due_at": OPENED + timedelta(minutes=10), "first_reply_at": None, "transcript": [], "messages": [],

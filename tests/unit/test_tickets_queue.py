@@ -1,6 +1,7 @@
 """The order of the ticket queue: no normal ticket stands before a waiting high one (S15)."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -46,7 +47,7 @@ def test_no_normal_ticket_stands_before_a_high_one_that_waits(queue: list[Ticket
 @given(st.lists(tickets(), min_size=2, max_size=30))
 def test_of_equals_the_nearer_due_comes_first_and_none_last(queue: list[Ticket]) -> None:
     ordered = sorted(queue, key=key_of)
-    for first, second in zip(ordered, ordered[1:], strict=False):
+    for first, second in pairwise(ordered):
         if (first.operators_turn, first.priority) == (second.operators_turn, second.priority):
             assert (first.due_at or FAR) <= (second.due_at or FAR)
 

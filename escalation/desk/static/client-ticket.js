@@ -2,7 +2,7 @@
 
 import "./running-clock.js";
 
-const EVERY = 15_000;
+const EVERY = 5_000;
 const PARTS = ["standing", "thread"];
 
 function refresh() {
@@ -24,8 +24,8 @@ function replace(id, fresh) {
   const opened = [...old.querySelectorAll("details")].map((part) => part.open);
   // New posts are added to the log that stands there, so that a screen reader reads out only these.
   if (id === "thread") {
-    for (const post of [...fresh.children]) {
-      if (post.id && !document.getElementById(post.id)) old.append(document.adoptNode(post));
+    for (const post of fresh.querySelectorAll(".post")) {
+      if (!document.getElementById(post.id)) old.querySelector("ol")?.append(document.adoptNode(post));
     }
     return;
   }
