@@ -37,6 +37,9 @@ export class Desk {
   /** A `start` without an answer on this socket. */
   #starting = ''
   #typedAt = 0
+  #isHeld = false
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #heldUntil
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #typingEnds
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -169,7 +172,7 @@ export class Desk {
 
   /** Sends what waits, in order. What this socket carried already is left to its acknowledgement. */
   flush() {
-    if (!this.connection.live) return
+    if (!this.connection.live || this.#isHeld) return
     const token = this.#store.get('token')
     for (const item of this.outbox.items) {
       const { ref, kind, text, conversation, name, email, department } = item
@@ -329,8 +332,12 @@ export class Desk {
       const tries = (item.tries ?? 0) + 1
       if (frame.retry && (frame.retry_after ?? 0) <= QUIET_RETRY_MAX && tries <= QUIET_RETRIES) {
         item.tries = tries
-        setTimeout(() => {
-          this.outbox.sent.delete(item.ref)
+        this.outbox.sent.delete(item.ref)
+        // All wait with it, or a later word would overtake it.
+        this.#isHeld = true
+        clearTimeout(this.#heldUntil)
+        this.#heldUntil = setTimeout(() => {
+          this.#isHeld = false
           this.flush()
         }, (frame.retry_after || 2) * 1000)
       } else {
