@@ -43,7 +43,7 @@ def operators_word(state: str, c: Catalogue) -> str:
         case State.NEW:
             return c.gettext("New")
         case State.OPEN:
-            return c.gettext("Open")
+            return c.gettext("In progress")
         case State.WAITING_CUSTOMER:
             return c.gettext("Waiting for customer")
         case State.WAITING_THIRD_PARTY:

@@ -16,7 +16,8 @@ from escalation.states import HIGH
 
 LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 NOW = datetime(2026, 11, 21, 13, 33, tzinfo=UTC)
-C = Strings.load([Path(__file__).parents[2] / "escalation" / "strings"]).catalogue("sl")
+PACKAGES = ("chat", "widget", "escalation")
+C = Strings.load([Path(__file__).parents[2] / package / "strings" for package in PACKAGES]).catalogue("sl")
 SAID = Origin(Source.SAID, NOW, 3)
 START = Start(datetime(2026, 11, 21, 13, 20, tzinfo=UTC), "15:20 EET", "EET", Certainty.EXACT)
 DRAFT = TicketDraft(

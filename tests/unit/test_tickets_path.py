@@ -11,7 +11,9 @@ from chat.strings import Strings
 from escalation.client_area.path import path_of, promise_of
 from escalation.requesters_store import PublicEvent, RequestersTicket
 
-C = Strings.load([Path(__file__).parents[2] / "escalation" / "strings"]).catalogue("en")
+C = Strings.load(
+    [Path(__file__).parents[2] / package / "strings" for package in ("chat", "widget", "escalation")]
+).catalogue("en")
 OPENED = datetime(2026, 11, 21, 13, 33, tzinfo=UTC)
 
 

@@ -9,7 +9,8 @@ from chat.strings import Strings
 from escalation.sla.durations import clock_text
 from escalation.states import LIVE, TONES, State, may_follow, next_states, operators_word, requesters_word
 
-STRINGS = Strings.load([Path(__file__).parents[2] / "escalation" / "strings"])
+PACKAGES = ("chat", "widget", "escalation")
+STRINGS = Strings.load([Path(__file__).parents[2] / package / "strings" for package in PACKAGES])
 
 
 def test_closed_is_final() -> None:
