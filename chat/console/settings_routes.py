@@ -17,6 +17,7 @@ from chat.people.operators import Operators, PasswordTooShort, require_length
 from chat.people.sign_in import Login
 
 MOST_CONVERSATIONS = 20
+FIELDS = ("name", "capacity", "current", "new")
 
 
 class SettingsRoutes:
@@ -49,7 +50,7 @@ class SettingsRoutes:
         translate = self._doorway.strings.catalogue(self._doorway.locale(request, login.operator)).gettext
         context: dict[str, Any] = {
             "preferences": Preferences.of(login.operator.settings),
-            "errors": {field: translate(error) for field, error in (errors or {}).items()},
+            "errors": {field: translate(errors[field]) if errors and field in errors else "" for field in FIELDS},
             "saved": translate(saved) if saved else "",
         }
         return self._doorway.page(request, "settings.html", context, login.operator, 422 if errors else 200)

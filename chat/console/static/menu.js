@@ -55,6 +55,8 @@ export function showStatus(status) {
   for (const item of document.querySelectorAll('[data-status]')) {
     if (item instanceof HTMLElement) item.ariaChecked = String(item.dataset.status === status)
   }
+  const away = document.getElementById('away')
+  if (away) away.hidden = status !== 'away'
   const sign = document.querySelector('.rail__me .presence')
   if (sign) sign.className = status === 'away' ? 'presence presence--away' : 'presence'
 }

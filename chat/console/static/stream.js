@@ -20,8 +20,9 @@ export class Log {
   lastNote = 0
   visitorRead = 0
   #unseen = 0
-  /** @type {HTMLElement} */
-  #list = byId('messages')
+  /** What scrolls and is read out; the entries stand in its list. */
+  #box = byId('messages')
+  #list = byId('entries')
 
   constructor() {
     this.#watch()
@@ -29,9 +30,10 @@ export class Log {
 
   /** The list was replaced by that of another conversation. */
   renew() {
-    this.#list = byId('messages')
-    this.lastSeq = Number(this.#list.dataset.lastSeq ?? 0)
-    this.lastNote = Number(this.#list.dataset.lastNote ?? 0)
+    this.#box = byId('messages')
+    this.#list = byId('entries')
+    this.lastSeq = Number(this.#box.dataset.lastSeq ?? 0)
+    this.lastNote = Number(this.#box.dataset.lastNote ?? 0)
     this.visitorRead = Number(byId('conversation-head').dataset.read ?? 0)
     this.#unseen = 0
     this.#watch()
@@ -51,11 +53,11 @@ export class Log {
    * @returns {Entry[]} those that are new here and not our own
    */
   add(entries, stream, how = {}) {
-    const list = this.#list
+    const [box, list] = [this.#box, this.#list]
     const atEnd = this.#isAtEnd()
-    const height = list.scrollHeight
+    const height = box.scrollHeight
     // What is only history must not be read out (WCAG 4.1.3), nor one's own echo.
-    list.ariaBusy = String(how.back || how.reset || entries.length > 5)
+    box.ariaBusy = String(how.back || how.reset || entries.length > 5)
     if (how.reset) for (const old of list.querySelectorAll(`[data-stream="${stream}"]`)) old.remove()
     const fresh = entries.filter((entry) => this.#put(entry, stream) && entry.author.id !== desk.operator.id)
     if (!how.back) {
@@ -64,10 +66,10 @@ export class Log {
       else this.lastNote = how.reset ? highest : Math.max(this.lastNote, highest)
     }
     this.#tidy()
-    if (how.back) list.scrollTop += list.scrollHeight - height
+    if (how.back) box.scrollTop += box.scrollHeight - height
     else if (atEnd || how.reset) this.toEnd()
     else this.#count(fresh.length)
-    requestAnimationFrame(() => (list.ariaBusy = 'false'))
+    requestAnimationFrame(() => (box.ariaBusy = 'false'))
     return fresh
   }
 
@@ -129,13 +131,13 @@ export class Log {
   }
 
   toEnd() {
-    this.#list.scrollTop = this.#list.scrollHeight
+    this.#box.scrollTop = this.#box.scrollHeight
     this.#unseen = 0
     this.#count(0)
   }
 
   #isAtEnd() {
-    return this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < NEAR
+    return this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < NEAR
   }
 
   /** @param {number} more */
@@ -148,7 +150,7 @@ export class Log {
   }
 
   #watch() {
-    this.#list.addEventListener('scroll', () => this.#isAtEnd() && this.#unseen && this.toEnd(), { passive: true })
+    this.#box.addEventListener('scroll', () => this.#isAtEnd() && this.#unseen && this.toEnd(), { passive: true })
   }
 
   /** What depends on the reader or on the neighbours: own words, groups, seen marks, local time. */
