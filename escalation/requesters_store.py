@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -44,6 +45,8 @@ class RequestersTicket:
     department: Mapping[str, str]
     operator_name: str
     locale: str
+    time_zone: str
+    """Of the requester's own device; empty where it is unknown."""
     service_label: str
     started_at: datetime | None
     started_raw: str
@@ -85,6 +88,7 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
         department=department.names,
         operator_name=operator.name if operator else "",
         locale=ticket.locale,
+        time_zone=_known_zone(str(ticket.environment.get("time_zone") or "")),
         service_label=ticket.service_label,
         started_at=ticket.started_at,
         started_raw=ticket.started_raw,
@@ -97,6 +101,15 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
         messages=await _messages(session, ticket.id),
         events=await _events(session, ticket.id),
     )
+
+
+def _known_zone(name: str) -> str:
+    """A browser may name what our data does not know."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return ""
+    return name
 
 
 async def _messages(session: AsyncSession, ticket_id: UUID) -> list[PublicMessage]:

@@ -81,6 +81,7 @@ class ClientArea:
         now = self._tickets.clock.now()
         context = {
             "ticket": found,
+            "time_zone": found.time_zone,
             "path": path_of(found, c),
             "promise": promise_of(found, now),
             "word": requesters_word(found.state, c),

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from chat.conversations.actions import Opening
 from chat.conversations.entry import Author
 from chat.conversations.models import Message
 from chat.db import Database
+from chat.ids import new_id
 from escalation import store
 from escalation.change import Actor
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketMoved
@@ -30,6 +32,7 @@ from escalation.models import (
     TicketTranscript,
 )
 from escalation.opening import open_ticket
+from escalation.queue import key_of
 from escalation.requesters_store import requesters_ticket
 from escalation.states import HIGH, NORMAL, State
 from tests.support.clock import FakeClock
@@ -400,3 +403,42 @@ async def test_lanes_hold_what_they_say(acme: Company) -> None:
         assert await store.lane_counts(session, acme.omar.id) == {"open": 1, "mine": 1, "solved": 1, "all": 2}
         page = await store.queue_page(session, "mine", acme.omar.id)
     assert [row.ticket.number for row in page.rows] == [mine.number]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_the_database_orders_the_queue_as_the_key_does(acme: Company, seed: int) -> None:
+    chance = Random(seed)
+    first = await acme.ticket()
+    now = acme.clock.now()
+    rows = [
+        Ticket(
+            id=new_id(),
+            number=f"T-25-{n:06}",
+            department_id=first.department_id,
+            state="open",
+            contact_channel="chat",
+            subject="Something",
+            environment={},
+            created_at=now,
+            changed_at=now,
+            priority=chance.choice([HIGH, NORMAL]),
+            operators_turn=chance.random() < 0.5,
+            due_at=chance.choice([None, now + timedelta(microseconds=chance.randrange(5))]),
+            waiting_since=chance.choice([None, now - timedelta(seconds=chance.randrange(3))]),
+        )
+        for n in range(40)
+    ]
+    async with acme.db.write() as session:
+        session.add_all(rows)
+    seen: list[Ticket] = []
+    start = None
+    while True:
+        async with acme.db.read() as session:
+            page = await store.queue_page(session, "open", acme.omar.id, start=start, limit=7)
+        seen += [row.ticket for row in page.rows]
+        if (start := page.next) is None:
+            break
+    expected = sorted([*rows, await current(acme, first)], key=key_of)
+    assert [ticket.number for ticket in seen] == [ticket.number for ticket in expected]
+    ours = [ticket.priority for ticket in seen if ticket.operators_turn]
+    assert ours == sorted(ours)

@@ -25,7 +25,8 @@ def ticket(state: str, *ways: str, **values: Any) -> RequestersTicket:
     fields: dict[str, Any] = {
         "id": UUID(int=1), "number": "T-26-000001", "site_name": "Acme", "subject": "Down", "state": state,
         "priority": 1,
-        "department": {"en": "Technical"}, "operator_name": "Ana", "locale": "en", "service_label": "",
+        "department": {"en": "Technical"}, "operator_name": "Ana", "locale": "en", "time_zone": "",
+        "service_label": "",
         "started_at": None, "started_raw": "", "started_zone": "", "started_certainty": "", "created_at": OPENED,
         "due_at": OPENED + timedelta(minutes=10), "first_reply_at": None, "transcript": [], "messages": [],
         "events": events,
