@@ -34,8 +34,7 @@ export class Desk {
   #store
   #tell
   #changed
-  /** A `start` without an answer on this socket. */
-  #starting = ''
+  #isEnrolling = false
   #typedAt = 0
   #isHeld = false
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -67,7 +66,7 @@ export class Desk {
     addEventListener('pagehide', () => this.outbox.close())
     addEventListener('pageshow', (event) => event.persisted && this.outbox.open())
     store.watch((changedKey) => {
-      if (changedKey === 'token' && !this.conversation && !this.#starting) this.connection.restart()
+      if (changedKey === 'token' && !this.conversation && !this.outbox.items.length) this.connection.restart()
       if (changedKey.startsWith('outbox/')) this.outbox.inherit(changedKey)
     })
   }
@@ -82,10 +81,10 @@ export class Desk {
     return this.staff.online ?? 0
   }
 
-  /** Messages that began no conversation yet, or belong to the present one. */
+  /** Messages that began no conversation yet, or belong to the present one; all of them while that is not known. */
   get outgoing() {
     const id = this.conversation?.id ?? ''
-    return this.outbox.items.filter((item) => item.conversation === id)
+    return this.outbox.items.filter((item) => item.conversation === id || (!id && !this.welcomed))
   }
 
   /** @param {string} text @param {{ name?: string, email?: string, department?: string, fresh?: boolean }} [details] */
@@ -170,26 +169,18 @@ export class Desk {
     this.#changed()
   }
 
-  /** Sends what waits, in order. What this socket carried already is left to its acknowledgement. */
+  /** Sends what waits, one at a time: a later word must not overtake one that is refused for a moment. */
   flush() {
-    if (!this.connection.live || this.#isHeld) return
-    const token = this.#store.get('token')
-    for (const item of this.outbox.items) {
-      const { ref, kind, text, conversation, name, email, department } = item
-      if (item.refused !== undefined || this.outbox.sent.has(ref)) continue
-      if (!conversation) {
-        // One beginning at a time: what was written after it belongs to the conversation it begins.
-        if (this.#starting) break
-        this.#starting = ref
-        if (!token) {
-          this.connection.send({ type: 'enroll' })
-          break
-        }
-      }
-      this.outbox.sent.add(ref)
-      const type = kind === 'leave' ? kind : conversation ? 'say' : 'start'
-      this.connection.send({ type, ref, text, conversation: conversation || undefined, name, email, department, page: this.page })
+    const item = this.outbox.items.find((one) => one.refused === undefined)
+    if (!item || !this.connection.live || this.#isHeld || this.outbox.sent.has(item.ref)) return
+    const { ref, kind, text, conversation, name, email, department } = item
+    if (!this.#store.get('token')) {
+      if (!this.#isEnrolling) this.#isEnrolling = this.connection.send({ type: 'enroll' })
+      return
     }
+    this.outbox.sent.add(ref)
+    const type = kind === 'leave' ? kind : conversation ? 'say' : 'start'
+    this.connection.send({ type, ref, text, conversation: conversation || undefined, name, email, department, page: this.page })
   }
 
   #hello() {
@@ -209,6 +200,8 @@ export class Desk {
   #forget() {
     const had = this.#store.get('token') !== null
     this.#store.set('token', null)
+    // What was on its way begins a conversation of its own.
+    if (this.conversation) this.outbox.move(this.conversation.id, '')
     this.conversation = null
     return had
   }
@@ -218,7 +211,7 @@ export class Desk {
     clearTimeout(this.#awayTimer)
     if (live) {
       this.outbox.sent.clear()
-      this.#starting = ''
+      this.#isEnrolling = false
       this.#typedAt = 0
       this.#setAway(false)
     } else this.#awayTimer = setTimeout(() => this.#setAway(true), AWAY_AFTER)
@@ -241,11 +234,12 @@ export class Desk {
     return frame.conversation === this.conversation?.id ? this.conversation : null
   }
 
-  /** @param {import('../../chat/protocol/wire.d.ts').Entry[]} entries */
+  /** @param {{ ref?: string }[]} entries */
   #settle(entries) {
     for (const { ref } of entries) {
       if (ref && this.outbox.settle(ref)) this.#tell('message:sent', { conversation: this.conversation?.id })
     }
+    this.flush()
   }
 
   /** @type {Record<string, (frame: any) => void>} */
@@ -253,29 +247,27 @@ export class Desk {
     welcomed: (/** @type {import('../../chat/protocol/wire.d.ts').Welcomed} */ frame) => {
       this.welcomed = true
       this.staff = frame.staff
-      if (!frame.known) this.#store.set('token', null)
+      if (!frame.known) this.#forget()
       if (frame.name && !this.#store.get('name')) this.#store.set('name', frame.name)
       if (frame.email && !this.#store.get('email')) this.#store.set('email', frame.email)
       // Words on their way that begin a conversation are newer than the one the server remembers.
       const begins = this.outbox.items.some((item) => !item.conversation)
       if (frame.conversation && !begins) this.#follow(frame.conversation)
-      else if (!frame.conversation && !begins && !frame.known) this.conversation = null
       this.#watchWait()
       this.flush()
       this.#tell('status', { online: this.online })
     },
     enrolled: ({ token }) => {
       this.#store.set('token', token)
-      this.#starting = ''
+      this.#isEnrolling = false
       this.flush()
     },
     started: ({ ref, conversation }) => {
       const item = this.outbox.find(ref)
-      this.#starting = ''
       this.#follow(conversation)
-      for (const one of this.outbox.items) if (!one.conversation) one.conversation = conversation.id
-      // Not yet the acknowledgement: if that is lost, the resend is a `say` with the same ref.
-      if (item) this.outbox.sent.add(ref)
+      this.outbox.move('', conversation.id)
+      // For words the acknowledgement is their entry: if that is lost, the resend is a `say` with the same ref.
+      if (item?.kind === 'leave') this.#settle([{ ref }])
       this.#watchWait()
       this.#tell('conversation:started', { conversation: conversation.id })
       this.flush()
@@ -326,14 +318,12 @@ export class Desk {
       this.#tell('status', { online: this.online })
     },
     refused: (frame) => {
-      if (frame.ref && frame.ref === this.#starting) this.#starting = ''
       const item = frame.ref && this.outbox.find(frame.ref)
       if (!item) return this.#tell('error', { code: frame.code })
       const tries = (item.tries ?? 0) + 1
       if (frame.retry && (frame.retry_after ?? 0) <= QUIET_RETRY_MAX && tries <= QUIET_RETRIES) {
         item.tries = tries
         this.outbox.sent.delete(item.ref)
-        // All wait with it, or a later word would overtake it.
         this.#isHeld = true
         clearTimeout(this.#heldUntil)
         this.#heldUntil = setTimeout(() => {
@@ -343,6 +333,7 @@ export class Desk {
       } else {
         this.outbox.change(item, { refused: frame.message })
         this.#tell('error', { code: frame.code, ref: item.ref })
+        this.flush()
       }
     },
   }

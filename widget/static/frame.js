@@ -304,6 +304,8 @@ function paintNow() {
     arriving = false
     if (desk.conversation?.isOpen || desk.outgoing.length) return go('conversation')
   }
+  // Access ended, or the host page signed its person out.
+  if (view === 'conversation' && desk.welcomed && !desk.conversation && !desk.outgoing.length) return go('home')
   steer()
   const it = desk.conversation
   /** @type {Shown} */

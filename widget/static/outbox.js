@@ -96,6 +96,12 @@ export class Outbox {
     this.#save()
   }
 
+  /** Moves what stands in one conversation to another; empty is the one to begin. @param {string} from @param {string} to */
+  move(from, to) {
+    for (const item of this.items) if (item.conversation === from) item.conversation = to
+    this.#save()
+  }
+
   clear() {
     this.items = []
     this.#save()
