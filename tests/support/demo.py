@@ -98,6 +98,10 @@ class DemoProgram:
         named = [part for option, value in options.items() for part in (f"--{option}", value)]
         return str(self.run("operator", "add", "--email", email, "--name", name, "--json", *named)["sign_in"])
 
+    def environment(self) -> dict[str, str]:
+        """For starting the program another way on the same folder."""
+        return self._environment(self.folder)
+
     def _environment(self, data: Path, **settings: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
         return kept | {"NIGHTDESK_DATA_DIR": str(data)} | self._settings | settings

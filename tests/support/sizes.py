@@ -12,7 +12,7 @@ from tests.support.steps import Verdict
 
 LOADER_LIMIT = 4_000
 PANEL_LIMIT = 25_000
-IMPORTED = re.compile(rb"""(?:\bfrom|\bimport|@import(?:\s+url\()?)\s*\(?\s*["']([^"']+)["']""")
+IMPORTED = re.compile(rb"""(?:\bfrom|\bimport|@import(?:\s+url\()?)\s*\(?\s*["']([^"']+\.(?:js|css))["']""")
 
 
 class _Linked(HTMLParser):

@@ -1,0 +1,88 @@
+"""`nightdesk demo` as a process: ready at once, polite at its end, and the same after it was killed."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from urllib.request import urlopen
+
+import pytest
+
+from tests.support.demo import NIGHTDESK, DemoProgram
+from tests.support.servers import free_port
+
+READY_SECONDS = 3.0
+
+
+@pytest.fixture
+def demo() -> Iterator[DemoProgram]:
+    program = DemoProgram()
+    try:
+        program.start()
+        yield program
+    finally:
+        program.remove()
+
+
+def answer_of(url: str) -> tuple[int, dict[str, str]]:
+    with urlopen(url, timeout=10) as answer:  # noqa: S310 — our own program
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}
+
+
+def test_it_is_ready_in_three_seconds_and_says_where(demo: DemoProgram) -> None:
+    assert demo.ready_seconds < READY_SECONDS
+    for link in (demo.site, demo.console):
+        status, headers = answer_of(link)
+        assert status == 200
+        assert "server" not in headers
+
+
+def test_it_ends_when_told(demo: DemoProgram) -> None:
+    process = demo.process
+    assert process is not None
+    demo.stop()
+    # Either is a clean end: the server hands the signal on when its work is done.
+    assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_it_starts_again_where_it_was_killed(demo: DemoProgram) -> None:
+    before = demo.port
+    demo.kill()
+    demo.start()
+    assert demo.port == before
+    assert answer_of(demo.site)[0] == 200
+
+
+def test_a_port_in_use_is_named(demo: DemoProgram) -> None:
+    done = subprocess.run(
+        [NIGHTDESK, "demo", "--port", str(demo.port), "--json"],
+        env=demo.environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert str(demo.port) in done.stderr
+    assert "--port 0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NIGHTDESK_LISTEN", "everywhere"),
+        ("NIGHTDESK_TIME_ZONE", "Mars/Olympus"),
+        ("NIGHTDESK_BASE_URL", "http://chat.example.com"),
+        ("NIGHTDESK_NO_SUCH_THING", "1"),
+    ],
+)
+def test_nonsense_is_refused_with_the_name_of_the_variable(name: str, value: str) -> None:
+    program = DemoProgram(**{name: value})
+    done = subprocess.run(
+        [NIGHTDESK, "serve"],
+        env=program.environment() | {"NIGHTDESK_LISTEN": f"127.0.0.1:{free_port()}", name: value},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    program.remove()
+    assert done.returncode == 3
+    assert name in done.stderr
