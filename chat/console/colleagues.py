@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
 from chat.people.models import Department, Operator, OperatorDepartment

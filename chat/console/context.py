@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.console.rows import ConversationRow, path_of, rows_of, visible_to
 from chat.conversations import store

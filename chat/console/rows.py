@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import PUBLIC, Conversation, Message
 from chat.db import table_of

@@ -3,7 +3,7 @@
 import { desk } from './desk.js'
 import { byId, dots, fragmentOf, h, toast } from './dom.js'
 import { waitTimer } from './elements/wait-timer.js'
-import { listOf, t } from './strings.js'
+import { listOf, localise, t } from './strings.js'
 
 /** @typedef {import('./stream.js').Log} Log */
 /** @typedef {import('./composer.js').Composer} Composer */
@@ -108,6 +108,7 @@ export class OpenConversation {
       site: data.site ?? '',
       draft: { mode: data.draftMode, text: data.draftText, at: data.draftAt },
     })
+    localise(byId('context'))
     this.#inbox.select(this.id)
     for (const timer of this.#typing.values()) clearTimeout(timer)
     this.#typing.clear()
@@ -141,7 +142,7 @@ export class OpenConversation {
     const words = {
       waiting: t('Waiting'),
       offered: t('Offered'),
-      active: operator === desk.operator.id ? t('Mine') : operatorName,
+      active: operator === desk.operator.id ? t('Yours') : operatorName,
       left: t('Left a message'),
       ended: t('Ended'),
     }
@@ -152,11 +153,17 @@ export class OpenConversation {
     const foreign = state === 'active' && operator !== desk.operator.id
     const free = state === 'waiting' || state === 'offered'
     const note = byId('colleague')
-    note.hidden = !foreign && !free
+    const over = state === 'ended' || state === 'left'
+    note.hidden = !foreign && !free && !over
     const text = note.querySelector('p')
-    if (text) text.textContent = foreign ? t('{name} has this conversation.', { name: operatorName }) : t('Nobody has this conversation yet.')
+    if (text && foreign) text.textContent = t('{name} has this conversation.', { name: operatorName })
+    else if (text && over) text.textContent = t('This conversation has ended. A reply opens it again.')
+    else if (text) text.textContent = t('Nobody has this conversation yet.')
     const button = note.querySelector('button')
+    if (button) button.hidden = over
     button?.replaceChildren(foreign ? t('Take over') : t('Take'), ' ', h('kbd', {}, 'm'))
+    const end = document.querySelector('#conversation-head [data-act="end"]')
+    if (end instanceof HTMLElement) end.hidden = state === 'ended'
   }
 
   /** What the row now says of it. @param {HTMLElement} row */
@@ -213,7 +220,9 @@ export class OpenConversation {
     try {
       const fresh = [...fragmentOf(await partial(id)).children].find((part) => part.id === 'context')
       const old = byId('context')
-      if (id === this.id && fresh && !old.contains(document.activeElement)) old.replaceWith(fresh)
+      if (id !== this.id || !fresh || old.contains(document.activeElement)) return
+      localise(fresh)
+      old.replaceWith(fresh)
     } catch {
       // The pane stays as it was; the next change tries again.
     }

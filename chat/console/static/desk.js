@@ -48,6 +48,15 @@ export function keep(key, value) {
   }
 }
 
+/** @param {string} start @returns {string[]} what is kept under names that begin so */
+export function keysOf(start) {
+  try {
+    return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX + start)).map((key) => key.slice(PREFIX.length))
+  } catch {
+    return [...twin.keys()].filter((key) => key.startsWith(start))
+  }
+}
+
 /** Forgets all that this operator left on this device: at sign-out. */
 export function forgetAll() {
   twin.clear()

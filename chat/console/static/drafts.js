@@ -1,11 +1,12 @@
 /** Unsent words per conversation: at once on this device, after a moment on the server, so that any device restores them. */
 
-import { keep, recall } from './desk.js'
+import { keep, keysOf, recall } from './desk.js'
 
 /** @typedef {import('./connection.js').Connection} Connection */
 /** @typedef {{ mode: 'reply' | 'note', reply: string, note: string, at: number }} Draft */
 
 const QUIET = 800
+const DAY = 86_400_000
 
 /** @returns {Draft} */
 const empty = () => ({ mode: 'reply', reply: '', note: '', at: 0 })
@@ -20,6 +21,10 @@ export class Drafts {
   /** @param {Connection} connection */
   constructor(connection) {
     this.#connection = connection
+    for (const key of keysOf('draft:')) {
+      const draft = recall(key)
+      if (!draft?.reply && !draft?.note && Date.now() - (draft?.at ?? 0) > DAY) keep(key, undefined)
+    }
   }
 
   /**
@@ -41,8 +46,8 @@ export class Drafts {
 
   /** @param {string} conversation @param {Draft} draft */
   keep(conversation, draft) {
-    const worth = draft.reply || draft.note || draft.mode === 'note'
-    keep(`draft:${conversation}`, worth ? draft : undefined)
+    // An empty one is kept as well: it is newer than what the server may still have.
+    keep(`draft:${conversation}`, draft)
     this.#dirty.add(conversation)
     clearTimeout(this.#timers.get(conversation))
     this.#timers.set(conversation, setTimeout(() => this.#toServer(conversation, draft), QUIET))

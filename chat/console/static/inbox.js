@@ -141,6 +141,8 @@ export class Inbox {
       const element = row?.querySelector(part)
       if (element instanceof HTMLElement) element.hidden = hidden
     }
+    if (row && !typing) this.#mark(row)
+    else row?.querySelector('.row__draft')?.setAttribute('hidden', '')
   }
 
   /** There is an unsent text, or no more. @param {string} id */

@@ -7,7 +7,7 @@
 
 import { desk } from './desk.js'
 import { byId, elementOf, h, icon } from './dom.js'
-import { momentOf, t, tn } from './strings.js'
+import { localise, t, tn } from './strings.js'
 
 /** @typedef {import('../../protocol/wire.d.ts').Entry} Entry */
 /** @typedef {import('./outbox.js').Unsent} Unsent */
@@ -164,11 +164,9 @@ export class Log {
       if (element.classList.contains('message')) element.classList.toggle('message--joined', previous !== null && belongs(previous, element))
       const mark = element.querySelector('.message__seen')
       if (mark instanceof HTMLElement) mark.hidden = element.dataset.by === 'visitor' || Number(element.dataset.seq) > this.visitorRead
-      for (const time of element.querySelectorAll('time[data-time]')) {
-        if (time instanceof HTMLTimeElement) time.textContent = momentOf(Date.parse(time.dateTime))
-      }
       previous = element
     }
+    localise(this.#list)
   }
 }
 

@@ -52,6 +52,13 @@ export function momentOf(at) {
   return isToday ? timeOf(at) : `${days.format(at)} ${timeOf(at)}`
 }
 
+/** Times that the server wrote in its own zone, in the reader's. @param {ParentNode} root */
+export function localise(root) {
+  for (const time of root.querySelectorAll('time[data-time]')) {
+    if (time instanceof HTMLTimeElement) time.textContent = momentOf(Date.parse(time.dateTime))
+  }
+}
+
 /** "0:42" or "1:02:10". @param {number} total whole seconds */
 export function spanOf(total) {
   const rest = Math.max(0, Math.floor(total))
