@@ -195,11 +195,13 @@ class Conversations:
 
     # ── by both ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def say(self, conversation_id: UUID, author: Author, text: str, ref: str) -> StoredEntry:
+    async def say(
+        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
+    ) -> StoredEntry:
         """The committed message, whether this call or an earlier one with the same `ref` made it."""
         if not text.strip():
             raise TextMissing
-        return await self.journal.say(conversation_id, author, text, ref)
+        return await self.journal.say(conversation_id, author, text, ref, reopens=reopens)
 
     async def say_as_operator(
         self, conversation_id: UUID, operator_id: UUID, name: str, text: str, ref: str
@@ -207,13 +209,14 @@ class Conversations:
         return await self.say(conversation_id, Author("operator", operator_id, name), text, ref)
 
     async def say_as_visitor(self, conversation_id: UUID, text: str, ref: str) -> StoredEntry:
-        """In the visitor's name, from another window of theirs (the ticket page)."""
+        """In the visitor's name, from another window of theirs (the ticket page). A conversation that has ended stays
+        so: its ticket is where the answer is given."""
         async with self._db.read() as session:
             found = await session.get(Conversation, conversation_id)
             visitor = await session.get(Visitor, found.visitor_id) if found else None
         if visitor is None:
             raise UnknownConversation
-        return await self.say(conversation_id, _author(visitor), text, ref)
+        return await self.say(conversation_id, _author(visitor), text, ref, reopens=False)
 
     async def read(self, conversation_id: UUID, side: str, seq: int) -> None:
         """Raises the read mark of a side (visitor, operator); it never falls and never passes the head."""

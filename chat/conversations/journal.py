@@ -38,7 +38,7 @@ class _Waiting:
     author: Author
     text: str
     ref: str
-    data: dict[str, Any]
+    reopens: bool
     done: asyncio.Future[StoredEntry]
 
 
@@ -81,10 +81,10 @@ class Journal:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def say(
-        self, conversation_id: UUID, author: Author, text: str, ref: str, data: dict[str, Any] | None = None
+        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
     ) -> StoredEntry:
         done: asyncio.Future[StoredEntry] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(conversation_id, author, text, ref, data or {}, done))
+        self._waiting.append(_Waiting(conversation_id, author, text, ref, reopens, done))
         self._idle.clear()
         self._wake.set()
         return await asyncio.shield(done)
@@ -186,19 +186,20 @@ class _State:
     def say(self, waiting: _Waiting) -> StoredEntry:
         values = self.values
         by_visitor = waiting.author.kind == "visitor"
-        if by_visitor and values["state"] in ("ended", "left"):
+        if by_visitor and waiting.reopens and values["state"] in ("ended", "left"):
             # A word after the end is never lost and never alone: the conversation goes back to the queue.
             if values["state"] == "ended":
                 self._add(event("reopened", waiting.author))
             values.update(state="waiting", operator_id=None, ended_at=None, waiting_since=self.now)
             self.reopened = True
-        entry = self._add(EntryDraft("message", waiting.author, waiting.text, waiting.data, waiting.ref))
+        entry = self._add(EntryDraft("message", waiting.author, waiting.text, ref=waiting.ref))
         values["last_message_text"] = waiting.text[:200]
         values["last_message_by"] = waiting.author.kind
         values["last_message_at"] = self.now
         if by_visitor:
             values["visitor_read_seq"] = entry.seq
-            values["waiting_since"] = values["waiting_since"] or self.now
+            if values["state"] not in ("ended", "left"):
+                values["waiting_since"] = values["waiting_since"] or self.now
         else:
             values["operator_read_seq"] = entry.seq
             values["waiting_since"] = None

@@ -22,6 +22,7 @@ class TranscriptMessage:
     author_id: UUID | None
     author_name: str
     text: str
+    ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +86,4 @@ async def transcript_of(session: AsyncSession, conversation_id: UUID) -> Transcr
 
 
 def _message(entry: StoredEntry) -> TranscriptMessage:
-    return TranscriptMessage(entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text)
+    return TranscriptMessage(entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text, entry.ref)

@@ -7,9 +7,10 @@ import asyncio
 from statistics import median
 from typing import Any
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, async_playwright
 
-from tests.browser.conftest import CHROMIUM, sign_in
+from tests.browser.conftest import CHROMIUM
+from tests.browser.scenes import attend, take
 from tests.browser.visiting import open_panel, panel, start
 from tests.support.demo import DemoProgram
 from tests.support.needs import browser_path
@@ -31,12 +32,11 @@ async def _measure(program: DemoProgram) -> dict[str, Any]:
         browser = await playwright.chromium.launch(executable_path=browser_path(), args=CHROMIUM)
         visitor = await (await browser.new_context(locale="en-GB")).new_page()
         console = await (await browser.new_context(locale="en-GB")).new_page()
-        await sign_in(console, program.console)
+        await attend(console, program.console)
         await visitor.goto(program.site)
         await open_panel(visitor)
         await start(visitor, "Good evening")
-        await console.keyboard.press("w")
-        await expect(console.locator(".messages").get_by_text("Good evening")).to_be_visible()
+        await take(console, "Good evening")
         await console.evaluate(WATCH)
         seconds = [await _once(visitor, console, f"message number {n} of the run") for n in range(MESSAGES)]
         await browser.close()
@@ -52,9 +52,21 @@ WATCH = """() => {
   window.shownAt = {}
   const log = document.querySelector('.messages')
   new MutationObserver(() => {
-    const text = log.lastElementChild?.querySelector('.message__bubble')?.textContent?.trim() ?? ''
+    const bubbles = log.querySelectorAll('.message__bubble')
+    const text = bubbles[bubbles.length - 1]?.textContent?.trim() ?? ''
     window.shownAt[text] ??= performance.timeOrigin + performance.now()
   }).observe(log, {childList: true, subtree: true})
+}"""
+
+
+SHOWN = """text => new Promise(done => {
+  const look = () => window.shownAt[text] ? done(window.shownAt[text]) : setTimeout(look, 20)
+  look()
+})"""
+PRESS_ENTER = """box => {
+  const began = performance.timeOrigin + performance.now()
+  box.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}))
+  return began
 }"""
 
 
@@ -62,7 +74,8 @@ async def _once(visitor: Page, console: Page, text: str) -> float:
     """Milliseconds. Paced below the limit of two messages a second, so that no refusal is measured."""
     box = panel(visitor).get_by_role("textbox", name="Message")
     await box.fill(text)
-    began = await box.evaluate("box => new Promise(done => { box.addEventListener('keydown', () => done(performance.timeOrigin + performance.now()), {once: true}); box.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true})) })")
-    shown = await console.wait_for_function("text => window.shownAt[text]", arg=text)
+    began = await box.evaluate(PRESS_ENTER)
+    async with asyncio.timeout(10):
+        shown = await console.evaluate(SHOWN, text)
     await asyncio.sleep(0.5)
-    return float(await shown.json_value()) - float(began)
+    return float(shown) - float(began)
