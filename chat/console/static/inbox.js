@@ -6,6 +6,7 @@ import { t } from './strings.js'
 
 /** @typedef {{ name: string, operator: string, state: string, unread: number, version: number, by: string, at: string }} RowFacts */
 
+const MOST_ENDED = 30
 const GROUPS = ['our', 'their', 'colleagues', 'ended']
 
 export class Inbox {
@@ -37,8 +38,8 @@ export class Inbox {
     return row ? factsOf(row) : undefined
   }
 
-  /** @param {string} html */
-  upsert(html) {
+  /** @param {string} html @param {boolean} [alone] of many only the last one must be followed by `#arrange` */
+  upsert(html, alone = true) {
     const fresh = elementOf(html)
     const id = fresh.dataset.conversation ?? ''
     const known = this.row(id)
@@ -48,7 +49,7 @@ export class Inbox {
     const row = known ?? fresh
     if (!known) this.#place(row)
     this.#mark(row)
-    this.#arrange(row)
+    if (alone) this.#arrange(row)
     this.#changed(id, factsOf(row), before)
   }
 
@@ -58,7 +59,7 @@ export class Inbox {
     for (const row of this.#rows()) {
       if (!there.has(row.dataset.conversation ?? '') && !row.contains(document.activeElement)) row.remove()
     }
-    for (const row of rows) this.upsert(row.html)
+    for (const row of rows) this.upsert(row.html, false)
     this.#arrange()
   }
 
@@ -169,6 +170,9 @@ export class Inbox {
   /** Puts one row, or all, into its group and order; then counts. @param {HTMLElement} [only] */
   #arrange(only) {
     for (const row of only ? [only] : this.#rows()) this.#place(row)
+    for (const row of [...(document.querySelector('[data-group="ended"] ul')?.children ?? [])].slice(MOST_ENDED)) {
+      if (!row.contains(document.activeElement)) row.remove()
+    }
     for (const row of this.#rows()) row.hidden = !this.#isShown(row)
     for (const group of GROUPS) {
       const part = document.querySelector(`[data-group="${group}"]`)
