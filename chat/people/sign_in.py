@@ -116,9 +116,7 @@ class SignIn:
         if renewed:
             operators = table_of(Operator)
             async with self._db.write() as session:
-                await session.execute(
-                    update(operators).where(operators.c.id == operator.id).values(password=renewed)
-                )
+                await session.execute(update(operators).where(operators.c.id == operator.id).values(password=renewed))
         return operator
 
     async def begin(self, operator_id: UUID, response: Response) -> LoginSession:
@@ -155,9 +153,7 @@ class SignIn:
                 await session.execute(
                     update(rows).where(rows.c.id == login.session.id).values(ended_at=self._clock.now())
                 )
-        response.delete_cookie(
-            self.cookie, path="/", secure=self._settings.is_secure, httponly=True, samesite="lax"
-        )
+        response.delete_cookie(self.cookie, path="/", secure=self._settings.is_secure, httponly=True, samesite="lax")
         return login.session.id if login else None
 
     # ── secrets that work once ───────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from tests.support.steps import ROOT
 OMAR = UUID("01980000-0000-7000-8000-000000000001")
 LUKA = UUID("01980000-0000-7000-8000-000000000002")
 AT = "2026-11-21T13:31:00.000Z"
-SCRIPT = '<img src=x onerror=alert(1)>"\'</li><script>alert(1)</script>'
+SCRIPT = "<img src=x onerror=alert(1)>\"'</li><script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
