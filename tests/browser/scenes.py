@@ -7,11 +7,11 @@ from tests.browser.visiting import open_panel, panel, start
 from tests.support.demo import DemoProgram
 
 
-async def visit(page: Page, demo: DemoProgram, text: str) -> None:
+async def visit(page: Page, demo: DemoProgram, text: str, name: str = "") -> None:
     """Opens the demo page and the panel and says the first words."""
     await page.goto(demo.site)
     await open_panel(page)
-    await start(page, text)
+    await start(page, text, name)
 
 
 async def attend(page: Page, link: str) -> None:

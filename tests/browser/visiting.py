@@ -19,10 +19,12 @@ async def open_panel(page: Page) -> FrameLocator:
     return found
 
 
-async def start(page: Page, text: str) -> FrameLocator:
+async def start(page: Page, text: str, name: str = "") -> FrameLocator:
     """From the first view to a conversation; returns when the first message is durable."""
     frame = panel(page)
     await frame.get_by_role("button", name="Ask a quick question").click()
+    if name:
+        await frame.get_by_role("textbox", name="Name").fill(name)
     await frame.get_by_role("textbox", name="Message").fill(text)
     await frame.get_by_role("button", name="Start the conversation").click()
     await expect_sent(page, text)
