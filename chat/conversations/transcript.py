@@ -86,4 +86,6 @@ async def transcript_of(session: AsyncSession, conversation_id: UUID) -> Transcr
 
 
 def _message(entry: StoredEntry) -> TranscriptMessage:
-    return TranscriptMessage(entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text, entry.ref)
+    return TranscriptMessage(
+        entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text, entry.ref
+    )
