@@ -250,9 +250,12 @@ export class Desk {
       if (!frame.known) this.#forget()
       if (frame.name && !this.#store.get('name')) this.#store.set('name', frame.name)
       if (frame.email && !this.#store.get('email')) this.#store.set('email', frame.email)
-      // Words on their way that begin a conversation are newer than the one the server remembers.
-      const begins = this.outbox.items.some((item) => !item.conversation)
-      if (frame.conversation && !begins) this.#follow(frame.conversation)
+      // Words on their way join an open conversation, perhaps the one they began; one that is over they leave behind.
+      const isOpen = ['waiting', 'active'].includes(frame.conversation?.state ?? '')
+      if (frame.conversation && (isOpen || this.outbox.items.every((item) => item.conversation))) {
+        this.#follow(frame.conversation)
+        this.outbox.move('', frame.conversation.id)
+      }
       this.#watchWait()
       this.flush()
       this.#tell('status', { online: this.online })
@@ -268,6 +271,8 @@ export class Desk {
       this.outbox.move('', conversation.id)
       // For words the acknowledgement is their entry: if that is lost, the resend is a `say` with the same ref.
       if (item?.kind === 'leave') this.#settle([{ ref }])
+      // It may have begun before a reload, and have entries that came while nobody followed it.
+      if (conversation.seq > (this.conversation?.seq ?? 0)) this.connection.send({ type: 'fetch', conversation: conversation.id, after: this.conversation?.seq })
       this.#watchWait()
       this.#tell('conversation:started', { conversation: conversation.id })
       this.flush()

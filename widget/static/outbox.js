@@ -1,5 +1,7 @@
 /** What was written and is not acknowledged yet. It survives a reload, and each tab sends only its own. */
 
+import { locked } from './storage.js'
+
 /**
  * @typedef {object} Outgoing
  * @property {string} ref the sender's name for it: a resend is the same message
@@ -40,7 +42,7 @@ export class Outbox {
   /** Claims this tab's own outbox and inherits those of tabs that are gone. */
   open() {
     // The lock lives as long as this tab: whoever waits for it inherits what we could not send.
-    navigator.locks?.request(this.#lock(this.#tab), () => new Promise((leave) => (this.#leave = () => leave(null))))
+    locked(this.#tab, {}, () => new Promise((leave) => (this.#leave = () => leave(null))))
     for (const key of this.#store.keys('outbox/')) this.inherit(key)
   }
 
@@ -54,7 +56,7 @@ export class Outbox {
     const tab = key.slice(7)
     if (tab === this.#tab || this.#watched.has(tab)) return
     this.#watched.add(tab)
-    const take = () => {
+    locked(tab, {}, () => {
       this.#watched.delete(tab)
       const found = this.#store.get(key)
       if (!Array.isArray(found)) return
@@ -63,9 +65,7 @@ export class Outbox {
       this.items = [...found.filter((item) => !known.has(item.ref)), ...this.items]
       this.#save()
       this.#adopted()
-    }
-    if (navigator.locks) navigator.locks.request(this.#lock(tab), take)
-    else take()
+    })
   }
 
   /** @param {Outgoing} item */
@@ -109,10 +109,5 @@ export class Outbox {
 
   #save() {
     this.#store.set(`outbox/${this.#tab}`, this.items.length ? this.items : null)
-  }
-
-  /** @param {string} tab */
-  #lock(tab) {
-    return `nightdesk:${tab}`
   }
 }

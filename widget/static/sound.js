@@ -1,5 +1,7 @@
 /** A short soft chime, made and not fetched. Heard only after the visitor did something here, and by one tab alone. */
 
+import { locked } from './storage.js'
+
 const LASTS = 0.45
 
 export function chime() {
@@ -20,6 +22,5 @@ export function chime() {
     await new Promise((done) => setTimeout(done, 1000))
     await audio.close()
   }
-  if (navigator.locks) navigator.locks.request('nightdesk:sound', { ifAvailable: true }, (lock) => lock && play())
-  else play()
+  locked('sound', { ifAvailable: true }, (lock) => lock && play())
 }

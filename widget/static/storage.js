@@ -1,5 +1,18 @@
 /** The frame's own storage, per site; a twin in memory where storage is refused or not yet allowed. */
 
+/**
+ * Work under a lock among the tabs. Where there are no locks, or a browser denies them with the storage, it is done all the same.
+ * @param {string} name @param {LockOptions} options @param {(lock: Lock | null) => any} work null with `ifAvailable`: somebody has it
+ */
+export async function locked(name, options, work) {
+  let began = false
+  try {
+    await navigator.locks.request(`nightdesk:${name}`, options, (lock) => ((began = true), work(lock)))
+  } catch {
+    if (!began) work(/** @type {Lock} */ ({}))
+  }
+}
+
 export class Store {
   /** @type {Map<string, string>} */
   #memory = new Map()
