@@ -345,7 +345,7 @@ export class Console {
   }
 
   #light() {
-    this.alerts.light(this.inbox.waiting + this.inbox.unread)
+    this.alerts.light(this.inbox.lit)
   }
 
   // ── what people do ───────────────────────────────────────────────────────────────────────────────────────────────

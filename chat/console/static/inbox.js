@@ -121,9 +121,9 @@ export class Inbox {
     return this.#rows().filter((row) => isWaiting(row)).length
   }
 
-  /** Conversations of mine with unread messages. */
-  get unread() {
-    return this.#rows().filter((row) => isMine(row) && Number(row.dataset.unread) > 0).length
+  /** Conversations that wait, or are mine and unread: each once. */
+  get lit() {
+    return this.#rows().filter((row) => isWaiting(row) || (isMine(row) && Number(row.dataset.unread) > 0)).length
   }
 
   /** Its messages were seen here. @param {string} id */
