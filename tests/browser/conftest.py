@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from tests.browser.axe import Axe
 from tests.browser.hosts import HostServer
@@ -30,6 +30,7 @@ CHROMIUM = [
     "--disable-component-update",
     "--disable-sync",
 ]
+POLICY_BROKEN = re.compile("Content Security Policy|Trusted(?:HTML|Script)")
 FAILED = pytest.StashKey[bool]()
 NewContext = Callable[..., Awaitable[BrowserContext]]
 
@@ -95,12 +96,21 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_context(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[NewContext]:
-    """Makes browser contexts; pictures of their pages are kept when the test fails."""
+    """Makes browser contexts; pictures of their pages are kept when the test fails.
+
+    No test may end with a page that broke its own policy, whatever else it proves.
+    """
     contexts: list[BrowserContext] = []
+    broken: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if POLICY_BROKEN.search(message.text) and "frame-ancestors" not in message.text:
+            broken.append(f"{message.text} ({message.location['url']})")
 
     async def make(**options: Any) -> BrowserContext:
         context = await browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Ljubljana"} | options)
         context.set_default_timeout(10_000)
+        context.on("console", listen)
         contexts.append(context)
         return context
 
@@ -109,6 +119,7 @@ async def new_context(browser: Browser, request: pytest.FixtureRequest) -> Async
         await _keep_pictures(request.node.name, contexts)
     for context in contexts:
         await context.close()
+    assert broken == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")

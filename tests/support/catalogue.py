@@ -127,8 +127,8 @@ def _texts(value: object) -> list[str]:
 
 
 def _has_words(text: str) -> bool:
-    """Abbreviations and our own name are no words."""
-    return any(not word.isupper() and word != "Nightdesk" for word in LETTERS.findall(text))
+    """Abbreviations, units and our own name are no words."""
+    return any(not word.isupper() and word not in ("Nightdesk", "min") for word in LETTERS.findall(text))
 
 
 class _ShownText(HTMLParser):
