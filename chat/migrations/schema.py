@@ -15,6 +15,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlmodel import AutoString
 
+import chat.conversations.models  # noqa: F401
+import chat.outbox  # noqa: F401
+import chat.pairing.models  # noqa: F401
+import chat.people.models  # noqa: F401
 import escalation.models  # noqa: F401
 from chat.db import Database, UTCDateTime, metadata
 

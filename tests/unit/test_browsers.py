@@ -20,8 +20,8 @@ from chat.people.browsers import in_words
         ),
         (
             (
-                "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Mobile "
-                "Safari/537.36"
+                "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 "
+                "Mobile Safari/537.36"
             ),
             "Chrome 150 · Android",
         ),
