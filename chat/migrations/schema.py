@@ -1,6 +1,7 @@
-"""Where the schema stands and how it comes to head. Imports every table, so that metadata is whole."""
+"""Where the schema stands and how it comes to head. Imports every table."""
 
 import asyncio
+import importlib
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,14 +16,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlmodel import AutoString
 
-import chat.conversations.models  # noqa: F401
-import chat.outbox  # noqa: F401
-import chat.pairing.models  # noqa: F401
-import chat.people.models  # noqa: F401
-import escalation.models  # noqa: F401
 from chat.db import Database, UTCDateTime, metadata
 
 __all__ = ["Behind", "differences", "metadata", "migrate", "render_item", "standing"]
+
+
+TABLES = ("chat.people.models", "chat.conversations.models", "chat.pairing.models", "chat.outbox", "escalation.models")
+"""Modules with tables: imported here, so that the metadata is whole whoever asks."""
+
+for _module in TABLES:
+    importlib.import_module(_module)
 
 
 class Behind(Exception):
