@@ -154,6 +154,7 @@ class Nightdesk:
             stream=self.stream,
             presenter=self.presenter,
             sign_in=self.sign_in,
+            signed_out=self.operator_sockets.end_login,
             panels=[ConsolePanel(key="c", label="Ticket", url="/desk/conversations/{id}/ticket", icon="ticket")],
             links=[RailLink(label="Tickets", url="/desk/tickets", icon="ticket", keys="g t")],
         )

@@ -157,13 +157,18 @@ async def _committing(session: AsyncSession) -> AsyncIterator[None]:
 
 def _engine(url: str, pool_size: int) -> AsyncEngine:
     if url.startswith("sqlite"):
-        engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": 5})
+        # Parameters are texts of messages and secrets: no exception may carry them into a log (security.md D1).
+        engine = create_async_engine(
+            url, pool_size=pool_size, max_overflow=0, hide_parameters=True, connect_args={"timeout": 5}
+        )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     options = "-c lock_timeout=3s -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
     connect_args: dict[str, Any] = {"options": options, "connect_timeout": 5}
-    return create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=5, connect_args=connect_args)
+    return create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=5, hide_parameters=True, connect_args=connect_args
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -4,8 +4,8 @@ Naive: one transaction per message, a flush to disk each: 200 to 1,900 messages 
 flush per group, 17,000 to 38,000 (performance.md, section 4). The acknowledgement comes after the commit.
 
 A `ref` that exists already leaves the group before numbers are given, so a resend burns no `seq`; conversations are
-locked in the order of their ids, so two processes cannot deadlock; a group that fails is tried again one by one, so
-one bad message cannot refuse its neighbours.
+locked in the order of their ids, so two processes cannot deadlock; a group that breaks a rule of the database is tried
+again one by one, so one bad message cannot refuse its neighbours.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
@@ -103,13 +103,20 @@ class Journal:
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
             outcome = await self._transaction(group)
-        except (SQLAlchemyError, DatabaseAway, OSError) as error:
-            if len(group) == 1:
-                log.warning("a message could not be stored", error=type(error).__name__)
-                _answer(group[0], Unavailable())
+        except (IntegrityError, DataError) as error:
+            # One of them is at fault: alone, each finds out whether it was the one.
+            if len(group) > 1:
+                for waiting in group:
+                    await self._commit([waiting])
                 return
+            log.warning("a message could not be stored", error=type(error).__name__)
+            _answer(group[0], Unavailable())
+            return
+        except (SQLAlchemyError, DatabaseAway, OSError) as error:
+            # The database is away, locked or full, for each of them alike: they keep their texts and send again.
+            log.warning("messages could not be stored", error=type(error).__name__, messages=len(group))
             for waiting in group:
-                await self._commit([waiting])
+                _answer(waiting, Unavailable())
             return
         except Exception as error:
             log.exception("the journal failed")

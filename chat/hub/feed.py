@@ -64,6 +64,15 @@ class Feed:
         while len(self.window) > WINDOW:
             del self.window[min(self.window)]
 
+    def deliver(self, entries: list[StreamEntry]) -> None:
+        """Rows for whoever waits for just these. They do not pass the window, which may hold much newer ones."""
+        for follower in list(self.followers):
+            if follower.live:
+                for entry in entries:
+                    if entry.seq == follower.cursor + 1:
+                        follower.take(entry)
+        self.head = max(self.head, entries[-1].seq)
+
     def pump(self) -> int | None:
         """Brings every live follower as far as the window allows; the first missing seq, or None."""
         missing: int | None = None

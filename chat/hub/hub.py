@@ -111,11 +111,11 @@ class Hub:
         try:
             while missing is not None:
                 found = await self._source.entries(feed.key, missing - 1, FILL_ROWS)
-                if not found:
+                if not found or found[0].seq != missing:
                     # The head was ahead of what is committed; a real entry raises it again.
                     feed.head = missing - 1
                     return
-                feed.add(found)
+                feed.deliver(found)
                 missing = feed.pump()
         except Exception:
             # The followers keep their cursors: the next sweep tries again.

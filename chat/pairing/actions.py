@@ -223,6 +223,7 @@ class Pairing:
                 raise AlreadyEnded
             if await self._known_transfer(session, conversation_id, ref):
                 return
+            await _lock_operators(session, locked.operator_id, operator_id)
             if locked.operator_id is not None:
                 await _end_assignment(session, conversation_id, locked.operator_id, "transferred", now)
             values: dict[str, Any] = {"waiting_since": locked.waiting_since or now}
@@ -323,6 +324,7 @@ class Pairing:
         drafts = []
         if locked.state == "ended":
             drafts.append(event("reopened", Author("operator", operator.id, operator.name)))
+        await _lock_operators(session, before, operator.id)
         if before is not None:
             await _end_assignment(session, locked.id, before, because, now)
         operators = table_of(Operator)
@@ -383,6 +385,15 @@ async def _locked(session: AsyncSession, conversation_id: UUID) -> Conversation 
         .execution_options(populate_existing=True)
     )
     return (await session.execute(statement)).scalars().first()
+
+
+async def _lock_operators(session: AsyncSession, *ids: UUID | None) -> None:
+    """In the order of their ids, so that two transfers that cross cannot deadlock."""
+    operators = table_of(Operator)
+    wanted = [one for one in ids if one is not None]
+    await session.execute(
+        select(operators.c.id).where(operators.c.id.in_(wanted)).order_by(operators.c.id).with_for_update()
+    )
 
 
 async def _set(session: AsyncSession, conversation_id: UUID, **values: Any) -> None:

@@ -214,6 +214,12 @@ class OperatorSockets:
         for socket in self._of(topic):
             socket.push(frames.Appeared(str(news["status"]), str(news["because"])))
 
+    def end_login(self, login_session_id: UUID) -> None:
+        """Signed out here: its sockets in this process end at once, those of others with their next sweep."""
+        for socket in list(self.all):
+            if socket.login_session_id == login_session_id:
+                socket.connection.close(Closing.ACCESS_ENDED)
+
     async def end_revoked(self) -> None:
         """Sign-out, expiry and deactivation end open sockets; run with each sweep (security.md W3)."""
         if not self.all:

@@ -125,3 +125,20 @@ async def _live_through(story: list[str]) -> None:
     assert await transport.until(len(log.rows)) == [str(n + 1) for n in range(len(log.rows))]
     writer.cancel()
     await hub.stop()
+
+
+async def test_a_follower_far_behind_a_full_window_is_brought_to_the_head() -> None:
+    log = Log()
+    hub = Hub(MemoryBus(), log)
+    transport = MemoryTransport()
+    connection = Connection(transport, outbound_bytes=10_000_000)
+    writer = asyncio.create_task(connection.write())
+    hub.join(KEY, Follower(connection, "any", 0))
+    for _ in range(1000):
+        hub.entered(KEY, [log.append()])
+    follower = Follower(connection, "any", 0)
+    hub.join(KEY, follower)
+    hub.go_live(KEY, follower)
+    assert await transport.until(1000) == [str(n + 1) for n in range(1000)]
+    writer.cancel()
+    await hub.stop()

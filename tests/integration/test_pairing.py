@@ -205,6 +205,27 @@ async def test_take_transfer_and_end_keep_the_count(parts: Parts) -> None:
     await check_invariants(parts)
 
 
+async def test_transfers_that_cross_do_not_block_each_other(parts: Parts) -> None:
+    site, departments = await parts.furnish()
+    technical = departments[0].id
+    ana, luka = [await parts.operator(name, departments=(technical,)) for name in ("Ana", "Luka")]
+    for operator in (ana, luka):
+        await parts.presence.arrive(operator.id)
+    for turn in range(6):
+        mine, theirs = await parts.conversation(site), await parts.conversation(site)
+        await parts.pairing.take(mine.id, ana)
+        await parts.pairing.take(theirs.id, luka)
+        transfer = parts.pairing.transfer
+        await asyncio.gather(
+            transfer(mine.id, ana, "x", operator_id=luka.id, department=None, ref=f"ref-a-{turn:08}"),
+            transfer(theirs.id, luka, "x", operator_id=ana.id, department=None, ref=f"ref-b-{turn:08}"),
+        )
+        await asyncio.gather(parts.pairing.take(mine.id, ana), parts.pairing.take(theirs.id, luka))
+        for conversation in (mine, theirs):
+            await parts.pairing.end(conversation.id, Author("operator", ana.id))
+    await check_invariants(parts)
+
+
 async def act_at_random(
     process: Parts, chance: random.Random, begun: list[Conversation], people: list[Operator]
 ) -> None:

@@ -208,7 +208,7 @@ async def test_sign_out_closes_the_open_console(running: Running) -> None:
     assert omar.browser is not None
     answer = await omar.browser.post("/console/sign-out")
     assert answer.status_code in (200, 303)
-    assert await omar.close_code(seconds=5) == 4503
+    assert await omar.close_code(seconds=2) == 4503
 
 
 async def test_an_operator_of_another_department_sees_nothing(running: Running) -> None:
