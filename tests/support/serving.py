@@ -1,0 +1,109 @@
+"""`nightdesk serve` and `worker` as processes on PostgreSQL and Redis: several of one desk."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+from tests.support.demo import NIGHTDESK, ProgramFailed
+from tests.support.servers import free_port
+from tests.support.steps import ROOT
+
+READY_WITHIN = 30.0
+
+
+class Desk:
+    """One database and bus; `command` runs `nightdesk` on them, `process` starts one more `serve`."""
+
+    def __init__(self, database_url: str, redis_url: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="nightdesk-desk-"))
+        self.base_url = f"http://127.0.0.1:{free_port()}"
+        self.processes: list[Process] = []
+        self._settings = {
+            "NIGHTDESK_DATABASE_URL": database_url,
+            "NIGHTDESK_REDIS_URL": redis_url,
+            "NIGHTDESK_BASE_URL": self.base_url,
+            "NIGHTDESK_SECRET_KEY": "a key for tests only, thirty-two characters",
+            "NIGHTDESK_DATA_DIR": str(self.folder),
+        }
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+        return kept | self._settings | more
+
+    def command(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [NIGHTDESK, *arguments], cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=60
+        )
+        if done.returncode:
+            raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+    def serve(self) -> "Process":
+        return self._started(Process(self, "serve"))
+
+    def work(self) -> "Process":
+        return self._started(Process(self, "worker"))
+
+    def _started(self, process: "Process") -> "Process":
+        self.processes.append(process)
+        process.start()
+        return process
+
+    def remove(self) -> None:
+        for process in self.processes:
+            process.end(signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Process:
+    """Killed and started again it keeps its port."""
+
+    def __init__(self, desk: Desk, command: str) -> None:
+        self._desk = desk
+        self._command = command
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.log = desk.folder / f"{command}-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [NIGHTDESK, self._command],
+                cwd=ROOT,
+                env=self._desk.environment(NIGHTDESK_LISTEN=f"127.0.0.1:{self.port}"),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+        if self._command == "serve":
+            self._until_ready()
+
+    def end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+    def _until_ready(self) -> None:
+        until = time.monotonic() + READY_WITHIN
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), urlopen(f"{self.base_url}/readyz", timeout=2) as answer:  # noqa: S310 — ours
+                if answer.status == 200:
+                    return
+            if self._process is None or self._process.poll() is not None:
+                break
+            time.sleep(0.05)  # a process offers no event to wait for
+        raise ProgramFailed(f"{self._command} was not ready: {self.log.read_text(errors='replace')[-3000:]}")
