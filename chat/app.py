@@ -42,13 +42,21 @@ from chat.pairing.staff import StaffBoard
 from chat.people.models import Department
 from chat.people.sign_in import SignIn
 from chat.people.visitors import Visitors, site_by_key
+from chat.protocol import frames
+from chat.protocol.closing import Closing
 from chat.settings import Settings
 from chat.sockets.operators import OperatorSockets
+from chat.sockets.socket import Socket
 from chat.sockets.visitors import VisitorSockets
 from chat.strings import Strings
 from escalation.app import Escalation
 from widget.demo import DemoRoutes
 from widget.routes import WidgetRoutes
+
+RETIRE_SECONDS = 10.0
+RETIRE_SPREAD_SECONDS = 5.0
+RESUMES_PER_SECOND = 500
+"""What the remaining processes take in without a storm (reliability.md, section 2)."""
 
 log = structlog.get_logger(__name__)
 
@@ -233,6 +241,22 @@ class Nightdesk:
         await self.hub.stop()
         await self.db.close()
 
+    async def retire(self) -> None:
+        """Make before break: every client is asked to come elsewhere, spread over a few seconds, and leaves this
+        process when it is there. Alone, there is no elsewhere: the clients come back when the process does."""
+        if self.settings.redis_url is None:
+            return
+        sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
+        spread = min(RETIRE_SPREAD_SECONDS, len(sockets) / RESUMES_PER_SECOND)
+        for place, one in enumerate(sockets):
+            one.push(frames.Retired(after=round(spread * place / max(1, len(sockets)), 2)))
+        try:
+            async with asyncio.timeout(spread + RETIRE_SECONDS):
+                await asyncio.gather(*(one.connection.closed.wait() for one in sockets))
+        except TimeoutError:
+            for one in sockets:
+                one.connection.close(Closing.RETIRING)
+
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
@@ -272,10 +296,6 @@ def make_bus(settings: Settings) -> Bus:
 def make_strings(locales: Sequence[str]) -> Strings:
     folders = [CHAT / "strings", WIDGET / "strings", ESCALATION / "strings"]
     return Strings.load(folders, locales)
-
-
-def create_app(settings: Settings, *, bus: Bus | None = None, clock: Clock | None = None) -> Starlette:
-    return Nightdesk(settings, bus=bus, clock=clock).starlette()
 
 
 async def _healthz(_request: Request) -> Response:

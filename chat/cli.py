@@ -97,12 +97,13 @@ def serve() -> None:
     from chat.server import serve as run
 
     settings = _settings()
-    app = program.ready_app(settings, _fail)
+    desk = program.ready_desk(settings, _fail)
     try:
         sock = listening_socket(settings.listen_host, settings.listen_port)
     except CannotListen as error:
         raise _fail(f"Nightdesk cannot listen on {error}. Change NIGHTDESK_LISTEN.") from None
-    run(app, settings, sock, lambda: typer.echo(f"Nightdesk answers at {settings.base_url}", err=True))
+    ready = f"Nightdesk answers at {settings.base_url}"
+    run(desk.starlette(), settings, sock, lambda: typer.echo(ready, err=True), desk.retire)
 
 
 @cli.command()

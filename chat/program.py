@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
-from starlette.applications import Starlette
 
-from chat.app import Nightdesk, create_app
+from chat.app import Nightdesk
 from chat.clock import SystemClock
 from chat.conversations.actions import checked_address
 from chat.db import Database
@@ -76,10 +75,10 @@ async def migrate_now(settings: Settings) -> bool:
         await db.close()
 
 
-def ready_app(settings: Settings, fail: Callable[[str], Exception]) -> Starlette:
-    """The application, once the schema is at head: SQLite goes there by itself, PostgreSQL only by `migrate`."""
+def ready_desk(settings: Settings, fail: Callable[[str], Exception]) -> Nightdesk:
+    """The program, once the schema is at head: SQLite goes there by itself, PostgreSQL only by `migrate`."""
     _at_head(settings, fail)
-    return create_app(settings)
+    return Nightdesk(settings)
 
 
 def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:

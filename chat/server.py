@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import uvicorn
 from starlette.applications import Starlette
@@ -36,19 +36,38 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Tells when it is ready."""
+    """Tells when it is ready, and lets its clients leave before it ends."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], retire: Callable[[], Awaitable[None]] | None
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._retire = retire
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._retire is not None and not self.force_exit:
+            for server in self.servers:
+                server.close()
+            for listening in sockets or []:
+                listening.close()
+            await self._retire()
+        await super().shutdown(sockets)
 
-def serve(app: Starlette, settings: Settings, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+
+def serve(
+    app: Starlette,
+    settings: Settings,
+    sock: socket.socket,
+    on_ready: Callable[[], None],
+    retire: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Until a signal; `retire` is awaited when nobody new comes and before the open sockets are closed."""
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
@@ -66,6 +85,6 @@ def serve(app: Starlette, settings: Settings, sock: socket.socket, on_ready: Cal
         access_log=False,
         lifespan="on",
     )
-    server = Server(config, on_ready)
+    server = Server(config, on_ready, retire)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[sock]))

@@ -61,6 +61,7 @@ class View:
     link: str = ""
     browser: httpx2.AsyncClient | None = None
     attended: bool = False
+    retirements: int = 0
 
     async def live(self) -> None:
         """Until cancelled: connect somewhere, resume, listen; when it breaks, elsewhere."""
@@ -109,6 +110,10 @@ class View:
                 await self._open()
             case "welcomed" | "attended":
                 pass
+            case "retired":
+                self.retirements += 1
+                if self.socket is not None:
+                    await self.socket.close()
             case "enrolled":
                 self.token = frame["token"]
             case "started":
@@ -230,6 +235,14 @@ async def test_a_server_killed_in_mid_conversation_and_redis_away_lose_double_an
         await talk(2)
         await settled("all heard after the other was killed")
         await asyncio.to_thread(second.start)
+
+        for process in (first, second):
+            await talk(1)
+            await asyncio.to_thread(process.end, signal.SIGTERM)
+            await talk(1)
+            await settled("all heard over a restart")
+            await asyncio.to_thread(process.start)
+        assert ann.retirements + omar.retirements >= 2
 
         await asyncio.to_thread(redis.kill)
         await talk(3)
