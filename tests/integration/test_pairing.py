@@ -230,7 +230,7 @@ async def act_at_random(
     process: Parts, chance: random.Random, begun: list[Conversation], people: list[Operator]
 ) -> None:
     conversation, operator = chance.choice(begun), chance.choice(people)
-    match chance.randint(0, 6):
+    match chance.randint(0, 8):
         case 0 | 1:
             await process.pairing.offer_next()
         case 2:
@@ -244,6 +244,10 @@ async def act_at_random(
         case 6:
             author = Author("visitor", conversation.visitor_id)
             await process.conversations.say(conversation.id, author, "again", f"ref-{new_id().hex}")
+        case 7:
+            await process.presence.arrive(operator.id)
+        case 8:
+            await process.presence.depart(operator.id)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -261,6 +265,9 @@ async def test_concurrent_dispatchers_operators_and_visitors_keep_every_rule(
         ]
         for n, operator in enumerate(people):
             await processes[n % 3].presence.arrive(operator.id)
+        absent = [await parts.operator("Absent", capacity=9, departments=(departments[0].id,)) for _ in range(2)]
+        await parts.presence.arrive(absent[1].id)
+        await parts.pairing.appear(absent[1].id, "away")
         begun = [await parts.conversation(site, f"visitor {n}") for n in range(12)]
 
         for _ in range(12):
@@ -272,8 +279,11 @@ async def test_concurrent_dispatchers_operators_and_visitors_keep_every_rule(
 
         # Nobody starves: everybody answers what they are offered and ends it, until the queue is empty.
         operators = table_of(Operator)
+        for operator in people:
+            await parts.presence.arrive(operator.id)
         async with db.write() as session:
-            await session.execute(update(operators).values(status="online"))
+            ready = operators.c.id.in_([operator.id for operator in people])
+            await session.execute(update(operators).where(ready).values(status="online"))
         conversations = table_of(Conversation)
         for _ in range(60):
             await asyncio.gather(*(process.dispatcher.turn() for process in processes))
@@ -291,3 +301,7 @@ async def test_concurrent_dispatchers_operators_and_visitors_keep_every_rule(
                     await parts.pairing.end(row.id, Author("operator", row.operator_id))
         else:
             pytest.fail("somebody still waits")
+        async with db.read() as session:
+            assignments = table_of(Assignment)
+            wrong = assignments.c.operator_id.in_([operator.id for operator in absent])
+            assert (await session.execute(select(assignments.c.id).where(wrong))).first() is None
