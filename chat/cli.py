@@ -19,7 +19,10 @@ STARTED = time.monotonic()
 T = TypeVar("T")
 
 cli = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Nightdesk: live chat whose conversations can become tickets."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Nightdesk: live chat whose conversations can become tickets.",
 )
 operators = typer.Typer(no_args_is_help=True, help="People who answer.")
 sites = typer.Typer(no_args_is_help=True, help="Web sites that embed the widget.")
@@ -30,7 +33,17 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON line, for machines.
 
 
 def main() -> None:
-    cli()
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from chat.db import DatabaseAway
+
+    try:
+        cli()
+    except (SQLAlchemyError, DatabaseAway, OSError) as error:
+        cause = error.__cause__ if isinstance(error, DatabaseAway) and error.__cause__ else error
+        typer.echo(f"Nightdesk cannot work with its database or data folder ({type(cause).__name__}).", err=True)
+        typer.echo("Check NIGHTDESK_DATABASE_URL and NIGHTDESK_DATA_DIR; `nightdesk doctor` says more.", err=True)
+        raise SystemExit(1) from None
 
 
 def _settings(**overrides: Any) -> Settings:
