@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from widget.accent import accent_of
+from widget.places import translations
 from widget.seams import Assets, Department, Pages, Site, Strings
 from widget.sites import for_frame, for_loader
 
@@ -77,6 +78,7 @@ class WidgetRoutes:
             "site": site,
             "settings": for_frame(site, locale, await self._departments()),
             "accent_css": accent.css if accent else "",
+            "translations": translations(self._strings, locale),
             "modules": [self._assets.url(name) for name in self.modules()],
         }
         return self._pages.render(

@@ -4,7 +4,7 @@
 /** @typedef {import('../../chat/protocol/wire.d.ts').ConversationState} ConversationState */
 /** @typedef {import('../../chat/protocol/wire.d.ts').Person} Person */
 /** @typedef {import('../../chat/protocol/wire.d.ts').Card} Card */
-/** @typedef {import('./outbox.js').Outgoing} Outgoing */
+/** @typedef {import('./storage.js').Outgoing} Outgoing */
 
 /** @typedef {{ key: string, text: string, state: 'pending' | 'failed' | 'sent' | 'seen', at: number, refused?: string }} Message */
 /**

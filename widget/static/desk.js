@@ -2,12 +2,12 @@
 
 import { Connection } from './connection.js'
 import { Conversation, isReply } from './conversation.js'
-import { Outbox, newRef } from './outbox.js'
+import { Outbox, newRef } from './storage.js'
 import { locale } from './strings.js'
 
 /** @typedef {import('../../chat/protocol/wire.d.ts').Staff} Staff */
 /** @typedef {import('./connection.js').Frame} Frame */
-/** @typedef {import('./outbox.js').Outgoing} Outgoing */
+/** @typedef {import('./storage.js').Outgoing} Outgoing */
 /** @typedef {{ url: string, title: string, referrer?: string }} HostPage */
 
 const AWAY_AFTER = 3_000

@@ -6,7 +6,6 @@ import { Store } from './storage.js'
 import { chime } from './sound.js'
 import { t } from './strings.js'
 import { h, icon, set } from './elements/dom.js'
-import './elements/talk.js'
 import './elements/views.js'
 
 /** @typedef {'home' | 'answer' | 'opening' | 'conversation' | 'leave' | 'rating' | 'ended'} View */

@@ -1,8 +1,8 @@
 /** The page's strings: one language, written into it by the server. English is the source text. */
 
-/** @type {Record<string, string | string[]>} */
-const strings = JSON.parse(document.getElementById('strings')?.textContent || '{}')
-export const locale = document.documentElement.lang || 'en'
+/** Translations without their source text: each stands in the line that the sum of its source text names. */
+const lines = (document.getElementById('strings')?.textContent ?? '').split('\n')
+export const locale = document.documentElement.lang
 const rules = new Intl.PluralRules(locale)
 const categories = new Set(rules.resolvedOptions().pluralCategories)
 /** The order of the forms in a catalogue. */
@@ -10,23 +10,27 @@ const order = ['zero', 'one', 'two', 'few', 'many', 'other'].filter((name) => ca
 
 /** @typedef {Record<string, string | number>} Values */
 
-/** @param {string} message @param {Values} [values] */
-export function t(message, values) {
-  const found = strings[message]
-  return fill(typeof found === 'string' ? found : message, values)
+/** A number below `size` that hangs on every letter. @param {string} text @param {number} size */
+export function sum(text, size) {
+  let total = 0
+  for (const letter of text) total = (total * 31 + (letter.codePointAt(0) ?? 0)) % size
+  return total
 }
+
+/** @param {string} message */
+const found = (message) => lines[sum(message, lines.length)]
+
+/** @param {string} message @param {Values} [values] */
+export const t = (message, values) => fill(found(message) || message, values)
 
 /** @param {string} singular @param {string} plural @param {number} n @param {Values} [values] */
 export function tn(singular, plural, n, values) {
-  const found = strings[singular]
   const form = rules.select(n)
-  return fill(Array.isArray(found) ? found[order.indexOf(form)] : form === 'one' ? singular : plural, { n, ...values })
+  return fill(found(singular)?.split('\t')[order.indexOf(form)] || (form === 'one' ? singular : plural), { n, ...values })
 }
 
 /** @param {string} message @param {Values} [values] */
-function fill(message, values) {
-  return values ? message.replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all)) : message
-}
+const fill = (message, values) => values ? message.replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all)) : message
 
 const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 const calendar = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' })

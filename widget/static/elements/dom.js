@@ -1,5 +1,7 @@
 /** Small tools of the elements: nodes, icons, people, lists that keep their nodes. Text goes in as text only. */
 
+import { sum } from '../strings.js'
+
 /** @typedef {Node | string | null | undefined | false} Child */
 
 /**
@@ -24,21 +26,21 @@ export function h(name, attributes, ...children) {
 
 /** @param {Element} node @param {string} key @param {string | number | boolean | null | undefined} value */
 export function set(node, key, value) {
-  if (value === false || value === null || value === undefined) node.removeAttribute(key)
-  else if (node.getAttribute(key) !== String(value === true ? '' : value)) node.setAttribute(key, String(value === true ? '' : value))
+  const text = value === true ? '' : String(value)
+  if (value === false || value == null) node.removeAttribute(key)
+  else if (node.getAttribute(key) !== text) node.setAttribute(key, text)
 }
 
-const SVG = 'http://www.w3.org/2000/svg'
-
-/** @param {string} name of a symbol in the page @param {string} [classes] @param {16} [size] */
-export function icon(name, classes = 'icon', size) {
-  const node = document.createElementNS(SVG, 'svg')
-  node.setAttribute('class', classes)
-  node.setAttribute('aria-hidden', 'true')
-  if (size) node.setAttribute('data-size', String(size))
-  node.appendChild(document.createElementNS(SVG, 'use')).setAttribute('href', `#i-${name}`)
+/** @param {string} name @param {Record<string, string | number | undefined>} attributes @param {...Node} children */
+export function svg(name, attributes, ...children) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', name)
+  for (const [key, value] of Object.entries(attributes)) set(node, key, value)
+  node.append(...children)
   return node
 }
+
+/** @param {string} name of a symbol in the page @param {string} [classes] @param {16} [size] */
+export const icon = (name, classes = 'icon', size) => svg('svg', { class: classes, 'aria-hidden': 'true', 'data-size': size }, svg('use', { href: `#i-${name}` }))
 
 /** @param {string} name icon @param {string} label @param {(event: Event) => void} click @param {Record<string, any>} [more] */
 export const iconButton = (name, label, click, more) =>
@@ -50,10 +52,9 @@ const TINTS = ['', 'terracotta', 'pine', 'berry', 'olive']
 export function avatar(name, size, presence) {
   const letters = name.split(/\s+/).map((word) => [...word][0] ?? '')
   const initials = (letters[0] ?? '') + (letters.length > 1 ? letters.at(-1) : '')
-  let sum = 0
   // By the first name alone: that is all some views know.
-  for (const letter of name.split(' ')[0]) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973
-  return h('span.avatar', { 'data-size': size, 'data-tint': TINTS[sum % 5] || null, 'data-presence': presence, 'aria-hidden': 'true' }, initials.toUpperCase())
+  const tint = TINTS[sum(name.split(' ')[0], 9973) % 5]
+  return h('span.avatar', { 'data-size': size, 'data-tint': tint || null, 'data-presence': presence, 'aria-hidden': 'true' }, initials.toUpperCase())
 }
 
 /** @param {string[]} names @param {number} size */
