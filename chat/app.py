@@ -28,6 +28,7 @@ from chat.conversations.presenter import Presenter
 from chat.conversations.source import StoredEntries
 from chat.db import Database
 from chat.headers import SecureHeaders
+from chat.hub.admission import Admission
 from chat.hub.bus import Bus
 from chat.hub.hub import Hub
 from chat.hub.memory_bus import MemoryBus
@@ -45,6 +46,7 @@ from chat.people.visitors import Visitors, site_by_key
 from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.settings import Settings
+from chat.sockets.door import Door
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.socket import Socket
 from chat.sockets.visitors import VisitorSockets
@@ -123,6 +125,7 @@ class Nightdesk:
             self.conversations,
             self.pairing,
             self.staff,
+            self._door(),
             settings.base_url,
         )
         self.operator_sockets = OperatorSockets(
@@ -135,6 +138,7 @@ class Nightdesk:
             self.pairing,
             self.presence,
             self.stream,
+            self._door(),
             settings.base_url,
         )
         self.escalation = Escalation(
@@ -151,6 +155,12 @@ class Nightdesk:
         self.demo_site = demo_site
         self._tasks: set[asyncio.Task[None]] = set()
         self.hub.on("staff", lambda _topic, _news: self._staff_changed())
+
+    def _door(self) -> Door:
+        limits = Admission(
+            sockets=self.settings.sockets_per_address, attempts_per_minute=self.settings.attempts_per_minute
+        )
+        return Door(limits, self.clock)
 
     def routes(self) -> list[BaseRoute]:
         console = ConsoleRoutes(

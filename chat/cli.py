@@ -93,6 +93,9 @@ def demo(
         data_dir=data_dir or first.data_dir / "demo",
         database_url=None,
         redis_url=None,
+        # One machine plays all the visitors.
+        sockets_per_address=100_000,
+        attempts_per_minute=100_000,
     )
     desk, sign_in_link = program.prepare(settings)
 

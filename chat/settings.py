@@ -112,6 +112,10 @@ class Settings(BaseModel):
         (), description="networks whose `X-Forwarded-For` counts, comma-separated"
     )
     frame_max_bytes: int = Field(65536, ge=4096, le=1_048_576, description="largest frame on a WebSocket")
+    sockets_per_address: int = Field(
+        50, ge=1, description="WebSockets that one address (IPv6: /64) may hold in one process"
+    )
+    attempts_per_minute: int = Field(60, ge=1, description="how often one address may open a WebSocket, per process")
     locales: List = Field(("en", "sl"), description="languages offered; the first is the fallback")
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "Europe/Ljubljana", description="zone for times written without one"

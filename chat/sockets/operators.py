@@ -32,6 +32,7 @@ from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.protocol.errors import NoSuchTarget, OutOfTurn, UnknownConversation
 from chat.protocol.operator import OperatorSession
+from chat.sockets.door import Door
 from chat.sockets.paging import StreamReader
 from chat.sockets.socket import Socket
 from chat.strings import Strings
@@ -58,6 +59,7 @@ class OperatorSockets:
         pairing: Pairing,
         presence: PresenceBook,
         stream: Stream,
+        door: Door,
         base_url: str,
     ) -> None:
         self.db = db
@@ -69,6 +71,7 @@ class OperatorSockets:
         self.pairing = pairing
         self.presence = presence
         self.stream = stream
+        self._door = door
         self._base_url = base_url
         self.all: set[OperatorSocket] = set()
         self._dirty: set[UUID] = set()
@@ -93,12 +96,14 @@ class OperatorSockets:
         if websocket.headers.get("origin") != self._base_url:
             await websocket.close(Closing.ACCESS_ENDED.code)
             return
-        await websocket.accept()
-        socket = OperatorSocket(websocket, self)
-        try:
-            await socket.run()
-        finally:
-            self.all.discard(socket)
+        async with self._door.admitted(websocket) as admitted:
+            if not admitted:
+                return
+            socket = OperatorSocket(websocket, self)
+            try:
+                await socket.run()
+            finally:
+                self.all.discard(socket)
 
     # ── news of the desk ─────────────────────────────────────────────────────────────────────────────────────────
 

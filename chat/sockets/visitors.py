@@ -25,6 +25,7 @@ from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.protocol.errors import UnknownConversation
 from chat.protocol.visitor import VisitorSession
+from chat.sockets.door import Door
 from chat.sockets.paging import StreamReader
 from chat.sockets.socket import Socket
 from chat.strings import Strings
@@ -45,6 +46,7 @@ class VisitorSockets:
         conversations: Conversations,
         pairing: Pairing,
         staff: StaffBoard,
+        door: Door,
         base_url: str,
     ) -> None:
         self.db = db
@@ -55,6 +57,7 @@ class VisitorSockets:
         self.conversations = conversations
         self.pairing = pairing
         self.staff = staff
+        self._door = door
         self._base_url = base_url
         self.all: set[VisitorSocket] = set()
         self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
@@ -72,13 +75,15 @@ class VisitorSockets:
         if site is None or (origin is not None and origin != self._base_url):
             await websocket.close(Closing.ACCESS_ENDED.code)
             return
-        await websocket.accept()
-        socket = VisitorSocket(websocket, self, site)
-        self.all.add(socket)
-        try:
-            await socket.run()
-        finally:
-            self.all.discard(socket)
+        async with self._door.admitted(websocket) as admitted:
+            if not admitted:
+                return
+            socket = VisitorSocket(websocket, self, site)
+            self.all.add(socket)
+            try:
+                await socket.run()
+            finally:
+                self.all.discard(socket)
 
     async def tell_staff(self) -> None:
         staff = await self.staff.now()

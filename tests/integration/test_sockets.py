@@ -251,3 +251,20 @@ async def test_refusals_are_in_the_readers_language(running: Running) -> None:
     message = (await mallory.until("refused"))["message"]
     assert message != "Write a few words first."
     assert message
+
+
+async def test_one_address_cannot_take_all_sockets_and_operators_still_come_in(tmp_path: Path) -> None:
+    async with program(tmp_path, sockets_per_address=3) as running:
+        ann = await running.visitor_who_said()
+        for _ in range(2):
+            await running.visitor()
+        with pytest.raises(websockets.InvalidStatus) as caught:
+            await running.visitor()
+        assert caught.value.response.status_code == 429
+        assert int(caught.value.response.headers["Retry-After"]) > 0
+        await running.console(await running.operator("Omar"))
+        await ann.leave()
+        async with asyncio.timeout(10):
+            while len(running.desk.visitor_sockets.all) > 2:  # noqa: ASYNC110 — the set offers no event
+                await asyncio.sleep(0)
+        await running.visitor()

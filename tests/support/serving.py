@@ -30,6 +30,8 @@ class Desk:
             "NIGHTDESK_BASE_URL": self.base_url,
             "NIGHTDESK_SECRET_KEY": "a key for tests only, thirty-two characters",
             "NIGHTDESK_DATA_DIR": str(self.folder),
+            "NIGHTDESK_SOCKETS_PER_ADDRESS": "10000",
+            "NIGHTDESK_ATTEMPTS_PER_MINUTE": "10000",
         }
 
     def environment(self, **more: str) -> dict[str, str]:

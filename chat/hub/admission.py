@@ -1,0 +1,53 @@
+"""How many sockets one address may hold, and how often it may try (security.md E5). Kept per process.
+
+An address is one IPv4 address or an IPv6 /64: a household or an office. Offices are many people behind one address,
+so the numbers are settings, and who is refused is told when to come back.
+"""
+
+import ipaddress
+
+from chat.protocol.pace import Pace
+
+FORGET_AT = 10_000
+"""So many addresses are remembered before those that have been quiet are forgotten."""
+
+
+class Admission:
+    """`enter` before a socket is accepted, `leave` when an admitted one has ended."""
+
+    def __init__(self, *, sockets: int, attempts_per_minute: int) -> None:
+        self._sockets = sockets
+        self._attempts = attempts_per_minute
+        self._held: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
+
+    def enter(self, address: str, now: float) -> float:
+        """0 when admitted; else the seconds until a try makes sense."""
+        key = neighbourhood(address)
+        if len(self._paces) >= FORGET_AT:
+            self._paces = {one: pace for one, pace in self._paces.items() if now - pace.at < 60}
+        pace = self._paces.setdefault(key, Pace(burst=self._attempts, per_second=self._attempts / 60))
+        if wait := pace.take(now):
+            return wait
+        if self._held.get(key, 0) >= self._sockets:
+            return 60.0
+        self._held[key] = self._held.get(key, 0) + 1
+        return 0.0
+
+    def leave(self, address: str) -> None:
+        key = neighbourhood(address)
+        self._held[key] = self._held.get(key, 1) - 1
+        if self._held[key] <= 0:
+            del self._held[key]
+
+
+def neighbourhood(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
