@@ -35,6 +35,8 @@ class Connection:
         self._limit = outbound_bytes
         self._waiting = 0
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
         self.closing: Closing | None = None
         self.closed = asyncio.Event()
 
@@ -47,13 +49,20 @@ class Connection:
             return
         self._outbound.append(text)
         self._wake.set()
+        if self._waiting > self._limit // 4:
+            self._room.clear()
+
+    async def room(self) -> None:
+        """Until most of the outbound is free. Who asks waits for it, so that answers alone never make a client slow."""
+        await self._room.wait()
 
     def close(self, closing: Closing) -> None:
-        """Asks the writer to finish: what waits is sent first, but for a client that is too slow."""
+        """Asks the writer to finish: what waits is sent first, but for a client that is too slow or may not read it."""
         if self.closing is None:
             self.closing = closing
-            if closing is Closing.TOO_SLOW:
+            if closing in (Closing.TOO_SLOW, Closing.ACCESS_ENDED):
                 self._outbound.clear()
+            self._room.set()
             self._wake.set()
 
     async def write(self) -> None:
@@ -67,6 +76,8 @@ class Connection:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._transport.send(text)
                     self._waiting -= len(text)
+                    if self._waiting <= self._limit // 4:
+                        self._room.set()
                 if self.closing is not None:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._transport.close(self.closing.code, self.closing.reason)
@@ -76,4 +87,5 @@ class Connection:
         finally:
             self.closing = self.closing or Closing.GONE
             self._outbound.clear()
+            self._room.set()
             self.closed.set()

@@ -97,8 +97,9 @@ class Hub:
 
     def _raise_head(self, key: FeedKey, seq: int) -> None:
         feed = self._feeds.get(key)
-        if feed is not None and seq > feed.head:
-            feed.head = seq
+        if feed is not None:
+            feed.head = max(feed.head, seq)
+            # Also where the head is known already: an earlier look at the rows may have failed.
             self._pump(feed)
 
     def _pump(self, feed: Feed) -> None:
@@ -110,8 +111,12 @@ class Hub:
     async def _fill(self, feed: Feed, missing: int | None) -> None:
         try:
             while missing is not None:
+                head = feed.head
                 found = await self._source.entries(feed.key, missing - 1, FILL_ROWS)
                 if not found or found[0].seq != missing:
+                    if feed.head != head:
+                        missing = feed.pump()  # committed while we read: look again
+                        continue
                     # The head was ahead of what is committed; a real entry raises it again.
                     feed.head = missing - 1
                     return

@@ -96,8 +96,9 @@ class RedisBus:
                 try:
                     async with asyncio.timeout(self._deaf_seconds):
                         await pipeline.execute()
-                except (RedisError, OSError, TimeoutError):
-                    # The hints are lost and the sweep finds what they said; a fresh connection for the next ones.
+                except Exception:
+                    # Whatever it was: a pump that ended would leave this process dumb for good. These hints are lost
+                    # and the sweep finds what they said; a fresh connection for the next ones.
                     with contextlib.suppress(Exception):
                         await client.aclose()
                     client = self._client()
@@ -112,7 +113,8 @@ class RedisBus:
             pubsub = client.pubsub()
             try:
                 await self._listen(client, pubsub)
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
+                # Whatever it was: one listener that ended left a process deaf for a day (reliability.md, section 2).
                 if self._up:
                     log.warning("the bus went away", error=type(error).__name__)
                     pause = 0.1
@@ -142,13 +144,16 @@ class RedisBus:
                     self._take(message["channel"].decode(), message["data"])
                 elif loop.time() - self._heard > self._deaf_seconds:
                     raise TimeoutError("deaf")
+                for helper in helpers:
+                    if helper.done():
+                        helper.result()
         finally:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
 
     async def _resubscribe(self, pubsub: PubSub, subscribed: set[str]) -> None:
-        """Follows what changed. If it fails, the listener fails on the same connection."""
+        """Follows what changed. If it fails, the listener begins anew."""
         self._changed.set()
         while True:
             await self._changed.wait()

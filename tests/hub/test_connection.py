@@ -23,11 +23,43 @@ async def test_what_waits_is_sent_before_a_close() -> None:
     transport = MemoryTransport()
     connection = Connection(transport)
     connection.push("last words")
-    connection.close(Closing.ACCESS_ENDED)
+    connection.close(Closing.RETIRING)
     await connection.write()
     assert transport.sent == ["last words"]
     assert transport.closed is not None
+    assert transport.closed[0] == 4000
+
+
+async def test_whose_access_has_ended_reads_no_more_of_what_waits() -> None:
+    transport = MemoryTransport()
+    connection = Connection(transport)
+    connection.push("not for these eyes any more")
+    connection.close(Closing.ACCESS_ENDED)
+    await connection.write()
+    assert transport.sent == []
+    assert transport.closed is not None
     assert transport.closed[0] == 4503
+
+
+async def test_who_asks_for_much_waits_for_room_and_is_not_too_slow() -> None:
+    transport = MemoryTransport()
+    transport.reads.clear()
+    connection = Connection(transport, outbound_bytes=10_000)
+    writer = asyncio.create_task(connection.write())
+
+    async def ask() -> None:
+        for _ in range(20):
+            await connection.room()
+            connection.push("x" * 3000)
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    assert not asking.done()
+    transport.reads.set()
+    await asking
+    await transport.until(20)
+    assert connection.closing is None
+    writer.cancel()
 
 
 async def test_a_client_that_does_not_read_is_closed_at_the_limit_and_holds_no_more_than_it() -> None:

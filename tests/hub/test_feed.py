@@ -142,3 +142,63 @@ async def test_a_follower_far_behind_a_full_window_is_brought_to_the_head() -> N
     assert await transport.until(1000) == [str(n + 1) for n in range(1000)]
     writer.cancel()
     await hub.stop()
+
+
+class Moody(Log):
+    """Rows that cannot be read for a while, or are read as they were a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def entries(self, key: FeedKey, after: int, limit: int) -> list[StreamEntry]:
+        seen = self.rows[after : after + limit]
+        self.asked.set()
+        await self.answers.wait()
+        if self.away:
+            raise OSError("away")
+        return seen
+
+
+async def test_what_could_not_be_read_is_read_at_the_next_sweep_though_the_head_is_known() -> None:
+    log = Moody()
+    hub = Hub(MemoryBus(), log)
+    transport = MemoryTransport()
+    connection = Connection(transport)
+    writer = asyncio.create_task(connection.write())
+    follower = Follower(connection, "any", 0)
+    hub.join(KEY, follower)
+    hub.go_live(KEY, follower)
+    log.append()
+    log.away = True
+    hub._raise_head(KEY, 1)
+    await asyncio.gather(*hub._tasks)
+    assert transport.sent == []
+    log.away = False
+    hub._raise_head(KEY, 1)  # what the sweep does
+    assert await transport.until(1) == ["1"]
+    writer.cancel()
+    await hub.stop()
+
+
+async def test_what_is_committed_while_rows_are_read_does_not_wait_for_the_sweep() -> None:
+    log = Moody()
+    hub = Hub(MemoryBus(), log)
+    transport = MemoryTransport()
+    connection = Connection(transport)
+    writer = asyncio.create_task(connection.write())
+    follower = Follower(connection, "any", 0)
+    hub.join(KEY, follower)
+    hub.go_live(KEY, follower)
+    log.answers.clear()
+    hub._raise_head(KEY, 1)  # a hint that came before the row could be seen here
+    await log.asked.wait()
+    log.append()
+    hub.entered(KEY, [log.append()])
+    log.answers.set()
+    assert await transport.until(2, seconds=1) == ["1", "2"]
+    writer.cancel()
+    await hub.stop()

@@ -108,3 +108,23 @@ async def test_publishing_never_waits_even_before_the_bus_is_up(ears: list[Ear])
     for _ in range(20_000):
         ann.bus.publish("nobody", b"x")
     await ann.bus.stop()
+
+
+async def test_a_hearer_that_fails_does_not_deafen_the_process(ears: list[Ear]) -> None:
+    ann, omar = ears[0], ears[1]
+    await ann.start()
+    heard = asyncio.Event()
+
+    def fails_once(topic: str, payload: bytes) -> None:
+        if payload == b"probe" and not heard.is_set():
+            heard.set()
+            raise AttributeError("a mistake of ours")
+        omar._hint(topic, payload)
+
+    await omar.bus.start(fails_once, omar._gap)
+    for ear in (ann, omar):
+        await ear.until_up()
+    await follow(omar, ann, "a")
+    assert heard.is_set()
+    for ear in (ann, omar):
+        await ear.bus.stop()
