@@ -13,7 +13,7 @@ GROUP = "widget"
 
 
 def translations(strings: Strings, locale: str) -> str:
-    """For the element `#strings`; forms of a plural stand beside each other, separated by tabs."""
+    """For the only `<template>` of the frame; forms of a plural stand beside each other, separated by tabs."""
     # A string that this language lacks must not meet the place of another, so all languages count.
     known = {message: None for each in strings.locales for message in strings.browser(each, GROUP)}
     wanted = strings.browser(locale, GROUP)

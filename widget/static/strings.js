@@ -1,7 +1,7 @@
 /** The page's strings: one language, written into it by the server. English is the source text. */
 
 /** Translations without their source text: each stands in the line that the sum of its source text names. */
-const lines = (document.getElementById('strings')?.textContent ?? '').split('\n')
+const lines = (document.querySelector('template')?.content.textContent ?? '').split('\n')
 export const locale = document.documentElement.lang
 const rules = new Intl.PluralRules(locale)
 const categories = new Set(rules.resolvedOptions().pluralCategories)
