@@ -34,6 +34,7 @@ from chat.protocol.errors import (
     NoteMissing,
     NothingWaiting,
     NotYours,
+    RefTaken,
     UnknownConversation,
 )
 
@@ -170,7 +171,8 @@ class Pairing:
                 return conversation_id
             entries, before = await self._assign(session, locked, operator, "taken", "taken by hand")
         if before is not None:
-            self._tell_operator(before, "withdrawn", conversation_id, because="taken")
+            because = "accepted" if before == operator.id else "taken"
+            self._tell_operator(before, "withdrawn", conversation_id, because=because)
         self._after(conversation_id, entries)
         return conversation_id
 
@@ -345,7 +347,7 @@ class Pairing:
         await _set(session, locked.id, state="active", operator_id=operator.id, ended_at=None)
         drafts.append(_assigned(operator))
         entries = await append(session, locked.id, drafts, now)
-        return entries, before if before != operator.id else None
+        return entries, before
 
     async def _hold(self, session: AsyncSession, operator: Operator, now: datetime) -> None:
         operators = table_of(Operator)
@@ -358,11 +360,15 @@ class Pairing:
             raise AtCapacity
 
     async def _known_transfer(self, session: AsyncSession, conversation_id: UUID, ref: str) -> bool:
+        """Raises RefTaken where the `ref` is that of something else."""
         rows = table_of(Message)
         found = await session.execute(
-            select(func.count()).where(rows.c.conversation_id == conversation_id, rows.c.ref == ref)
+            select(rows.c.data).where(rows.c.conversation_id == conversation_id, rows.c.ref == ref)
         )
-        return bool(found.scalar_one())
+        row = found.first()
+        if row is not None and "transfer" not in row.data:
+            raise RefTaken
+        return row is not None
 
     def _tell_operator(self, operator_id: UUID, kind: str, conversation_id: UUID, **more: str) -> None:
         self._hub.publish(f"operator:{operator_id}", {"kind": kind, "conversation": str(conversation_id), **more})

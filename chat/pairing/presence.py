@@ -4,7 +4,8 @@ No wall clock is compared: a process whose beat stood still for 25 s by *our* st
 conditional DELETE. A process that slept and woke finds its own row gone and takes a new identity.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select, update
@@ -30,6 +31,7 @@ class PresenceBook:
         self.process_id = new_id()
         self._sockets: dict[UUID, int] = {}
         self._seen: dict[UUID, tuple[int, float]] = {}
+        self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
         async with self._db.write() as session:
@@ -55,14 +57,15 @@ class PresenceBook:
     async def beat(self) -> bool:
         """Raises the beat; False when this process was declared dead meanwhile (it has a new identity then)."""
         rows = table_of(Process)
-        async with self._db.write() as session:
-            raised = await session.execute(
-                update(rows).where(rows.c.id == self.process_id).values(beat=rows.c.beat + 1)
-            )
-        if rows_changed(raised):
-            return True
-        self.process_id = new_id()
-        await self.start()
+        async with self._renewing:
+            async with self._db.write() as session:
+                raised = await session.execute(
+                    update(rows).where(rows.c.id == self.process_id).values(beat=rows.c.beat + 1)
+                )
+            if rows_changed(raised):
+                return True
+            self.process_id = new_id()
+            await self.start()
         for operator_id in list(self._sockets):
             await self._write(operator_id)
         return False
@@ -92,31 +95,45 @@ class PresenceBook:
         return gone
 
     async def _write(self, operator_id: UUID) -> None:
-        rows = table_of(Presence)
-        sockets = self._sockets.get(operator_id, 0)
+        rows, processes = table_of(Presence), table_of(Process)
         async with self._db.write() as session:
-            # The operator's row is locked first, so that `present` and the rows cannot part.
-            await session.execute(select(Operator.id).where(table_of(Operator).c.id == operator_id).with_for_update())  # type: ignore[call-overload]
-            await session.execute(
-                delete(rows).where(rows.c.operator_id == operator_id, rows.c.process_id == self.process_id)
-            )
-            if sockets:
-                session.add(Presence(operator_id=operator_id, process_id=self.process_id, sockets=sockets))
-                await session.flush()
-            await _mirror(session, operator_id)
+            # Process before operator, as `bury` locks them; it may have ended our lease a moment ago.
+            lease = select(processes.c.id).where(processes.c.id == self.process_id)
+            alive = (await session.execute(lease.with_for_update(read=True, key_share=True))).first() is not None
+            if alive:
+                # The operator's row is locked, so that `present` and the rows cannot part; only then is the number
+                # read, since of two who write at once the last one must write what is true.
+                await _lock(session, [operator_id])
+                sockets = self._sockets.get(operator_id, 0)
+                await session.execute(
+                    delete(rows).where(rows.c.operator_id == operator_id, rows.c.process_id == self.process_id)
+                )
+                if sockets:
+                    session.add(Presence(operator_id=operator_id, process_id=self.process_id, sockets=sockets))
+                    await session.flush()
+                await _mirror(session, operator_id)
+        if not alive:
+            await self.beat()
         self._on_changed(operator_id)
 
 
 async def _forget(session: AsyncSession, process_id: UUID) -> list[UUID]:
-    rows = table_of(Presence)
-    operators = list(
-        (await session.execute(select(rows.c.operator_id).where(rows.c.process_id == process_id))).scalars()
-    )
+    """Process first, then operators in the order of their ids: nobody who locks both can deadlock with another."""
+    rows, processes = table_of(Presence), table_of(Process)
+    await session.execute(select(processes.c.id).where(processes.c.id == process_id).with_for_update())
+    here = select(rows.c.operator_id).where(rows.c.process_id == process_id)
+    operators = sorted((await session.execute(here)).scalars())
+    await _lock(session, operators)
     await session.execute(delete(rows).where(rows.c.process_id == process_id))
-    for operator_id in sorted(operators):
+    for operator_id in operators:
         await _mirror(session, operator_id)
     await session.execute(delete(table_of(Process)).where(table_of(Process).c.id == process_id))
     return operators
+
+
+async def _lock(session: AsyncSession, operators: Sequence[UUID]) -> None:
+    rows = table_of(Operator)
+    await session.execute(select(rows.c.id).where(rows.c.id.in_(operators)).order_by(rows.c.id).with_for_update())
 
 
 async def _mirror(session: AsyncSession, operator_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """Who is there and how fast answers came: what the first screen of the widget says. Measured, not promised (S24)."""
 
+import asyncio
 from statistics import quantiles
 
 from sqlalchemy import select
@@ -22,15 +23,23 @@ class StaffBoard:
         self._clock = clock
         self._staff: Staff | None = None
         self._read_at = 0.0
+        self._changes = 0
+        self._reading = asyncio.Lock()
 
     def changed(self) -> None:
+        self._changes += 1
         self._staff = None
 
     async def now(self) -> Staff:
-        at = self._clock.monotonic()
-        if self._staff is None or at - self._read_at > FRESH_SECONDS:
-            self._staff, self._read_at = await self._read(), at
-        return self._staff
+        async with self._reading:
+            at = self._clock.monotonic()
+            if self._staff is not None and at - self._read_at <= FRESH_SECONDS:
+                return self._staff
+            changes = self._changes
+            staff = await self._read()
+            if changes == self._changes:  # else it is old already, and only good for who asked before
+                self._staff, self._read_at = staff, at
+            return staff
 
     async def _read(self) -> Staff:
         operators = table_of(Operator)

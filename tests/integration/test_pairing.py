@@ -5,11 +5,12 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations import store
 from chat.conversations.entry import Author
@@ -19,7 +20,7 @@ from chat.ids import new_id
 from chat.pairing.models import Assignment
 from chat.pairing.presence import DEAD_SECONDS
 from chat.people.models import Operator
-from chat.protocol.errors import AtCapacity, NoSuchTarget, NoteMissing, NothingWaiting, NotYours
+from chat.protocol.errors import AtCapacity, NoSuchTarget, NoteMissing, NothingWaiting, NotYours, RefTaken
 from tests.support.clock import FakeClock
 from tests.support.parts import Parts, running
 
@@ -305,3 +306,55 @@ async def test_concurrent_dispatchers_operators_and_visitors_keep_every_rule(
             assignments = table_of(Assignment)
             wrong = assignments.c.operator_id.in_([operator.id for operator in absent])
             assert (await session.execute(select(assignments.c.id).where(wrong))).first() is None
+
+
+class SlowFirstWrite:
+    """A database whose first write comes second, as a pool may have it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._first = True
+        self._second_done = asyncio.Event()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        waits, self._first = self._first, False
+        if waits:
+            await self._second_done.wait()
+        async with self._db.write() as session:
+            yield session
+        self._second_done.set()
+
+
+async def test_a_reload_whose_two_writes_overtake_each_other_leaves_the_operator_present(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await parts.operator("Ana")
+    await parts.presence.arrive(ana.id)
+    monkeypatch.setattr(parts.presence, "_db", SlowFirstWrite(parts.db))
+    await asyncio.gather(parts.presence.depart(ana.id), parts.presence.arrive(ana.id))
+    assert (await operator_now(parts, ana.id)).present
+
+
+async def test_who_arrives_at_a_process_that_was_declared_dead_is_present(
+    parts: Parts, db: Database, clock: FakeClock
+) -> None:
+    people = [await parts.operator(name) for name in ("Ana", "Luka", "Nika")]
+    slept = Parts(db, clock)
+    await slept.presence.start()
+    await slept.presence.arrive(people[0].id)
+    await parts.presence.bury()
+    clock.advance(DEAD_SECONDS + 1)
+    await parts.presence.bury()
+    await asyncio.gather(*(slept.presence.arrive(one.id) for one in people[1:]))
+    for one in people:
+        assert (await operator_now(parts, one.id)).present
+
+
+async def test_the_ref_of_a_note_is_no_transfer_that_was_done(parts: Parts) -> None:
+    site, departments = await parts.furnish()
+    ana = await parts.operator("Ana", departments=(departments[0].id,))
+    found = await parts.conversation(site)
+    await parts.conversations.note(found.id, Author("operator", ana.id, "Ana"), "x", "ref-00000001")
+    with pytest.raises(RefTaken):
+        await parts.pairing.transfer(found.id, ana, "x", operator_id=None, department="financial", ref="ref-00000001")
