@@ -8,7 +8,9 @@ import msgspec
 from chat.protocol.errors import InvalidFrame, Malformed, Refusal, TextTooLong
 
 F = TypeVar("F")
-_REF = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+_REF = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape itself; after an escaped backslash it is six harmless letters."""
 
 
 class Undecodable(Exception):
@@ -29,7 +31,7 @@ def decode(decoder: "msgspec.json.Decoder[F]", text: str) -> F:
         raise Undecodable(_refusal(str(error)), ref_in(text)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError):
         raise Malformed from None
-    if "\\u0000" in text or "\x00" in text:
+    if _NUL.search(text):
         raise Undecodable(InvalidFrame(), ref_in(text))
     return frame
 
@@ -45,4 +47,4 @@ def ref_in(text: str) -> str:
         ref = msgspec.json.decode(text, type=dict[str, object]).get("ref")
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return ""
-    return ref if isinstance(ref, str) and _REF.match(ref) else ""
+    return ref if isinstance(ref, str) and _REF.fullmatch(ref) else ""

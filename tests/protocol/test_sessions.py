@@ -185,3 +185,15 @@ def test_every_refusal_has_a_code_of_its_own_and_words() -> None:
     refusals = errors.Refusal.__subclasses__()
     assert len({refusal.code for refusal in refusals}) == len(refusals)
     assert all(refusal.message.endswith(".") for refusal in refusals)
+
+
+def test_an_escape_that_somebody_wrote_about_is_text_like_any_other() -> None:
+    session = VisitorSession()
+    session.receive(HELLO, 0)
+    for words in (r"the byte \u0000 in C", r"\\u0000", "a\\\\\\u0000"):
+        frame = session.receive(text("say", ref="ref-00000001", text=words, conversation=ID), 0)
+        assert isinstance(frame, frames.Say)
+        assert frame.text == words
+    for words in ("\x00", "\\\x00", "a\\\\\x00"):
+        with pytest.raises(Undecodable):
+            session.receive(text("say", ref="ref-00000001", text=words, conversation=ID), 0)
