@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, Dialect, MetaData, Table, event
 from sqlalchemy.engine.url import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.asyncio import AsyncSession as CoreSession
 from sqlalchemy.types import TypeDecorator
@@ -139,6 +140,8 @@ class Database:
             if means_lost_connection(error):
                 await self.engine.dispose()
                 raise DatabaseAway from error
+            if isinstance(error, OperationalError | InterfaceError | NoConnection):
+                raise DatabaseAway from error  # locked, full, hung or not reachable: a retry may help
             raise
 
     async def close(self) -> None:

@@ -25,6 +25,8 @@ Handler = Callable[[dict[str, Any]], Awaitable[None]]
 PAUSES = (1, 5, 15, 60, 300, 900, 3600, 3600, 3600, 3600)
 """Seconds before each further try."""
 LEASE = timedelta(seconds=60)
+HANDLER_SECONDS = 50.0
+"""Within the lease: what takes longer has failed and is tried again, and the rows behind it go on."""
 POLL_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
@@ -103,7 +105,8 @@ class Outbox:
         if claimed is None:
             return False
         try:
-            await self._handlers[claimed.kind](claimed.payload)
+            async with asyncio.timeout(HANDLER_SECONDS):
+                await self._handlers[claimed.kind](claimed.payload)
         except Exception:
             log.warning("an outbox row failed", kind=claimed.kind, attempt=claimed.attempts, exc_info=True)
             await self._finish(claimed, failed=True)

@@ -267,6 +267,10 @@ class Conversations:
     async def keep_draft(self, conversation_id: UUID, operator_id: UUID, mode: str, text: str) -> None:
         rows = table_of(Draft)
         async with self._db.write() as session:
+            # Two windows of one operator may keep at once: they take turns by the lock on the conversation.
+            await session.execute(
+                select(col(Conversation.id)).where(col(Conversation.id) == conversation_id).with_for_update()
+            )
             await session.execute(
                 delete(rows).where(rows.c.conversation_id == conversation_id, rows.c.operator_id == operator_id)
             )

@@ -123,9 +123,12 @@ class Journal:
             for waiting in group:
                 _answer(waiting, error)
             return
-        # Senders first: publishing is not on the way of the acknowledgement.
         for conversation_id, entries in outcome.added.items():
-            self._on_committed(conversation_id, entries, conversation_id in outcome.reopened)
+            try:
+                self._on_committed(conversation_id, entries, conversation_id in outcome.reopened)
+            except Exception:
+                # What is committed is committed: whoever has not heard of it is told by the next sweep.
+                log.exception("committed entries could not be told")
         for waiting, answer in outcome.answers:
             _answer(waiting, answer)
 
@@ -149,7 +152,7 @@ class Journal:
                     earlier = known.get((conversation_id, waiting.ref))
                     if earlier is None:
                         earlier = known[conversation_id, waiting.ref] = state.say(waiting)
-                    elif (earlier.author.kind, earlier.author.id) != (waiting.author.kind, waiting.author.id):
+                    elif not _is_resend(waiting, earlier):
                         outcome.answers.append((waiting, RefTaken()))
                         continue
                     outcome.answers.append((waiting, earlier))
@@ -257,6 +260,12 @@ async def _update(session: AsyncSession, updates: list[dict[str, Any]]) -> None:
     statement = update(rows).where(rows.c.id == bindparam("b_id")).values({name: bindparam(name) for name in names})
     connection = await session.connection()
     await connection.execute(statement, updates)
+
+
+def _is_resend(waiting: _Waiting, earlier: StoredEntry) -> bool:
+    """The same author's message; a note of theirs with this `ref` is something else."""
+    same = (earlier.author.kind, earlier.author.id) == (waiting.author.kind, waiting.author.id)
+    return same and (earlier.stream, earlier.kind) == (PUBLIC, "message")
 
 
 def _answer(waiting: _Waiting, answer: StoredEntry | Exception) -> None:

@@ -504,3 +504,8 @@ operator_decoder: msgspec.json.Decoder[OperatorFrame] = msgspec.json.Decoder(Ope
 def encode(frame: Frame) -> str:
     """The frame as the text of one WebSocket message. About 0.3 µs."""
     return _encoder.encode(frame).decode()
+
+
+def size_of(entry: Entry) -> int:
+    """How many bytes of a frame it takes."""
+    return len(_encoder.encode(entry))

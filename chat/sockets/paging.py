@@ -1,5 +1,6 @@
 """Brings a stream to a connection: pages from its cursor, then live. Position first, state second."""
 
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from chat.conversations import store
@@ -47,8 +48,7 @@ class StreamReader:
                 entries = await store.entries_before(
                     session, self.key.conversation_id, self.key.stream, head + 1, FIRST_PAGE
                 )
-            earlier = bool(entries) and entries[0].seq > 1
-            self._page(entries, reset=True, earlier=earlier)
+            self._page(self._newest(entries), reset=True)
             self._go_on(entries[-1].seq if entries else 0)
             return
         await self.after(after, reset=after == 0)
@@ -59,7 +59,7 @@ class StreamReader:
             entries = await store.entries_after(
                 session, self.key.conversation_id, self.key.stream, after, PAGE_ROWS + 1
             )
-        page = _fitting(entries, 1200 if self._audience.role == "operator" else 300)
+        page = _fitting(self._presented(entries))
         more = len(page) < len(entries)
         self._page(page, reset=reset, more=more)
         if not more:
@@ -68,7 +68,7 @@ class StreamReader:
     async def before(self, before: int) -> None:
         async with self._db.read() as session:
             entries = await store.entries_before(session, self.key.conversation_id, self.key.stream, before, FIRST_PAGE)
-        self._page(entries, back=True, earlier=bool(entries) and entries[0].seq > 1)
+        self._page(self._newest(entries), back=True)
 
     def leave(self) -> None:
         self._hub.leave(self.key, self.follower)
@@ -78,38 +78,37 @@ class StreamReader:
             self.follower.cursor = cursor
             self._hub.go_live(self.key, self.follower)
 
+    def _presented(self, entries: Iterable[StoredEntry]) -> Iterator[frames.Entry]:
+        for entry in entries:
+            own = entry.author.id is not None and entry.author.id == self._reader_id
+            yield self._presenter.entry(entry, self._audience, with_ref=own)
+
+    def _newest(self, entries: list[StoredEntry]) -> list[frames.Entry]:
+        """As many of the last ones as fit, oldest first."""
+        return _fitting(self._presented(reversed(entries)))[::-1]
+
     def _page(
-        self,
-        entries: list[StoredEntry],
-        *,
-        more: bool = False,
-        reset: bool = False,
-        earlier: bool = False,
-        back: bool = False,
+        self, entries: list[frames.Entry], *, more: bool = False, reset: bool = False, back: bool = False
     ) -> None:
-        presented = [
-            self._presenter.entry(
-                entry, self._audience, with_ref=entry.author.id is not None and entry.author.id == self._reader_id
-            )
-            for entry in entries
-        ]
         page = frames.Paged(
             str(self.key.conversation_id),
             self.key.stream,
-            presented,
+            entries,
             more=more,
             reset=reset,
-            earlier=earlier,
+            earlier=bool(entries) and entries[0].seq > 1 and (reset or back),
             back=back,
         )
         self._connection.push(frames.encode(page))
 
 
-def _fitting(entries: list[StoredEntry], overhead: int) -> list[StoredEntry]:
-    """At most 300 rows and about 64 kB, but always one. `overhead`: bytes of an entry beside its text."""
+def _fitting(entries: Iterable[frames.Entry]) -> list[frames.Entry]:
+    """The first of them, at most 300 and 64 kB as they are sent, but always one."""
     size = 0
-    for count, entry in enumerate(entries):
-        size += len(entry.text.encode()) + overhead
-        if count and (count == PAGE_ROWS or size > PAGE_BYTES):
-            return entries[:count]
-    return entries
+    page: list[frames.Entry] = []
+    for entry in entries:
+        size += frames.size_of(entry)
+        if page and (len(page) == PAGE_ROWS or size > PAGE_BYTES):
+            break
+        page.append(entry)
+    return page

@@ -252,7 +252,11 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             Audience("visitor", self.locale),
             self._known().id,
         )
-        await self._reader.resume(after, conversation.last_seq)
+        try:
+            await self._reader.resume(after, conversation.last_seq)
+        except BaseException:
+            self._unfollow()  # else the next try would take it for followed, and nothing would ever come
+            raise
         if conversation.state in ("waiting", "offered"):
             await self._tell_place(conversation.id)
 

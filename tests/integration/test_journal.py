@@ -170,3 +170,59 @@ async def test_a_note_has_its_own_numbers_and_is_no_public_entry(parts: Parts) -
     assert again.seq == 1
     assert notes[0].after_seq == 2
     assert [seq for seq, _ in await rows(parts.db, found.id)] == [1, 2]
+
+
+async def test_a_mistake_in_telling_stops_no_later_message(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    author = Author("operator", new_id(), "Omar")
+
+    def fails(*_: object) -> None:
+        raise LookupError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.conversations.journal, "_on_committed", fails)
+        first = await parts.conversations.say(found.id, author, "one", "ref-00000001")
+    async with asyncio.timeout(10):
+        second = await parts.conversations.say(found.id, author, "two", "ref-00000002")
+    assert (first.seq, second.seq) == (3, 4)
+
+
+async def test_the_ref_of_a_note_acknowledges_no_message(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    omar = Author("operator", new_id(), "Omar")
+    await parts.conversations.note(found.id, omar, "for us", "ref-00000001")
+    with pytest.raises(RefTaken):
+        await parts.conversations.say(found.id, omar, "for Ann", "ref-00000001")
+
+
+async def test_two_windows_keep_a_draft_at_once(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    omar = await parts.operator("Omar")
+    keep = parts.conversations.keep_draft
+    await asyncio.gather(*(keep(found.id, omar.id, "reply", f"draft {n}") for n in range(8)))
+
+
+async def test_a_handler_that_hangs_ends_within_its_lease_and_is_tried_again(
+    parts: Parts, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.outbox.HANDLER_SECONDS", 0.01)
+    hangs, tries = True, 0
+
+    async def handle(_payload: dict[str, object]) -> None:
+        nonlocal tries
+        tries += 1
+        if hangs:
+            await asyncio.Event().wait()
+
+    parts.outbox.on("x", handle)
+    async with parts.db.write() as session:
+        await parts.outbox.add(session, "x", {}, "x")
+    assert await parts.outbox.work_once()
+    assert not await parts.outbox.work_once()
+    clock.advance(2)
+    hangs = False
+    assert await parts.outbox.work_once()
+    assert tries == 2

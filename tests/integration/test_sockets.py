@@ -1,16 +1,23 @@
 """Ann visits, Omar operates, Mallory must see nothing: the two sockets of the running program."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
 import websockets
 
+from chat.conversations import store
 from chat.conversations.entry import Author
+from chat.db import DatabaseAway
 from chat.ids import new_id
+from chat.protocol.closing import Closing
+from chat.sockets.socket import FLOOD_BURST
 from tests.support.program import Client, Running, program
 
 
@@ -268,3 +275,117 @@ async def test_one_address_cannot_take_all_sockets_and_operators_still_come_in(t
             while len(running.desk.visitor_sockets.all) > 2:  # noqa: ASYNC110 — the set offers no event
                 await asyncio.sleep(0)
         await running.visitor()
+
+
+async def test_long_texts_never_make_a_page_that_closes_its_reader(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    omar = await running.console(await running.operator("Omar"))
+    author = Author("operator", new_id(), "Omar")
+    say = running.desk.conversations.say
+    await asyncio.gather(*(say(UUID(ann.conversation), author, "'" * 10_000, f"ref-{n:08}") for n in range(80)))
+    back = await running.visitor(token=ann.token)
+    page = await back.until("paged")
+    await omar.send("open", conversation=ann.conversation)
+    for client, newest in ((back, page), (omar, await omar.until("paged", lambda frame: frame["stream"] == "public"))):
+        got = newest["entries"]
+        while got[0]["seq"] > 1:
+            await client.send("fetch", conversation=ann.conversation, before=got[0]["seq"])
+            got = (await client.until("paged", lambda frame: frame.get("back", False)))["entries"] + got
+        head = got[-1]["seq"]
+        assert [entry["seq"] for entry in got] == list(range(1, head + 1))
+        assert not client.closed
+
+
+# ── when the database is away ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@asynccontextmanager
+async def away() -> AsyncIterator[Any]:
+    raise DatabaseAway
+    yield
+
+
+async def test_an_introduction_that_could_not_be_read_is_made_again(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await running.visitor_who_said()
+    browser = await running.signed_in(await running.operator())
+    socket_pass = (await browser.post("/console/socket-pass")).json()["socket_pass"]
+    back = await Client.connect(running, f"/w/{running.site_key}/socket")
+    omar = await Client.connect(running, "/console/socket")
+    with monkeypatch.context() as patch:
+        patch.setattr(running.desk.db, "read", away)
+        patch.setattr(running.desk.db, "write", away)
+        await back.send("hello", site=running.site_key, token=ann.token)
+        await omar.send("attend", socket_pass=socket_pass)
+        assert await back.close_code() == 4002
+        assert await omar.close_code() == 4002
+        await ann.send("end", conversation=ann.conversation)
+        refused = await ann.until("refused")
+    assert (refused["code"], refused["retry"]) == ("unavailable", True)
+    await ann.say("still here")
+    await browser.aclose()
+
+
+async def test_a_locked_database_refuses_with_a_retry_and_keeps_the_socket(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    path = running.settings.effective_database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await ann.send("rate", conversation=ann.conversation, score=5)
+        refused = await ann.until("refused", seconds=20)
+        assert (refused["code"], refused["retry"]) == ("unavailable", True)
+        other.execute("ROLLBACK")
+    await ann.say("still here")
+
+
+async def test_a_start_that_was_stored_but_not_shown_is_acknowledged_when_sent_again(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await running.visitor()
+    await ann.send("enroll")
+    await ann.until("enrolled")
+    with monkeypatch.context() as patch:
+
+        async def fails(*_: object) -> None:
+            raise DatabaseAway
+
+        patch.setattr(store, "entries_after", fails)
+        await ann.send("start", ref="ref-00000001", text="Hello")
+        assert (await ann.until("refused"))["code"] == "unavailable"
+    await ann.send("start", ref="ref-00000001", text="Hello")
+    page = await ann.until("paged")
+    assert page["entries"][0]["ref"] == "ref-00000001"
+
+
+async def test_what_was_begun_is_finished_though_its_client_left(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await running.visitor_who_said()
+    begun, goes_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    rate = running.desk.conversations.rate
+
+    async def slowly(*arguments: Any) -> None:
+        begun.set()
+        await goes_on.wait()
+        await rate(*arguments)
+        done.set()
+
+    monkeypatch.setattr(running.desk.conversations, "rate", slowly)
+    await ann.send("rate", conversation=ann.conversation, score=5)
+    await begun.wait()
+    (socket,) = running.desk.visitor_sockets.all
+    socket.connection.close(Closing.RETIRING)
+    await socket.connection.closed.wait()
+    goes_on.set()
+    async with asyncio.timeout(10):
+        await done.wait()
+
+
+async def test_a_flood_of_no_frames_is_read_slowly_and_harms_nobody(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    mallory = await running.visitor()
+    for _ in range(FLOOD_BURST + 100):
+        await mallory.send("nonsense")
+    await ann.say("heard at once")
+    assert len([frame for frame in mallory.frames if frame["type"] == "refused"]) < FLOOD_BURST + 100
