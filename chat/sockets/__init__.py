@@ -1,5 +1,6 @@
 """The visitors' and the operators' WebSocket endpoints: frames -> actions, topics -> frames.
 
-`socket.py` runs any connection (reader, writer, heartbeat, refusals); `paging.py` brings a stream to a connection;
-`visitors.py` and `operators.py` are the two endpoints.
+`door.py` admits a connection and `socket.py` runs it (reader, writer, heartbeat, refusals); `paging.py` brings a stream
+to it. `visitors.py` is the visitors' endpoint, `operators.py` the operators', where `operator.py` is one console and
+`access.py` what it may see.
 """

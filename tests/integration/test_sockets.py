@@ -11,12 +11,15 @@ from uuid import UUID
 import httpx2
 import pytest
 import websockets
+from sqlalchemy import delete
 
 from chat.conversations import store
 from chat.conversations.entry import Author
-from chat.db import DatabaseAway
+from chat.db import DatabaseAway, table_of
 from chat.ids import new_id
+from chat.people.models import OperatorDepartment
 from chat.protocol.closing import Closing
+from chat.sockets.access import access_of_logins
 from chat.sockets.socket import FLOOD_BURST
 from tests.support.program import Client, Running, program
 
@@ -228,6 +231,81 @@ async def test_an_operator_of_another_department_sees_nothing(running: Running) 
     assert (await mallory.until("refused"))["code"] == "nothing-waiting"
     await ann.say("again")
     assert "secret-word" not in str(mallory.frames)
+
+
+async def test_a_department_that_is_lost_takes_its_open_conversations_with_it(running: Running) -> None:
+    ann = await running.visitor_who_said("before")
+    operator = await running.operator("Mallory", departments=["technical"])
+    mallory = await running.console(operator)
+    await mallory.until("offered")
+    await running.desk.pairing.appear(operator.id, "away")
+    await running.desk.pairing.withdraw(UUID(ann.conversation), operator.id, "declined")
+    await mallory.send("open", conversation=ann.conversation)
+    await mallory.until("paged")
+    members = table_of(OperatorDepartment)
+    async with running.desk.db.write() as session:
+        await session.execute(delete(members).where(members.c.operator_id == operator.id))
+    await mallory.until("withdrawn", lambda frame: frame["because"] == "moved", seconds=4)
+    await ann.say("secret-word")
+    await mallory.send("open", conversation=ann.conversation)
+    assert (await mallory.until("refused"))["code"] == "unknown-conversation"
+    assert "secret-word" not in str(mallory.frames)
+
+
+async def test_a_conversation_that_moved_to_another_department_is_closed_to_who_gave_it_away(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    omar = await running.console(await running.operator("Omar", departments=["technical"]))
+    await omar.until("offered")
+    await omar.send("open", conversation=ann.conversation)
+    await omar.until("paged", lambda frame: frame["stream"] == "internal")
+    await omar.send("transfer", conversation=ann.conversation, department="financial", note="VAT", ref="ref-00000001")
+    await omar.until("withdrawn", lambda frame: frame["because"] == "moved")
+    await ann.say("secret-word")
+    await omar.send("beat")
+    await omar.send("take", ref="ref-00000002")
+    await omar.until("refused")
+    assert "secret-word" not in str(omar.frames)
+
+
+async def test_who_attends_while_the_sweep_reads_is_not_taken_for_signed_out(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running.console(await running.operator("Omar"))
+    reads, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*arguments: Any) -> Any:
+        found = await access_of_logins(*arguments)
+        reads.set()
+        await goes_on.wait()
+        return found
+
+    monkeypatch.setattr("chat.sockets.operators.access_of_logins", slowly)
+    sweep = asyncio.create_task(running.desk.operator_sockets.end_revoked())
+    await reads.wait()
+    luka = await running.console(await running.operator("Luka"))
+    goes_on.set()
+    await sweep
+    await luka.send("take", ref="ref-00000001")
+    assert (await luka.until("refused"))["code"] == "nothing-waiting"
+
+
+async def test_an_offer_that_went_to_a_colleague_cannot_be_accepted(running: Running) -> None:
+    omar, luka = [await running.operator(name) for name in ("Omar", "Luka")]
+    consoles = {one.id: await running.console(one) for one in (omar, luka)}
+    ann = await running.visitor_who_said()
+    async with asyncio.timeout(10):
+        while not any("offered" in str(console.frames) for console in consoles.values()):  # noqa: ASYNC110 — either
+            await asyncio.sleep(0.01)
+    first = next(one for one in (omar, luka) if "offered" in str(consoles[one.id].frames))
+    second = luka if first is omar else omar
+    await consoles[first.id].send("decline", conversation=ann.conversation, ref="ref-00000001")
+    await consoles[second.id].until("offered")
+    await consoles[first.id].send("accept", conversation=ann.conversation, ref="ref-00000002")
+    refused = await consoles[first.id].until("refused")
+    assert (refused["ref"], refused["code"]) == ("ref-00000002", "not-yours")
+    for _ in range(2):  # a resend is answered alike
+        await consoles[second.id].send("accept", conversation=ann.conversation, ref="ref-00000003")
+        await consoles[second.id].until("done")
 
 
 async def test_garbage_closes_its_own_socket_only(running: Running) -> None:

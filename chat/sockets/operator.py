@@ -1,0 +1,241 @@
+"""One operator's console: commands in, entries with their rendered partials out."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import select
+from starlette.websockets import WebSocket
+
+from chat.console.rows import rows_of
+from chat.conversations import store
+from chat.conversations.entry import Author
+from chat.conversations.models import INTERNAL, PUBLIC, Conversation
+from chat.conversations.presenter import Audience
+from chat.db import table_of
+from chat.hub.feed import FeedKey
+from chat.hub.hub import conversation_topic
+from chat.ids import parse_id
+from chat.pairing.models import Assignment
+from chat.people.models import Operator
+from chat.protocol import frames
+from chat.protocol.closing import Closing
+from chat.protocol.errors import AlreadyEnded, NoSuchTarget, OutOfTurn, UnknownConversation
+from chat.protocol.operator import OperatorSession
+from chat.sockets.access import Access, departments_of
+from chat.sockets.paging import StreamReader
+from chat.sockets.socket import Socket
+
+if TYPE_CHECKING:
+    from chat.sockets.operators import OperatorSockets
+
+
+class OperatorSocket(Socket[frames.OperatorFrame]):
+    """Has `operator`, `access` and `login_session_id` once it is introduced."""
+
+    operator: Operator
+    access: Access
+    login_session_id: UUID
+
+    def __init__(self, websocket: WebSocket, sockets: "OperatorSockets") -> None:
+        super().__init__(websocket, sockets.clock, sockets.strings, OperatorSession().receive)
+        self._all = sockets
+        self.open: dict[UUID, dict[str, StreamReader]] = {}
+        self._colleagues: dict[str, dict[str, frames.Person]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def act(self, frame: frames.OperatorFrame) -> None:  # noqa: C901 — one case per frame of the wire
+        if isinstance(frame, frames.Attend):
+            await self._attend(frame)
+            return
+        if isinstance(frame, frames.Appear):
+            await self._all.pairing.appear(self.operator.id, frame.status)
+            return
+        if isinstance(frame, frames.Beat):
+            return
+        if isinstance(frame, frames.Take):
+            wanted = await self._seen(frame.conversation) if frame.conversation else None
+            taken = await self._all.pairing.take(wanted.id if wanted else None, self.operator)
+            self.push(frames.Done(frame.ref, str(taken)))
+            return
+        found = await self._seen(frame.conversation)
+        author = Author("operator", self.operator.id, self.operator.name)
+        match frame:
+            case frames.Open():
+                await self._open(found, frame)
+            case frames.Close():
+                self._close(found.id)
+            case frames.Say(text=text, ref=ref):
+                await self._all.pairing.may_say(found.id, self.operator)
+                await self._all.conversations.say(found.id, author, text, ref)
+                if found.id not in self.open:
+                    self.push(frames.Done(ref, str(found.id)))
+            case frames.Note(text=text, ref=ref):
+                await self._all.conversations.note(found.id, author, text, ref)
+                if found.id not in self.open:
+                    self.push(frames.Done(ref, str(found.id)))
+            case frames.Type(typing=typing):
+                news = {"kind": "typed", "by": "operator", "typing": typing, "name": self.operator.name}
+                self._all.hub.publish(conversation_topic(found.id), news | {"id": str(self.operator.id)})
+            case frames.Read(seq=seq):
+                if found.operator_id == self.operator.id:
+                    await self._all.conversations.read(found.id, "operator", seq)
+            case frames.Fetch():
+                await self._fetch(found, frame)
+            case frames.Accept(ref=ref):
+                await self._accept(found.id)
+                self._done(ref, found.id)
+            case frames.Decline(ref=ref):
+                await self._all.pairing.withdraw(found.id, self.operator.id, "declined")
+                self._done(ref, found.id)
+            case frames.Transfer(ref=ref, note=note, operator=operator, department=department):
+                target = parse_id(operator) if operator else None
+                if operator and target is None:
+                    raise NoSuchTarget
+                await self._all.pairing.transfer(
+                    found.id, self.operator, note, operator_id=target, department=department, ref=ref
+                )
+                self._done(ref, found.id)
+            case frames.End(ref=ref):
+                await self._all.pairing.end(found.id, author)
+                self._done(ref, found.id)
+            case frames.Keep(mode=mode, text=text):
+                await self._all.conversations.keep_draft(found.id, self.operator.id, mode, text)
+
+    def _done(self, ref: str | None, conversation_id: UUID) -> None:
+        if ref:
+            self.push(frames.Done(ref, str(conversation_id)))
+
+    async def _accept(self, conversation_id: UUID) -> None:
+        """The offer, or what has become of it: it waits again, it is this operator's already, or it is gone."""
+        if await self._all.pairing.accept(conversation_id, self.operator.id):
+            return
+        async with self._all.db.read() as session:
+            found = await store.conversation(session, conversation_id)
+        if found is None or found.state in ("ended", "left"):
+            raise AlreadyEnded
+        await self._all.pairing.may_say(conversation_id, self.operator)
+
+    async def leave(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        for conversation_id in list(self.open):
+            self._close(conversation_id)
+        if self.introduced:
+            self._all.hub.unfollow(f"operator:{self.operator.id}")
+            await self._all.presence.depart(self.operator.id)
+
+    async def _attend(self, frame: frames.Attend) -> None:
+        used = await self._all.sign_in.use_socket_pass(frame.socket_pass)
+        if used is None:
+            self.connection.close(Closing.ACCESS_ENDED)
+            return
+        self.operator, login_session = used
+        self.login_session_id = login_session.id
+        self.locale = self.operator.locale
+        async with self._all.db.read() as session:
+            departments = await departments_of(session, [self.operator.id])
+            self.access = Access(self.operator.id, self.operator.role, departments[self.operator.id])
+            assignments = table_of(Assignment)
+            offered = await session.execute(
+                select(assignments.c.conversation_id).where(
+                    assignments.c.operator_id == self.operator.id, assignments.c.state == "offered"
+                )
+            )
+            offers = list(offered.scalars())
+        self.introduced = True
+        self._all.all.add(self)
+        self._all.hub.follow(f"operator:{self.operator.id}")
+        person = frames.Person("operator", self.operator.name, str(self.operator.id))
+        self.push(frames.Attended(person, self.operator.status, self._all.pairing.offer_seconds))
+        await self._all.presence.arrive(self.operator.id)
+        for conversation_id in offers:
+            await self.tell_offer(conversation_id)
+
+    async def _seen(self, text: str) -> Conversation:
+        """A conversation this operator may see; others are unknown (security.md A1)."""
+        conversation_id = parse_id(text)
+        if not self.introduced:
+            raise OutOfTurn
+        if conversation_id is not None:
+            async with self._all.db.read() as session:
+                found = await store.conversation(session, conversation_id)
+            if found is not None and self.access.sees(found.department_id, found.operator_id):
+                return found
+        raise UnknownConversation
+
+    async def _open(self, found: Conversation, frame: frames.Open) -> None:
+        if found.state == "offered" and found.operator_id == self.operator.id:
+            await self._all.pairing.accept(found.id, self.operator.id)
+        if found.id in self.open:
+            self._close(found.id)
+        audience = Audience("operator", self.locale)
+        self.open[found.id] = readers = {
+            stream: StreamReader(
+                self._all.db,
+                self._all.hub,
+                self._all.conversations.presenter,
+                self.connection,
+                FeedKey(found.id, stream),
+                audience,
+                self.operator.id,
+            )
+            for stream in (PUBLIC, INTERNAL)
+        }
+        async with self._all.db.read() as session:
+            head = await store.conversation(session, found.id) or found
+        await readers[PUBLIC].resume(frame.last_seen, head.last_seq)
+        await readers[INTERNAL].resume(frame.last_note, head.last_note_seq)
+        for side, seq in (("visitor", head.visitor_read_seq), ("operator", head.operator_read_seq)):
+            self.push(frames.Seen(str(found.id), side, seq))
+        self._view(found.id, viewing=True, asks=True)
+
+    def _close(self, conversation_id: UUID) -> None:
+        for reader in self.open.pop(conversation_id, {}).values():
+            reader.leave()
+        self._colleagues.pop(conversation_topic(conversation_id), None)
+        self._view(conversation_id, viewing=False, asks=False)
+
+    def lose(self, conversation_id: UUID) -> None:
+        """It went where this operator may not see it: nothing more of it comes."""
+        if conversation_id in self.open:
+            self._close(conversation_id)
+            self.push(frames.Withdrawn(str(conversation_id), "moved"))
+
+    async def _fetch(self, found: Conversation, frame: frames.Fetch) -> None:
+        readers = self.open.get(found.id)
+        if readers is None:
+            raise UnknownConversation
+        if frame.before is not None:
+            await readers[frame.stream].before(frame.before)
+        else:
+            await readers[frame.stream].after(frame.after or 0)
+
+    def _view(self, conversation_id: UUID, *, viewing: bool, asks: bool) -> None:
+        news = {"kind": "viewing", "viewing": viewing, "asks": asks, "name": self.operator.name}
+        self._all.hub.publish(conversation_topic(conversation_id), news | {"id": str(self.operator.id)})
+
+    def colleague(self, topic: str, person: frames.Person, viewing: bool, *, asks: bool) -> None:
+        here = self._colleagues.setdefault(topic, {})
+        if viewing:
+            here[person.id] = person
+        else:
+            here.pop(person.id, None)
+        conversation = topic.removeprefix("conversation:")
+        self.push(frames.Viewed(conversation, list(here.values())))
+        if asks:
+            self._view(UUID(conversation), viewing=True, asks=False)
+
+    async def tell_offer(self, conversation_id: UUID) -> None:
+        async with self._all.db.read() as session:
+            rows = await rows_of(session, [conversation_id])
+        seconds = self._all.pairing.offer_seconds
+        for row in rows:
+            html = self._all.stream.offer_html(row, locale=self.locale, seconds=seconds)
+            self.push(frames.Offered(str(conversation_id), seconds, html))
