@@ -212,12 +212,15 @@ class Nightdesk:
             finally:
                 await self.stop()
 
-        return Starlette(
+        app = Starlette(
             routes=self.routes(),
             lifespan=lifespan,
             middleware=[Middleware(SecureHeaders, hsts=self.settings.is_secure)],
             exception_handlers={HTTPException: _http_error, 500: _server_error},
         )
+        # It would send browsers to the host that the request names (security.md B6, T8).
+        app.router.redirect_slashes = False
+        return app
 
     async def start(self) -> None:
         await self.presence.start()
@@ -270,7 +273,12 @@ class Nightdesk:
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task failed", task=task.get_name(), exc_info=error)
 
     def _staff_changed(self) -> None:
         self.staff.changed()

@@ -1,4 +1,4 @@
-"""Who may come in: accepts a WebSocket, or answers 429 with the time to wait. Visitors and operators have a door each,
+"""Who may come in: admits a WebSocket, or answers 429 with the time to wait. Visitors and operators have a door each,
 so that a crowd of visitors cannot shut operators out."""
 
 import math
@@ -19,7 +19,7 @@ class Door:
 
     @asynccontextmanager
     async def admitted(self, websocket: WebSocket) -> AsyncIterator[bool]:
-        """True: the socket is accepted and counted until the block ends. False: it was refused."""
+        """True: the socket may be accepted and is counted until the block ends. False: it was refused."""
         # The peer, or behind a trusted proxy the address that it names (the server sees to that).
         address = websocket.client.host if websocket.client else ""
         if wait := self._admission.enter(address, self._clock.monotonic()):
@@ -28,7 +28,6 @@ class Door:
             yield False
             return
         try:
-            await websocket.accept()
             yield True
         finally:
             self._admission.leave(address)

@@ -82,13 +82,14 @@ class OperatorSockets:
         return [WebSocketRoute("/console/socket", self.endpoint)]
 
     async def endpoint(self, websocket: WebSocket) -> None:
-        # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served (W1).
-        if websocket.headers.get("origin") != self._base_url:
-            await websocket.close(Closing.ACCESS_ENDED.code)
-            return
         async with self._door.admitted(websocket) as admitted:
             if not admitted:
                 return
+            # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served (W1).
+            if websocket.headers.get("origin") != self._base_url:
+                await websocket.close(Closing.ACCESS_ENDED.code)
+                return
+            await websocket.accept()
             socket = OperatorSocket(websocket, self)
             try:
                 await socket.run()

@@ -69,15 +69,16 @@ class VisitorSockets:
         return [WebSocketRoute("/w/{site_key}/socket", self.endpoint)]
 
     async def endpoint(self, websocket: WebSocket) -> None:
-        site = await site_by_key(self.db, websocket.path_params["site_key"])
-        origin = websocket.headers.get("origin")
-        # Only the frame speaks here, and the frame is ours; a foreign page has another Origin (security.md W2).
-        if site is None or (origin is not None and origin != self._base_url):
-            await websocket.close(Closing.ACCESS_ENDED.code)
-            return
         async with self._door.admitted(websocket) as admitted:
             if not admitted:
                 return
+            site = await site_by_key(self.db, websocket.path_params["site_key"])
+            origin = websocket.headers.get("origin")
+            # Only the frame speaks here, and the frame is ours; a foreign page has another Origin (security.md W2).
+            if site is None or (origin is not None and origin != self._base_url):
+                await websocket.close(Closing.ACCESS_ENDED.code)
+                return
+            await websocket.accept()
             socket = VisitorSocket(websocket, self, site)
             self.all.add(socket)
             try:

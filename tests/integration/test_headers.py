@@ -86,3 +86,11 @@ async def test_nothing_of_a_request_is_reflected_in_a_cached_answer(tmp_path: Pa
     assert plain.status_code == 200
     assert plain.content == poisoned.content
     assert b"mallory" not in poisoned.content
+
+
+async def test_no_answer_sends_a_browser_to_the_host_that_a_request_names(tmp_path: Path) -> None:
+    async with program(tmp_path) as running, httpx2.AsyncClient(base_url=running.base_url) as browser:
+        for path in addresses(running):
+            for asked in (path, f"{path}/"):
+                answer = await browser.get(asked, headers={"Host": "evil.example"})
+                assert "evil.example" not in answer.headers.get("location", "") + answer.text, asked
