@@ -23,7 +23,7 @@ class CellRefused(ValueError):
 def words(text: str, longest: int) -> str:
     if len(text) > longest:
         raise CellRefused(f"longer than {longest} characters")
-    if any(unicodedata.category(char) == "Cc" for char in text):
+    if not text.isprintable() and any(unicodedata.category(char) == "Cc" for char in text):
         raise CellRefused("there is a line break or another control character in it")
     return text
 

@@ -11,6 +11,8 @@ LONGEST = 400
 
 def folded(name: str) -> str:
     """Equal for two names that people would call the same."""
+    if name.isascii():
+        return " ".join(name.casefold().split())[:LONGEST]
     apart = unicodedata.normalize("NFKD", name.casefold())
     bare = "".join(char for char in apart if not unicodedata.combining(char)).translate(_STROKES)
     return " ".join(unicodedata.normalize("NFKC", bare).casefold().split())[:LONGEST]

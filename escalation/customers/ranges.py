@@ -96,7 +96,7 @@ def _network(text: str) -> tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Ad
         except ValueError:
             raise RangeRefused(f"{text} is no network") from None
         raise RangeRefused(f"{text} is no network: write {wider}, or the address without a prefix") from None
-    first, last = network[0], network[-1]
+    first, last = network.network_address, network.broadcast_address
     if isinstance(first, IPv6Address) and isinstance(last, IPv6Address) and first.ipv4_mapped and last.ipv4_mapped:
         return first.ipv4_mapped, last.ipv4_mapped
     return first, last
