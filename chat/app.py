@@ -175,6 +175,7 @@ class Nightdesk:
             signed_out=self.operator_sockets.end_login,
             panels=[ConsolePanel(key="c", label="Ticket", url="/desk/conversations/{id}/ticket", icon="ticket")],
             links=[RailLink(label="Tickets", url="/desk/tickets", icon="ticket", keys="g t")],
+            about=self.escalation.about.of_conversation,
         )
         widget_routes = WidgetRoutes(
             pages=self.pages,

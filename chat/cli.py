@@ -6,7 +6,8 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from chat.settings import Settings, SettingsRefused, load_settings
+from escalation.customers.commands import Opened, registry_commands
 
 STARTED = time.monotonic()
 T = TypeVar("T")
@@ -263,3 +265,19 @@ def site_snippet(key: Annotated[str, typer.Argument(help="Key of the site.")]) -
     if key not in {row["key"] for row in _run(program.list_sites(settings))}:
         raise _fail(f"There is no site {key}. `nightdesk site list` shows all.")
     typer.echo(program.snippet(settings, key))
+
+
+# ── the company's records ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@asynccontextmanager
+async def _registry() -> AsyncIterator[Opened]:
+    from chat import program
+
+    settings = _settings()
+    async with program.opened(settings) as db:
+        yield Opened(db, settings.locales)
+
+
+for _name, _commands in registry_commands(_registry).items():
+    cli.add_typer(_commands, name=_name)

@@ -21,6 +21,7 @@ from chat.public import Conversations, Department, Outbox
 from chat.strings import Strings
 from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked
+from escalation.customers.registry import Registry
 from escalation.directory import Directory
 from escalation.errors import NotPossible, TicketGone, TicketMoved
 from escalation.models import Ticket, TicketConversation, TicketLink, TicketMessage
@@ -52,6 +53,7 @@ class Tickets:
         self.conversations = conversations
         self.outbox = outbox
         self.directory = directory
+        self.registry = Registry(db)
         self.strings = strings
 
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
 from escalation.client_area.routes import ClientArea
+from escalation.desk.about import AboutRequester
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
 from escalation.directory import Directory
@@ -37,6 +38,7 @@ class Escalation:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
         self.worker = EscalationWorker(self.tickets, zone)
+        self.about = AboutRequester(self.tickets, pages)
         self._parts = (
             TicketDesk(self.tickets, pages, sign_in, zone),
             EscalationDialog(self.tickets, pages, sign_in, zone),

@@ -17,6 +17,8 @@ class Source(StrEnum):
     CONVERSATION = "conversation"
     TYPED = "typed"
     """Typed by the visitor into a form: a label, never an identity."""
+    REGISTRY = "registry"
+    """A service of the requester's account, found by what was said."""
     SUGGESTED = "suggested"
     """Guessed from words, or the default."""
     OPERATOR = "operator"
@@ -40,6 +42,14 @@ class Drafted(Generic[T]):
 class Address:
     value: str
     public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundService:
+    """A service of the requester's own account, under the name that the client area shows."""
+
+    id: UUID
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,11 @@ class TicketDraft:
     environment: dict[str, Any]
     waiting_since: datetime | None
     message_count: int
+    account_id: UUID | None = None
+    """Of a requester who is identified."""
+    service_id: UUID | None = None
+    """What `service` was found to be in the account."""
+    verify_level: int = 0
 
     def with_subject(self, subject: Drafted[str]) -> "TicketDraft":
         return replace(self, subject=subject)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from chat.public import Transcript, TranscriptMessage
-from escalation.draft import Address, Drafted, Origin, Source, Start, TicketDraft
+from escalation.draft import Address, Drafted, FoundService, Origin, Source, Start, TicketDraft
 from escalation.facts import Certainty, Fact, Kind, find_facts
 
 T = TypeVar("T")
@@ -64,6 +65,12 @@ def draft_ticket(transcript: Transcript, zone: ZoneInfo) -> TicketDraft:
         waiting_since=transcript.waiting_since or (said[0].at if said else transcript.started_at),
         message_count=len(transcript.messages),
     )
+
+
+def with_service(draft: TicketDraft, found: FoundService, origin: Origin) -> TicketDraft:
+    """`origin` is of the order number, address or name that it was found by."""
+    named = Drafted(found.name, Origin(Source.REGISTRY, origin.at, origin.seq))
+    return replace(draft, service=named, service_id=found.id)
 
 
 def _said(message: TranscriptMessage) -> Origin:

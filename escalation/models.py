@@ -26,6 +26,7 @@ class Ticket(Row, table=True):
     __table_args__ = (
         Index("ix_ticket_queue", "open", "operators_turn", "priority", "due_at", "waiting_since", "id"),
         Index("ix_ticket_operator_id_open", "operator_id", "open"),
+        Index("ix_ticket_account_id_open", "account_id", "open"),
     )
     id: UUID = Field(primary_key=True)
     number: str = Field(unique=True, max_length=20)
@@ -48,6 +49,10 @@ class Ticket(Row, table=True):
     verify_method: str = Field(default="", max_length=40)
     verified_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     service_label: str = Field(default="", max_length=200)
+    account_id: UUID | None = None
+    """Of a requester who was identified; with `service_id`, what the label was found to be in that account. Without
+    foreign keys: on SQLite the table would have to be copied for one, and accounts and services are never deleted."""
+    service_id: UUID | None = None
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     started_raw: str = Field(default="", max_length=120)
     started_zone: str = Field(default="", max_length=64)

@@ -11,6 +11,7 @@ from chat.public import LEFT
 from escalation import store
 from escalation.actions import SAID, Tickets
 from escalation.change import Actor
+from escalation.customers.known import identified
 from escalation.draft import Drafted, Origin, Source
 from escalation.handoff import draft_ticket
 from escalation.opening import open_ticket
@@ -81,6 +82,7 @@ class EscalationWorker:
         if transcript is None:
             return
         draft = draft_ticket(transcript, self._zone)
+        draft = await identified(self._tickets.registry, draft, transcript.visitor.verify_level)
         if not draft.subject.value:
             c = self._tickets.strings.catalogue(transcript.locale)
             subject = c.gettext("Message without a text")

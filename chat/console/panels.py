@@ -1,6 +1,13 @@
 """What other packages add to the console. The console knows addresses and words, never who answers them."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from uuid import UUID
+
+from markupsafe import Markup
+
+About = Callable[[UUID, str], Awaitable[Markup]]
+"""(conversation, locale) -> what stands in the context pane below the person; empty where nothing is known for sure."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,7 +19,7 @@ from chat.console.colleagues import colleagues, department_choices
 from chat.console.context import ConversationView, conversation_view
 from chat.console.doorway import Doorway
 from chat.console.faces import ground, initials
-from chat.console.panels import ConsolePanel, RailLink
+from chat.console.panels import About, ConsolePanel, RailLink
 from chat.console.preferences import Preferences
 from chat.console.rows import ConversationRow, group_of, inbox_rows, row_of, visible_to
 from chat.console.settings_routes import SettingsRoutes
@@ -56,6 +57,7 @@ class ConsoleRoutes:
         sign_in: SignIn,
         panels: Sequence[ConsolePanel] = (),
         links: Sequence[RailLink] = (),
+        about: About | None = None,
         signed_out: Callable[[UUID], None] | None = None,
     ) -> None:
         self._db = db
@@ -67,6 +69,7 @@ class ConsoleRoutes:
         self._sign_in = sign_in
         self._panels = tuple(panels)
         self._links = tuple(links)
+        self._known_about = about
         self._door = Doorway(pages, strings, sign_in)
         self._parts = (
             SignInRoutes(db, settings, self._door, signed_out),
@@ -107,7 +110,7 @@ class ConsoleRoutes:
         if wanted and view is None:
             return self._door.page(request, "gone.html", {}, operator, 404)
         context = {
-            **self._context_of(view, operator),
+            **await self._context_of(view, operator, locale),
             "groups": {group: [row for row in rows if group_of(row, operator.id) == group] for group in GROUPS},
             "colleagues": people,
             "desk": self._for_modules(operator, locale),
@@ -128,7 +131,7 @@ class ConsoleRoutes:
             initials=initials,
             ground=ground,
             operator=operator,
-            **self._context_of(view, operator),
+            **await self._context_of(view, operator, locale),
         )
         return HTMLResponse(html, headers=NO_STORE | {"Vary": "X-Partial"})
 
@@ -147,9 +150,15 @@ class ConsoleRoutes:
             now=self._clock.now(),
         )
 
-    def _context_of(self, view: ConversationView | None, operator: Operator) -> dict[str, Any]:
+    async def _context_of(self, view: ConversationView | None, operator: Operator, locale: str) -> dict[str, Any]:
+        about = (
+            await self._known_about(view.row.id, locale)
+            if view is not None and self._known_about is not None
+            else Markup()
+        )
         return {
             "conversation": view,
+            "about": about,
             "panels": self._panels,
             "links": self._links,
             "preferences": Preferences.of(operator.settings),

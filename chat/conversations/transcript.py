@@ -35,6 +35,8 @@ class TranscriptVisitor:
     browser: str | None
     page_url: str
     pages: tuple[str, ...]
+    verify_level: int = 0
+    """How far the e-mail is proven to be the visitor's; 0 until a site signs who its visitors are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,14 @@ from chat.db import Database, UTCDateTime, metadata
 __all__ = ["Behind", "differences", "metadata", "migrate", "render_item", "standing"]
 
 
-TABLES = ("chat.people.models", "chat.conversations.models", "chat.pairing.models", "chat.outbox", "escalation.models")
+TABLES = (
+    "chat.people.models",
+    "chat.conversations.models",
+    "chat.pairing.models",
+    "chat.outbox",
+    "escalation.models",
+    "escalation.customers.models",
+)
 """Modules with tables: imported here, so that the metadata is whole whoever asks."""
 
 for _module in TABLES:

@@ -13,6 +13,7 @@ from chat.pages import Pages
 from chat.public import Operator, Transcript
 from escalation import store
 from escalation.actions import Tickets
+from escalation.customers.known import confirmed, identified
 from escalation.desk.draft_form import Fields, fields_from, fields_of, read
 from escalation.draft import TicketDraft
 from escalation.errors import NotPossible, TicketGone
@@ -53,6 +54,7 @@ class EscalationDialog:
             headers = DONE if request.method == "POST" else {}
             return self._existing(operator, ticket, headers)
         proposed = draft_ticket(transcript, self._zone)
+        proposed = await identified(self._tickets.registry, proposed, transcript.visitor.verify_level)
         if request.method == "POST":
             return await self._open(request, operator, transcript, proposed)
         return await self._form(operator, proposed, fields_of(proposed, self._zone), transcript)
@@ -67,8 +69,9 @@ class EscalationDialog:
         found = read(fields, proposed, self._tickets.clock.now(), self._zone, c)
         if not found.errors:
             try:
+                draft = await confirmed(self._tickets.registry, proposed, found.draft)
                 opened = await open_ticket(
-                    self._tickets, found.draft, transcript.conversation_id, actor_of(operator),
+                    self._tickets, draft, transcript.conversation_id, actor_of(operator),
                     channel="chat", zone=self._zone,
                 )  # fmt: skip
                 return self._existing(operator, opened.ticket, DONE, 201 if opened.created else 200)

@@ -16,6 +16,7 @@ from chat.pages import Pages
 from chat.public import Operator
 from escalation import store
 from escalation.actions import Tickets
+from escalation.customers.known import known
 from escalation.desk.timeline import steps_of, why_text
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone, TicketMoved
 from escalation.faces import ground, initials
@@ -191,6 +192,13 @@ class TicketDesk:
         departments = await self._tickets.directory.departments()
         names = {department.slug: department.name(operator.locale) for department in departments}
         return {
+            "known": await known(
+                self._tickets.db,
+                self._tickets.registry,
+                found.ticket.requester_email,
+                found.ticket.verify_level,
+                but=found.ticket.id,
+            ),
             "found": found,
             "ticket": found.ticket,
             "steps": steps_of(found, departments, c),

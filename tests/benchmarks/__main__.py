@@ -1,11 +1,17 @@
-"""`python -m tests.benchmarks start|browsers|memory|journal`: one JSON object each."""
+"""`python -m tests.benchmarks start|browsers|memory|journal|registry`: one JSON object each."""
 
 import json
 import sys
 
-from tests.benchmarks import browsers, journal, memory, start
+from tests.benchmarks import browsers, journal, memory, registry, start
 
-NAMES = {"start": start.measure, "browsers": browsers.measure, "memory": memory.measure, "journal": journal.measure}
+NAMES = {
+    "start": start.measure,
+    "browsers": browsers.measure,
+    "memory": memory.measure,
+    "journal": journal.measure,
+    "registry": registry.measure,
+}
 
 
 def main() -> None:

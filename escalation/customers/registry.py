@@ -1,0 +1,202 @@
+"""What others read of the company's records. What is unknown and what is somebody else's give the same answer: none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, LargeBinary, bindparam, select, union_all
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import Database, table_of
+from escalation.customers.models import Account, Customer, EmailAddress, Service, ServiceIp
+from escalation.customers.names import folded
+from escalation.customers.ranges import STEP, WIDEST, IpRange, RangeRefused, packed, parse_address, spans
+
+_SERVICE, _IP = table_of(Service), table_of(ServiceIp)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedService:
+    """`ips` are written canonically: an address, a network, or from-to."""
+
+    id: UUID
+    ref: str
+    name: str
+    order_no: str
+    kind: str
+    location: str
+    product: str
+    tags: tuple[str, ...]
+    ips: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """The customer on record for a verified address, with the account, and how the address was proven (S41)."""
+
+    account_id: UUID
+    account_no: str
+    account_name: str
+    language: str
+    zone: str
+    tags: tuple[str, ...]
+    customer_id: UUID
+    customer_name: str
+    can_see_tickets: bool
+    can_see_billing: bool
+    verified_at: datetime
+    verified_by: str
+
+
+class Registry:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def find_service(
+        self, account_id: UUID, *, order_no: str = "", ip: str = "", name: str = ""
+    ) -> OwnedService | None:
+        """By the first of the three that is given, within the account.
+
+        Of several services that hold the address the one with the narrowest range counts; an order or a name that
+        fits several finds none, since a guess would look like knowledge.
+        """
+        async with self._db.read() as session:
+            if order_no:
+                found = await _only(session, account_id, _SERVICE.c.order_no == order_no.removeprefix("#"))
+            elif ip:
+                found = await _holding(session, account_id, ip)
+            elif folded(name):
+                found = await _only(session, account_id, _SERVICE.c.name_key == folded(name))
+            else:
+                found = None
+            return (await _owned(session, [found]))[0] if found is not None else None
+
+    async def services_of(self, account_id: UUID, limit: int = 200) -> Sequence[OwnedService]:
+        """By name."""
+        async with self._db.read() as session:
+            found = await session.execute(_active(account_id).order_by(_SERVICE.c.name_key, _SERVICE.c.id).limit(limit))
+            return await _owned(session, list(found))
+
+    async def account_of_verified_email(self, address: str) -> KnownCustomer | None:
+        """None unless the address is verified, on record for a customer, and customer and account are active."""
+        email, customer, account = table_of(EmailAddress), table_of(Customer), table_of(Account)
+        statement = (
+            select(
+                account.c.id,
+                account.c.account_no,
+                account.c.name,
+                account.c.language,
+                account.c.zone,
+                account.c.tags,
+                customer.c.id,
+                customer.c.name,
+                customer.c.can_see_tickets,
+                customer.c.can_see_billing,
+                email.c.verified_at,
+                email.c.verified_by,
+            )
+            .join_from(email, customer, customer.c.id == email.c.customer_id)
+            .join(account, account.c.id == email.c.account_id)
+            .where(
+                email.c.address == address.strip().lower(),
+                email.c.verified_at.is_not(None),
+                email.c.registered,
+                customer.c.active,
+                account.c.active,
+            )
+        )
+        async with self._db.read() as session:
+            row = (await session.execute(statement)).first()
+        if row is None:
+            return None
+        account_id, no, name, language, zone, tags, *rest = row
+        return KnownCustomer(account_id, no, name, language, zone, tuple(tags), *rest)
+
+
+def _active(account_id: UUID) -> Any:
+    """Services of an inactive account are nobody's."""
+    account = table_of(Account)
+    return (
+        select(_SERVICE)
+        .join(account, account.c.id == _SERVICE.c.account_id)
+        .where(_SERVICE.c.account_id == account_id, _SERVICE.c.active, account.c.active)
+    )
+
+
+async def _only(session: AsyncSession, account_id: UUID, fits: ColumnElement[bool]) -> Any:
+    rows = (await session.execute(_active(account_id).where(fits).limit(2))).all()
+    return rows[0] if len(rows) == 1 else None
+
+
+# ── addresses ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _around(version: int) -> Any:
+    """All ranges around an address: one short span of the index per class of size. Made once, since it is long.
+
+    A union and not one condition with OR: for that SQLite without statistics walks all ranges of the version.
+    """
+    address = bindparam("ip", type_=LargeBinary)
+    spans_of_index = [
+        select(_IP.c.service_id, _IP.c.ip_from, _IP.c.ip_to).where(
+            _IP.c.version == version,
+            _IP.c.width == width,
+            _IP.c.ip_from.between(bindparam(f"least_{width}"), address),
+            _IP.c.ip_to >= address,
+        )
+        for width in range(0, WIDEST[version] + 1, STEP)
+    ]
+    # Materialized, else a planner may walk all services of a large account instead.
+    return union_all(*spans_of_index).cte("around").prefix_with("MATERIALIZED")
+
+
+def _held(version: int) -> Any:
+    around, account = _around(version), table_of(Account)
+    return (
+        select(_SERVICE, around.c.ip_from, around.c.ip_to)
+        .join_from(around, _SERVICE, _SERVICE.c.id == around.c.service_id)
+        .join(account, account.c.id == _SERVICE.c.account_id)
+        .where(_SERVICE.c.account_id == bindparam("account_id"), _SERVICE.c.active, account.c.active)
+    )
+
+
+_HELD = {version: _held(version) for version in WIDEST}
+
+
+async def _holding(session: AsyncSession, account_id: UUID, ip: str) -> Any:
+    try:
+        address = parse_address(ip)
+    except RangeRefused:
+        return None
+    bounds = {f"least_{width}": least for width, least in spans(address)}
+    found = await session.execute(_HELD[address.version], {"account_id": account_id, "ip": packed(address), **bounds})
+    return min(found, key=_size, default=None)
+
+
+def _size(row: Any) -> tuple[int, UUID]:
+    return int.from_bytes(row.ip_to) - int.from_bytes(row.ip_from), row.id
+
+
+async def _owned(session: AsyncSession, rows: Sequence[Any]) -> list[OwnedService]:
+    ips: dict[UUID, list[IpRange]] = {row.id: [] for row in rows}
+    found = await session.execute(
+        select(_IP.c.service_id, _IP.c.ip_from, _IP.c.ip_to, _IP.c.version).where(_IP.c.service_id.in_(ips))
+    )
+    for service_id, *ends in found:
+        ips[service_id].append(IpRange(*ends))
+    return [
+        OwnedService(
+            row.id,
+            row.service_ref,
+            row.name,
+            row.order_no,
+            row.kind,
+            row.location,
+            row.product,
+            tuple(row.tags),
+            tuple(str(one) for one in sorted(ips[row.id])),
+        )
+        for row in rows
+    ]
