@@ -168,6 +168,7 @@ def ways_of(board: Board, doors: Doors, c: Catalogue) -> list[Way]:
             *_told(
                 board.conversations, c,
                 c.ngettext("%(num)s conversation", "%(num)s conversations", board.conversations.n),
+                board.chat_seconds,
             ),
             c.gettext("the bubble at the bottom right of our site"), doors.chat, c.gettext("Open the chat"),
         ),
@@ -203,14 +204,15 @@ def _mail_promise(target: Target | None) -> str:
     return f"{low}–{high}\u00a0min" if high > low else spoken(target.target_seconds)
 
 
-def _told(found: Measured, c: Catalogue, counted: str) -> tuple[list[str], float | None, str]:
-    """Lines below the promise, and the share for its meter."""
+def _told(found: Measured, c: Catalogue, counted: str, seconds: int = 0) -> tuple[list[str], float | None, str]:
+    """Lines below the promise, and the share for its meter. `seconds`: where the promise itself names no time."""
     number = {"num": format_decimal(found.n, locale=c.locale)}
     if not found.enough:
-        words = {"count": counted % number, "days": DAYS}
-        return [c.gettext("not enough data: %(count)s in %(days)s days") % words], None, ""
+        few = {"count": counted % number, "days": DAYS}
+        return [c.gettext("not enough data: %(count)s in %(days)s days") % few], None, ""
     share = format_percent(found.share, format="#,##0.#\u00a0%" if c.locale == "sl" else "#,##0.#%", locale=c.locale)
-    within = c.gettext("%(share)s on time") % {"share": share}
+    words = {"share": share, "time": spoken(seconds)}
+    within = (c.gettext("%(share)s within %(time)s") if seconds else c.gettext("%(share)s on time")) % words
     halves = c.gettext("half within %(half)s, 9 of 10 within %(most)s") % {
         "half": spoken(found.p50),
         "most": spoken(found.p90),

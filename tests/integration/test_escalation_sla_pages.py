@@ -179,8 +179,8 @@ async def test_measurements_stand_beside_the_promises_from_twenty_on(office: Off
     english = await office.http.get("/contact")
     assert "half within 50\u00a0s, 9 of 10 within 58\u00a0s" in english.text
     assert "40 conversations" in english.text
-    assert "97.5% on time" in english.text
+    assert "97.5% within 1\u00a0min" in english.text
     slovenian = (await office.http.get("/contact?lang=sl")).text
-    assert "97,5\u00a0% v roku" in slovenian
+    assert "97,5\u00a0% v 1\u00a0min" in slovenian
     office.acme.clock.advance(timedelta(days=31).total_seconds())
     assert "not enough data: 0 conversations in 30 days" in (await office.http.get("/contact")).text

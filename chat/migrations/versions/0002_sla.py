@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from chat.db import UTCDateTime
 
 revision = "0002"
