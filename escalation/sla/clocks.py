@@ -60,7 +60,9 @@ async def start_next_reply(session: AsyncSession, ticket: Ticket, at: datetime) 
 async def start_update_by(session: AsyncSession, ticket: Ticket, due_at: datetime, now: datetime) -> None:
     """A new statement is itself the update that the one before it promised."""
     await _stop(session, ticket, [UPDATE_BY], now)
-    await _start(session, ticket, UPDATE_BY, now, int((due_at - now).total_seconds()))
+    # From the whole second, so that whole seconds lead to the very time that was named.
+    start = now.replace(microsecond=due_at.microsecond)
+    await _start(session, ticket, UPDATE_BY, start, int((due_at - start).total_seconds()))
 
 
 async def stop_by_reply(session: AsyncSession, ticket: Ticket, at: datetime) -> list[Stopped]:
