@@ -23,8 +23,9 @@ from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked
 from escalation.customers.registry import Registry
 from escalation.directory import Directory
-from escalation.errors import NotPossible, TicketGone, TicketMoved
-from escalation.models import Ticket, TicketConversation, TicketLink, TicketMessage
+from escalation.errors import NotPossible, TextTooLong, TicketGone, TicketMoved
+from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage
+from escalation.sla.clocks import start_update_by
 from escalation.states import HIGH, NORMAL, State
 
 SAID = "ticket.said"
@@ -32,6 +33,9 @@ SAID = "ticket.said"
 REF = "ticket-message:"
 """Of a ticket's message in the conversation: what carries it is not copied back."""
 LINK_LIFE = timedelta(days=30)
+LONGEST_PROMISE = timedelta(days=1)
+"""Of an update: it is named by a time of the day."""
+REASON_LIMIT = 500
 
 log = structlog.get_logger(__name__)
 
@@ -103,9 +107,7 @@ class Tickets:
             raise NotPossible
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
-            if change.ticket.priority != priority:
-                change.record("priority", **{"from": change.ticket.priority, "to": priority})
-                change.ticket.priority = priority
+            await change.rank(priority)
         return change.ticket
 
     async def set_department(self, ticket_id: UUID, actor: Actor, slug: str, *, version: int) -> Ticket:
@@ -114,9 +116,31 @@ class Tickets:
             raise NotPossible
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
-            if change.ticket.department_id != departments[slug].id:
-                change.record("department", to=slug)
-                change.ticket.department_id = departments[slug].id
+            await change.hand_to(departments[slug].id, slug)
+        return change.ticket
+
+    async def promise_update(self, ticket_id: UUID, actor: Actor, due_at: datetime, *, version: int) -> Ticket:
+        """ "Investigating, next update by …": stated to the requester, and a clock of its own (S16)."""
+        async with self._change(ticket_id, actor) as change:
+            _expect(change, version)
+            if not change.ticket.open or not change.now < due_at <= change.now + LONGEST_PROMISE:
+                raise NotPossible
+            await start_update_by(change.session, change.ticket, due_at, change.now)
+            change.record("update_by", due=due_at.isoformat())
+        return change.ticket
+
+    async def explain_breach(self, ticket_id: UUID, actor: Actor, clock_id: UUID, reason: str) -> Ticket:
+        """Why a promise was broken, in the operator's words. It answers nobody, so it needs no version."""
+        reason = checked(reason)
+        if len(reason) > REASON_LIMIT:
+            raise TextTooLong
+        async with self._change(ticket_id, actor) as change:
+            clock = await change.session.get(SlaClock, clock_id)
+            if clock is None or clock.subject_id != ticket_id or clock.breached_at is None:
+                raise NotPossible
+            if clock.reason != reason:
+                clock.reason = reason
+                change.record("breach_reason", metric=clock.metric, reason=reason)
         return change.ticket
 
     # ── the requester ────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from chat.public import Conversations, Outbox
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
+from escalation.client_area.contact import ContactPage
 from escalation.client_area.routes import ClientArea
 from escalation.desk.about import AboutRequester
 from escalation.desk.dialog import EscalationDialog
@@ -43,6 +44,7 @@ class Escalation:
             TicketDesk(self.tickets, pages, sign_in, zone),
             EscalationDialog(self.tickets, pages, sign_in, zone),
             ClientArea(self.tickets, pages, links, settings.base_url),
+            ContactPage(self.tickets, pages),
         )
 
     def routes(self) -> list[BaseRoute]:

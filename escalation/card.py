@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from chat.public import CardDraft, CardDraftLink
-from chat.strings import Strings
+from chat.strings import Catalogue, Strings
 from escalation.directory import named
 from escalation.models import Ticket
 from escalation.states import HIGH, TONES, State, requesters_word
@@ -28,7 +28,9 @@ def card_of(ticket: Ticket, department: Mapping[str, str], link_id: UUID, string
         tone=TONES[State(ticket.state)],
         facts=facts,
         due_at=ticket.due_at,
-        due_label={locale: c.gettext("First reply by") for locale, c in catalogues.items()} if ticket.due_at else {},
+        due_label={locale: promise_word(ticket.due_metric, c) for locale, c in catalogues.items()}
+        if ticket.due_at
+        else {},
         links=[
             CardDraftLink(
                 label={locale: c.gettext("View ticket") for locale, c in catalogues.items()},
@@ -43,6 +45,16 @@ def card_of(ticket: Ticket, department: Mapping[str, str], link_id: UUID, string
             ),
         ],
     )
+
+
+def promise_word(metric: str, c: Catalogue) -> str:
+    match metric:
+        case "next_reply":
+            return c.gettext("Reply by")
+        case "update_by":
+            return c.gettext("Next update by")
+        case _:
+            return c.gettext("First reply by")
 
 
 def digest_of(card: CardDraft) -> str:

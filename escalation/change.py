@@ -11,7 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.ids import new_id
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed
 from escalation.models import Ticket, TicketAssignment, TicketConversation, TicketEvent, TicketMessage
-from escalation.sla.first_reply import cancel_first_reply, stop_first_reply
+from escalation.sla.clocks import cancel_clocks, move_clocks, pause_clocks, start_next_reply, stop_by_reply
+from escalation.sla.policies import FIRST_REPLY, WAITING
 from escalation.states import LIVE, TEXT_LIMIT, State, may_follow
 
 
@@ -69,29 +70,40 @@ class Change:
         return found.first()
 
     async def say(
-        self, text: str, *, channel: str, ref: str | None = None, place: Place | None = None, at: datetime | None = None
+        self,
+        text: str,
+        *,
+        channel: str,
+        ref: str | None = None,
+        place: Place | None = None,
+        at: datetime | None = None,
+        automatic: bool = False,
     ) -> TicketMessage:
-        """A message to the other side. The first one of an operator keeps the promise; one of the requester brings
-        a waiting or solved ticket back."""
+        """A message to the other side. One of an operator keeps the promises; one of the requester brings a waiting
+        or solved ticket back. What no person wrote (`automatic`) touches neither state nor turn nor clock."""
         if self.ticket.state == State.CLOSED:
             raise TicketClosed
         at = at or self.now
         message = self._add("message", text, channel, ref, place, at)
-        if self.actor.kind == "operator":
+        if automatic or self.actor.kind not in ("operator", "requester"):
+            self.record("said_automatically", message=message.seq, channel=channel)
+        elif self.actor.kind == "operator":
             self.ticket.last_operator_at, self.ticket.last_operator_seq = at, message.seq
             self.ticket.waiting_since = None
-            seconds = await stop_first_reply(self.session, self.ticket, at)
+            stopped = await stop_by_reply(self.session, self.ticket, at)
             self.record("replied", message=message.seq, channel=channel)
-            if seconds is not None:
-                self.record("first_reply", seconds=seconds)
+            for clock in stopped:
+                if clock.metric == FIRST_REPLY:
+                    self.record("first_reply", seconds=clock.seconds, target=clock.target_seconds)
             if self.ticket.state == State.NEW:
-                self._lead(State.OPEN)
+                await self._lead(State.OPEN)
         else:
             self.ticket.last_customer_at, self.ticket.last_customer_seq = at, message.seq
             self.ticket.waiting_since = self.ticket.waiting_since or at
             self.record("said", message=message.seq, channel=channel)
             if self.ticket.state in (State.WAITING_CUSTOMER, State.WAITING_THIRD_PARTY, State.SOLVED):
-                self._lead(State.OPEN)
+                await self._lead(State.OPEN)
+            await start_next_reply(self.session, self.ticket, at)
         return message
 
     def note(self, text: str, *, ref: str | None = None) -> TicketMessage:
@@ -128,19 +140,37 @@ class Change:
             return
         if not may_follow(state, target):
             raise NotPossible
-        self._lead(target, reason)
+        await self._lead(target, reason)
+        if target is State.SOLVED and self.actor.kind == "requester":
+            # Nobody waits any more. An operator who solves without a word has still promised one.
+            await cancel_clocks(self.session, self.ticket, self.now)
         if target is State.CLOSED:
             await self._close(reason or "done")
 
-    def _lead(self, target: State, reason: str | None = None) -> None:
-        data = {"from": self.ticket.state, "to": target.value} | ({"reason": reason} if reason else {})
+    async def _lead(self, target: State, reason: str | None = None) -> None:
+        before = self.ticket.state
+        data = {"from": before, "to": target.value} | ({"reason": reason} if reason else {})
         self.ticket.state = target.value
         self.record("state", **data)
+        if before in WAITING or target in WAITING:
+            await pause_clocks(self.session, self.ticket)
+
+    async def rank(self, priority: int) -> None:
+        if self.ticket.priority != priority:
+            self.record("priority", **{"from": self.ticket.priority, "to": priority})
+            self.ticket.priority = priority
+            await move_clocks(self.session, self.ticket)
+
+    async def hand_to(self, department_id: UUID, slug: str) -> None:
+        if self.ticket.department_id != department_id:
+            self.record("department", to=slug)
+            self.ticket.department_id = department_id
+            await move_clocks(self.session, self.ticket)
 
     async def _close(self, reason: str) -> None:
         self.ticket.closed_reason, self.ticket.closed_at = reason, self.now
         if reason in ("spam", "merged"):
-            await cancel_first_reply(self.session, self.ticket, self.now)
+            await cancel_clocks(self.session, self.ticket, self.now)
         held = await self.session.exec(
             select(TicketConversation).where(
                 TicketConversation.ticket_id == self.ticket.id, col(TicketConversation.released_at).is_(None)
@@ -168,7 +198,7 @@ class Change:
             )
         self.record("assigned", operator=str(operator_id) if operator_id else None, name=name)
         if operator_id is not None and self.ticket.state == State.NEW:
-            self._lead(State.OPEN)
+            await self._lead(State.OPEN)
 
     def settle(self) -> None:
         """Derived columns, once, at the end of the change."""

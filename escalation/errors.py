@@ -5,6 +5,7 @@ TicketError
 ├── TicketMoved     somebody changed it since the reader looked
 ├── TicketClosed    it is final
 ├── NotPossible     the state, operator or department does not exist or cannot follow
+├── TimeUnclear     what was written is no time of the coming day
 └── TextRefused     TextEmpty, TextTooLong
 """
 
@@ -27,6 +28,10 @@ class TicketClosed(TicketError):
 
 class NotPossible(TicketError):
     """This change cannot follow from here."""
+
+
+class TimeUnclear(TicketError):
+    """Not a time of the day."""
 
 
 class TextRefused(TicketError):

@@ -61,6 +61,8 @@ class Ticket(Row, table=True):
     """Language, page, browser, zone: for operators only."""
     waiting_since: datetime | None = Field(default=None, sa_type=UTCDateTime)
     due_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    due_metric: str = Field(default="", max_length=12, sa_column_kwargs={"server_default": ""})
+    """Which clock is due next: `due_at` is its due."""
     first_reply_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     last_customer_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     last_operator_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
@@ -218,23 +220,97 @@ class TicketLink(Row, table=True):
     created_at: datetime = Field(sa_type=UTCDateTime)
 
 
+class CalendarRow(Row, table=True):
+    """Working time as an administrator writes it; `escalation.sla.calendars` computes with it."""
+
+    __tablename__ = "calendar"
+    id: UUID = Field(primary_key=True)
+    name: str = Field(max_length=120)
+    zone: str = Field(max_length=64)
+    weekly: list[list[int]] = Field(sa_column=Column(JSON, nullable=False))
+    """[day, opens, closes]: Monday is 0, minutes after midnight."""
+    holidays: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    always: bool = False
+
+
+class SlaPolicy(Row, table=True):
+    """One version of a policy, never changed: a change retires the row and adds the next. The first current one in
+    order whose match holds is applied."""
+
+    __tablename__ = "sla_policy"
+    __table_args__ = (UniqueConstraint("key", "version"),)
+    id: UUID = Field(primary_key=True)
+    key: str = Field(max_length=40)
+    """The same for all versions of one policy."""
+    version: int = 1
+    position: int = 0
+    name: str = Field(max_length=120)
+    match: dict[str, list[Any]] = Field(sa_column=Column(JSON, nullable=False))
+    """subject_kind, contact_channel, department, priority: each a list of what fits; what is left out fits all."""
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    retired_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class SlaTarget(Row, table=True):
+    """What a version of a policy promises for one metric."""
+
+    __tablename__ = "sla_target"
+    __table_args__ = (UniqueConstraint("policy_id", "metric"),)
+    id: UUID = Field(primary_key=True)
+    policy_id: UUID = Field(foreign_key="sla_policy.id")
+    metric: str = Field(max_length=12)
+    target_seconds: int
+    breach_seconds: int
+    """Not before the target; later only where the promise is a span, as for mail."""
+    alarms: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    """[{after, step}] in seconds of working time; a negative one is counted back from the due."""
+    calendar_id: UUID = Field(foreign_key="calendar.id")
+    pause_states: list[str] = Field(sa_column=Column(JSON, nullable=False))
+
+
 class SlaClock(Row, table=True):
-    """One running or finished promise. `subject_kind` is ticket or conversation; state: running, met, cancelled."""
+    """One running or finished promise. `subject_kind` is ticket or conversation; state: running, met, cancelled.
+
+    A breached clock runs on until the reply comes; `met` with `breached_at` is a reply that came too late.
+    """
 
     __tablename__ = "sla_clock"
     __table_args__ = (
         UniqueConstraint("subject_kind", "subject_id", "metric", "instance"),
         Index("ix_sla_clock_state_due_at", "state", "due_at"),
+        Index("ix_sla_clock_state_next_at", "state", "next_at"),
     )
     id: UUID = Field(primary_key=True)
     subject_kind: str = Field(max_length=12)
     subject_id: UUID
     metric: str = Field(max_length=12)  # first_reply, next_reply, update_by, solve
     instance: int = 1
+    policy_id: UUID | None = Field(default=None, foreign_key="sla_policy.id")
+    policy_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     target_seconds: int
     started_at: datetime = Field(sa_type=UTCDateTime)
     due_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """None while it pauses."""
+    breach_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    next_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Its next step; the worker that moves this on by a conditional UPDATE carries the step out."""
     state: str = Field(max_length=10)
     met_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     breached_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     elapsed_seconds: int | None = None
+    reason: str = Field(default="", max_length=500, sa_column_kwargs={"server_default": ""})
+    """Why it was breached, in the words of an operator; asked for as long as it is empty."""
+
+
+class SlaEvent(Row, table=True):
+    """What happened to a clock. The unique constraint makes each alarm happen once."""
+
+    __tablename__ = "sla_event"
+    __table_args__ = (UniqueConstraint("clock_id", "type", "n"),)
+    id: UUID = Field(primary_key=True)
+    clock_id: UUID = Field(foreign_key="sla_clock.id")
+    type: str = Field(max_length=12)  # alarm, breached, applied
+    n: int
+    """Of an alarm: its `after`. Of `applied`: the version of the policy."""
+    data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    at: datetime = Field(sa_type=UTCDateTime)

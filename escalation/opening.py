@@ -28,7 +28,7 @@ from escalation.models import (
     TicketOrder,
     TicketTranscript,
 )
-from escalation.sla.first_reply import start_first_reply
+from escalation.sla.clocks import start_first_reply
 from escalation.states import State
 
 
@@ -71,7 +71,7 @@ async def open_ticket(
         await session.flush()
         _freeze(session, ticket, transcript, now)
         _add_facts(session, ticket, draft, actor)
-        start_first_reply(session, ticket)
+        await start_first_reply(session, ticket)
         change = Change(session, ticket, actor, now)
         change.record("created", channel=channel, priority=ticket.priority, department=department.slug)
         change.record("escalated", conversation=str(transcript.conversation_id), upto=transcript.upto_seq)

@@ -11,7 +11,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Department, Operator
-from escalation.models import Ticket, TicketEvent, TicketLink, TicketMessage, TicketTranscript
+from escalation.models import SlaClock, Ticket, TicketEvent, TicketLink, TicketMessage, TicketTranscript
+from escalation.sla.policies import FIRST_REPLY, UPDATE_BY
 
 TIMELINE = ("created", "state", "assigned", "first_reply")
 """Kinds of events the requester may read; the others are nobody's business outside."""
@@ -54,7 +55,15 @@ class RequestersTicket:
     started_certainty: str
     created_at: datetime
     due_at: datetime | None
+    due_metric: str
+    due_since: datetime | None
+    """When the clock behind `due_at` started."""
     first_reply_at: datetime | None
+    first_reply_seconds: int | None
+    """None for a ticket that had no such promise."""
+    promised_seconds: int
+    update_by: datetime | None
+    """"Investigating, next update by …", while it stands."""
     transcript: Sequence[Mapping[str, Any]]
     """Rows of the public part: at, by, name, text."""
     messages: Sequence[PublicMessage]
@@ -73,6 +82,11 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
         return None
     department = await session.get_one(Department, ticket.department_id)
     operator = await session.get(Operator, ticket.operator_id) if ticket.operator_id else None
+    found_clocks = await session.exec(
+        select(SlaClock).where(SlaClock.subject_kind == "ticket", SlaClock.subject_id == ticket.id)
+    )
+    clocks = found_clocks.all()
+    first = next((clock for clock in clocks if clock.metric == FIRST_REPLY), None)
     bodies = await session.exec(
         select(TicketTranscript.body)
         .where(TicketTranscript.ticket_id == ticket.id)
@@ -96,7 +110,14 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
         started_certainty=ticket.started_certainty,
         created_at=ticket.created_at,
         due_at=ticket.due_at,
+        due_metric=ticket.due_metric,
+        due_since=next((clock.started_at for clock in clocks if clock.due_at == ticket.due_at), None),
         first_reply_at=ticket.first_reply_at,
+        first_reply_seconds=first.elapsed_seconds if first else None,
+        promised_seconds=first.target_seconds if first else 0,
+        update_by=next(
+            (clock.due_at for clock in clocks if clock.metric == UPDATE_BY and clock.state == "running"), None
+        ),
         transcript=bodies.first() or [],
         messages=await _messages(session, ticket.id),
         events=await _events(session, ticket.id),

@@ -12,6 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from chat.public import Conversation, Department, Operator
 from escalation.models import (
+    SlaClock,
     Ticket,
     TicketConversation,
     TicketEvent,
@@ -34,6 +35,7 @@ class QueuedTicket:
     ticket: Ticket
     department: Department
     operator: Operator | None
+    breached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class OperatorsTicket:
     events: Sequence[TicketEvent]
     orders: Sequence[str]
     addresses: Sequence[str]
+    clocks: Sequence[SlaClock]
+    """In the order they started, cancelled ones left out."""
     conversation_id: UUID | None
 
 
@@ -71,9 +75,24 @@ async def queue_page(
     )
     if start is not None:
         query = query.where(after(start))
-    found = [QueuedTicket(*row) for row in (await session.exec(query)).all()]
+    rows = (await session.exec(query)).all()
+    broken = await _breached_among(session, [ticket.id for ticket, _, _ in rows])
+    found = [QueuedTicket(*row, breached=row[0].id in broken) for row in rows]
     more = len(found) > limit
     return QueuePage(found[:limit], key_of(found[limit - 1].ticket) if more else None)
+
+
+async def _breached_among(session: AsyncSession, tickets: Sequence[UUID]) -> set[UUID]:
+    """Those with a promise that is broken and still waits for its reply."""
+    found = await session.exec(
+        select(SlaClock.subject_id).where(
+            SlaClock.subject_kind == "ticket",
+            col(SlaClock.subject_id).in_(tickets),
+            SlaClock.state == "running",
+            col(SlaClock.breached_at).is_not(None),
+        )
+    )
+    return set(found)
 
 
 async def lane_counts(session: AsyncSession, operator_id: UUID) -> dict[str, int]:
@@ -136,6 +155,15 @@ async def operators_ticket(session: AsyncSession, number: str) -> OperatorsTicke
         addresses=(
             await session.exec(
                 select(TicketIp.value).where(TicketIp.ticket_id == ticket.id).order_by(col(TicketIp.value))
+            )
+        ).all(),
+        clocks=(
+            await session.exec(
+                select(SlaClock)
+                .where(
+                    SlaClock.subject_kind == "ticket", SlaClock.subject_id == ticket.id, SlaClock.state != "cancelled"
+                )
+                .order_by(col(SlaClock.started_at), col(SlaClock.id))
             )
         ).all(),
         conversation_id=(await session.exec(conversation.order_by(col(TicketConversation.id)))).first(),

@@ -15,6 +15,7 @@ from escalation.customers.known import identified
 from escalation.draft import Drafted, Origin, Source
 from escalation.handoff import draft_ticket
 from escalation.opening import open_ticket
+from escalation.sla.engine import SlaEngine
 
 SWEEP_SECONDS = 3.0
 """How late a message is whose hint was lost."""
@@ -28,6 +29,7 @@ class EscalationWorker:
     def __init__(self, tickets: Tickets, zone: ZoneInfo) -> None:
         self._tickets = tickets
         self._zone = zone
+        self.engine = SlaEngine(tickets)
         self._said: set[UUID] = set()
         self._look = asyncio.Event()
         tickets.outbox.on(LEFT, self.open_for_left)
@@ -39,7 +41,13 @@ class EscalationWorker:
         self._look.set()
 
     async def run(self) -> None:
-        """Until cancelled. Any number may run: the cursor and the unique place of a message are the judges."""
+        """Until cancelled. Any number may run, each part has its judge in the database."""
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._copy(), name="copies")
+            parts.create_task(self.engine.run(), name="sla")
+
+    async def _copy(self) -> None:
+        """The cursor and the unique place of a message are the judges."""
         while True:
             try:
                 await self.copy_heard()

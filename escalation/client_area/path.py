@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chat.strings import Catalogue
 from escalation.requesters_store import RequestersTicket
-from escalation.sla.first_reply import TARGET
+from escalation.sla.policies import FIRST_REPLY
 from escalation.states import State, requesters_word
 
 _WAY = (State.NEW, State.OPEN, State.WAITING_CUSTOMER, State.SOLVED)
@@ -24,12 +24,13 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`kind`: running, late or kept. `share` is what is left of it, 0 to 16."""
+    """`kind`: running, late or kept. `seconds`: how long the first reply took. `share` is what is left, 0 to 16."""
 
     kind: str
     due_at: datetime | None
     seconds: int = 0
     share: float = 0
+    metric: str = FIRST_REPLY
 
 
 def path_of(found: RequestersTicket, c: Catalogue) -> Sequence[Stop]:
@@ -50,14 +51,16 @@ def path_of(found: RequestersTicket, c: Catalogue) -> Sequence[Stop]:
 
 
 def promise_of(found: RequestersTicket, now: datetime) -> Promise | None:
-    """The first reply: what is promised, or what became of it."""
-    if found.first_reply_at is not None:
-        return Promise("kept", None, int((found.first_reply_at - found.created_at).total_seconds()))
-    if found.due_at is None or found.state in (State.SOLVED, State.CLOSED):
-        return None
-    left = (found.due_at - now).total_seconds()
-    share = round(max(0.0, left / TARGET.total_seconds()) * 16, 2)
-    return Promise("running" if left >= 0 else "late", found.due_at, share=share)
+    """What is promised next; else what became of the first reply."""
+    if found.due_at is not None and found.state not in (State.SOLVED, State.CLOSED):
+        since = found.due_since or found.created_at
+        left = (found.due_at - now).total_seconds()
+        share = round(min(1.0, max(0.0, left / max(1.0, (found.due_at - since).total_seconds()))) * 16, 2)
+        metric = found.due_metric or FIRST_REPLY
+        return Promise("running" if left >= 0 else "late", found.due_at, share=share, metric=metric)
+    if found.first_reply_at is not None and found.first_reply_seconds is not None:
+        return Promise("kept", None, found.first_reply_seconds)
+    return None
 
 
 def _index(state: State) -> int:

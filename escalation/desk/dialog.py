@@ -1,6 +1,7 @@
 """The dialog in which an operator makes a ticket of a conversation: everything is filled, Enter opens it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,8 @@ from escalation.errors import NotPossible, TicketGone
 from escalation.handoff import draft_ticket
 from escalation.models import Ticket
 from escalation.opening import open_ticket
-from escalation.sla.first_reply import TARGET
+from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
+from escalation.sla.timing import plan_of
 from escalation.states import operators_word
 from escalation.who import OperatorSignIn, actor_of, to_sign_in
 
@@ -94,8 +96,15 @@ class EscalationDialog:
         return self._partial(
             "desk/_escalation.html", operator, 422 if errors else 200,
             draft=draft, fields=fields, errors=errors, departments=departments,
-            conversation_id=transcript.conversation_id, due_at=self._tickets.clock.now() + TARGET,
+            conversation_id=transcript.conversation_id, due_at=await self._promised(draft),
         )  # fmt: skip
+
+    async def _promised(self, draft: TicketDraft) -> datetime | None:
+        """When the first reply would be due if the ticket were opened now."""
+        subject = Subject("ticket", "chat", draft.department.value, draft.priority.value)
+        policy = first_fitting(await policies_in(self._tickets.db), subject)
+        target = policy.targets.get(FIRST_REPLY) if policy else None
+        return plan_of(target, self._tickets.clock.now()).due_at if target else None
 
     def _existing(self, operator: Operator, ticket: Ticket, headers: Mapping[str, str], status: int = 200) -> Response:
         c = self._tickets.strings.catalogue(operator.locale)

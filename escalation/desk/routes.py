@@ -17,11 +17,13 @@ from chat.public import Operator
 from escalation import store
 from escalation.actions import Tickets
 from escalation.customers.known import known
+from escalation.desk.clocks import clocks_of, next_time
 from escalation.desk.timeline import steps_of, why_text
-from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone, TicketMoved
+from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone, TicketMoved, TimeUnclear
 from escalation.faces import ground, initials
 from escalation.models import Ticket
 from escalation.queue import parse_key
+from escalation.sla.alerts import alerts_for
 from escalation.sla.durations import clock_text
 from escalation.states import HIGH, NORMAL, State, next_states, operators_word
 from escalation.store import Lane, OperatorsTicket, QueuedTicket
@@ -45,6 +47,7 @@ class TicketDesk:
             Route(one, self._signed_in(self._show), methods=["GET"]),
             Route(f"{one}/thread", self._signed_in(self._thread), methods=["GET"]),
             Route(f"{one}/messages", self._signed_in(self._write), methods=["POST"]),
+            Route("/desk/alarms", self._signed_in(self._alarms), methods=["GET"]),
             Route(f"{one}/properties", self._signed_in(self._set), methods=["POST"]),
         ]
 
@@ -54,6 +57,8 @@ class TicketDesk:
             operator = await self._sign_in.operator(request)
             if operator is None:
                 return to_sign_in(request)
+            async with self._tickets.db.read() as session:
+                request.state.alerts = await alerts_for(session, operator)
             return await endpoint(request, operator)
 
         return answer
@@ -102,6 +107,12 @@ class TicketDesk:
             return HTMLResponse("", 404)
         context = await self._context(found, operator)
         html = self._pages.partial("desk/_live.html", operator.locale, **self._common(operator), **context)
+        return HTMLResponse(html, headers={"Cache-Control": "no-store, private"})
+
+    async def _alarms(self, request: Request, operator: Operator) -> Response:
+        """What runs out and concerns this operator, for the page that is open."""
+        context = self._common(operator) | {"alerts": request.state.alerts}
+        html = self._pages.partial("desk/_alarms.html", operator.locale, **context)
         return HTMLResponse(html, headers={"Cache-Control": "no-store, private"})
 
     async def _write(self, request: Request, operator: Operator) -> Response:
@@ -153,6 +164,12 @@ class TicketDesk:
             status, error = 409, c.gettext("A colleague changed the ticket meanwhile. This is how it stands now.")
         except (NotPossible, TicketClosed):
             status, error = 422, c.gettext("This change is not possible from here.")
+        except TimeUnclear:
+            status, error = 422, c.gettext("Write the time of the next update as 14:30, within the next 24 hours.")
+        except TextEmpty:
+            status, error = 422, c.gettext("Write a few words first.")
+        except TextTooLong:
+            status, error = 422, c.gettext("The reason is longer than 500 characters.")
         fresh = await self._found(request) or found
         return await self._ticket_page(request, operator, fresh, status=status, error=error)
 
@@ -175,6 +192,14 @@ class TicketDesk:
                 if chosen and operator_id is None:
                     raise NotPossible
                 await self._tickets.assign(ticket.id, actor, operator_id, version=version)
+            case "update_by":
+                due_at = next_time(_field(form, "update_by"), self._tickets.clock.now(), self._zone)
+                await self._tickets.promise_update(ticket.id, actor, due_at, version=version)
+            case "breach_reason":
+                clock_id = parse_id(_field(form, "clock"))
+                if clock_id is None:
+                    raise NotPossible
+                await self._tickets.explain_breach(ticket.id, actor, clock_id, _field(form, "reason"))
             case "links":
                 await self._tickets.revoke_links(ticket.id, actor)
             case _:
@@ -201,11 +226,12 @@ class TicketDesk:
             ),
             "found": found,
             "ticket": found.ticket,
-            "steps": steps_of(found, departments, c),
-            "why": [(event.at, why_text(event, names, c)) for event in reversed(found.events)],
+            "steps": steps_of(found, departments, c, self._zone),
+            "why": [(event.at, why_text(event, names, c, self._zone)) for event in reversed(found.events)],
             "options_of_departments": [(item.slug, item.name(operator.locale)) for item in departments],
             "options_of_operators": [("", c.gettext("Nobody"))]
             + [(str(item.id), item.name) for item in await self._tickets.directory.operators()],
+            "clocks": clocks_of(found, c),
             "next_states": [(following.value, operators_word(following, c)) for following in next_states(state)],
         }
 
@@ -226,9 +252,8 @@ class TicketDesk:
     def _page(
         self, request: Request, operator: Operator, name: str, *, status: int = 200, **context: Any
     ) -> HTMLResponse:
-        return self._pages.render(
-            request, name, self._common(operator) | context, locale=operator.locale, status=status
-        )
+        common = self._common(operator) | {"alerts": request.state.alerts}
+        return self._pages.render(request, name, common | context, locale=operator.locale, status=status)
 
 
 def _group(ticket: Ticket, lane: Lane, now: datetime) -> str:

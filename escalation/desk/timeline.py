@@ -4,16 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_time
 
 from chat.strings import Catalogue
 from escalation.directory import Department, named
 from escalation.models import TicketEvent, TicketMessage
 from escalation.sla.durations import clock_text
-from escalation.sla.first_reply import TARGET
 from escalation.states import HIGH, operators_word
 from escalation.store import OperatorsTicket
 
-_STANDS_AS_MESSAGE = frozenset({"replied", "said", "noted", "escalated"})
+_STANDS_AS_MESSAGE = frozenset({"replied", "said", "said_automatically", "noted", "escalated"})
 """Events whose message is a step of its own."""
 
 
@@ -28,21 +30,59 @@ class Step:
     message: TicketMessage | None = None
 
 
-def steps_of(found: OperatorsTicket, departments: Sequence[Department], c: Catalogue) -> list[Step]:
+def steps_of(found: OperatorsTicket, departments: Sequence[Department], c: Catalogue, zone: ZoneInfo) -> list[Step]:
     said = [Step(message.kind, message.at, message.text, message=message) for message in found.messages]
     names = {department.slug: named(department.names, c.locale) for department in departments}
     happened = [
-        Step("event", event.at, event_text(event, names, c), _ICONS.get(event.type, "clock"))
+        Step("event", event.at, event_text(event, names, c, zone), _ICONS.get(event.type, "clock"))
         for event in found.events
         if event.type not in _STANDS_AS_MESSAGE
     ]
     return sorted([*said, *happened], key=lambda step: (step.at, step.kind == "event"))
 
 
-_ICONS = {"created": "ticket", "state": "half", "assigned": "assign", "priority": "high", "links_revoked": "lock"}
+_ICONS = {
+    "created": "ticket",
+    "state": "half",
+    "assigned": "assign",
+    "priority": "high",
+    "links_revoked": "lock",
+    "alarm": "bell",
+    "breached": "overdue",
+}
 
 
-def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue) -> str:
+def alarm_text(data: Mapping[str, Any], c: Catalogue) -> str:
+    """What the engine did, and why."""
+    after, before = clock_text(max(0, data["after"])), clock_text(max(0, -data["after"]))
+    since = c.gettext("%(time)s before the due") % {"time": before} if data["after"] < 0 else after
+    words = {"time": since, "name": data.get("name", ""), "number": data.get("number", 0)}
+    match data["step"], bool(words["name"]):
+        case "assigned", True:
+            return c.gettext("%(time)s without a reply: %(name)s alerted again, the ticket is theirs") % words
+        case "assigned", False:
+            return c.gettext("%(time)s without a reply: the department alerted, nobody is assigned") % words
+        case "offer", True:
+            return c.gettext("%(time)s without a reply: offered to %(name)s, the least loaded of %(number)s") % words
+        case "offer", False:
+            return c.gettext("%(time)s without a reply: nobody else of the department is present and has room") % words
+        case _, True:
+            return c.gettext("%(time)s without a reply: supervisors alerted: %(name)s") % words
+        case _:
+            return c.gettext("%(time)s without a reply: there is no supervisor to alert") % words
+
+
+def breach_text(metric: str, c: Catalogue) -> str:
+    match metric:
+        case "next_reply":
+            return c.gettext("Breached: no reply by the time promised")
+        case "update_by":
+            return c.gettext("Breached: no update by the time promised")
+        case _:
+            return c.gettext("Breached: no first reply by the time promised")
+
+
+def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue, zone: ZoneInfo) -> str:  # noqa: C901
     data: Mapping[str, Any] = event.data
     match event.type:
         case "created" if event.actor_kind == "operator":
@@ -60,17 +100,31 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue)
         case "department":
             return c.gettext("Department: %(name)s") % {"name": departments.get(data["to"], data["to"])}
         case "first_reply":
-            words = {"time": clock_text(data["seconds"])}
-            if data["seconds"] <= TARGET.total_seconds():
-                return c.gettext("First reply after %(time)s, within 10 min") % words
+            target = data.get("target", 600)
+            words = {"time": clock_text(data["seconds"]), "minutes": target // 60}
+            if data["seconds"] <= target:
+                return c.gettext("First reply after %(time)s, within %(minutes)s min") % words
             return c.gettext("First reply after %(time)s, later than promised") % words
+        case "alarm":
+            return alarm_text(data, c)
+        case "breached":
+            return breach_text(data["metric"], c)
+        case "breach_reason":
+            return c.gettext("Why it was late: %(reason)s") % data
+        case "update_by":
+            due = format_time(datetime.fromisoformat(data["due"]), "HH:mm", tzinfo=zone, locale=c.locale)
+            return c.gettext("Investigating, next update by %(time)s") % {"time": due}
+        case "clock_applied":
+            return c.gettext("Policy “%(policy)s” changed to version %(version)s: the due was computed again") % data
+        case "said_automatically":
+            return c.gettext("Automatic message")
         case "links_revoked":
             return c.gettext("All links to the ticket have ended")
         case other:
             return other
 
 
-def why_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue) -> str:
+def why_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue, zone: ZoneInfo) -> str:
     """The same fact in the history beside the ticket, with the ones that stand as messages."""
     match event.type:
         case "replied":
@@ -82,4 +136,4 @@ def why_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue) -
         case "escalated":
             return c.gettext("Transcript frozen")
         case _:
-            return event_text(event, departments, c)
+            return event_text(event, departments, c, zone)

@@ -2,107 +2,25 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import HTTPConnection
 
-from chat.assets import Assets
-from chat.csrf import require_ours
 from chat.db import Database
-from chat.pages import Pages
-from chat.public import Operator
-from escalation import store
-from escalation.client_area.routes import ClientArea
-from escalation.desk.dialog import EscalationDialog
-from escalation.desk.routes import TicketDesk
-from escalation.models import Ticket
 from tests.support.clock import FakeClock
-from tests.support.tickets import LJUBLJANA, ROOT, Company, company
+from tests.support.office import BASE, Office, SignedIn, transport, version_of
+from tests.support.tickets import company
 
-BASE = "http://127.0.0.1:8000"
-OURS = {"Sec-Fetch-Site": "same-origin"}
 PLANTED = "zimzelen-4711"
-
-
-@dataclass
-class SignedIn:
-    """Omar, or nobody."""
-
-    operator_now: Operator | None
-
-    async def operator(self, request: HTTPConnection) -> Operator | None:
-        return self.operator_now
-
-    def check_csrf(self, request: HTTPConnection) -> None:
-        require_ours(request, BASE)
-
-
-@dataclass
-class Office:
-    acme: Company
-    http: httpx2.AsyncClient
-    sign_in: SignedIn
-
-    async def post(self, path: str, **form: str) -> httpx2.Response:
-        return await self.http.post(path, data=form, headers=OURS)
-
-    async def link(self, ticket: Ticket) -> str:
-        async with self.acme.db.write() as session:
-            fresh = await session.get_one(Ticket, ticket.id)
-            link_id = await self.acme.tickets.link(session, fresh, self.acme.clock.now())
-        return self.acme.links.sign(f"/t/{link_id}").removeprefix(BASE)
-
-    async def fresh(self, ticket: Ticket) -> Ticket:
-        async with self.acme.db.read() as session:
-            return await session.get_one(Ticket, ticket.id)
-
-    async def texts(self, ticket: Ticket) -> list[str]:
-        async with self.acme.db.read() as session:
-            found = await store.operators_ticket(session, ticket.number)
-        assert found is not None
-        return [message.text for message in found.messages if message.kind != "transcript"]
 
 
 @pytest.fixture
 async def office(sqlite_db: Database, clock: FakeClock) -> AsyncIterator[Office]:
     async with company(sqlite_db, clock) as acme:
         sign_in = SignedIn(acme.omar)
-        yield Office(acme, httpx2.AsyncClient(transport=_transport(acme, sign_in), base_url=BASE), sign_in)
-
-
-def _transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
-    def folder(*parts: str) -> Path:
-        return ROOT.joinpath(*parts)
-
-    roots = {
-        "shared": folder("chat", "static"),
-        "console": folder("chat", "console", "static"),
-        "escalation": folder("escalation", "desk", "static"),
-    }
-    templates = {
-        "console": folder("chat", "console", "templates"),
-        "desk": folder("escalation", "desk", "templates"),
-        "client": folder("escalation", "client_area", "templates"),
-    }
-    pages = Pages(acme.strings, Assets(roots=roots, packed=False), templates, BASE, clock=acme.clock)
-    parts = (
-        TicketDesk(acme.tickets, pages, sign_in, LJUBLJANA),
-        EscalationDialog(acme.tickets, pages, sign_in, LJUBLJANA),
-        ClientArea(acme.tickets, pages, acme.links, BASE),
-    )
-    return httpx2.ASGITransport(app=Starlette(routes=[route for part in parts for route in part.routes()]))
-
-
-def version_of(page: httpx2.Response) -> str:
-    found = re.search(r'data-version="(\d+)"', page.text)
-    assert found is not None
-    return found.group(1)
+        yield Office(acme, httpx2.AsyncClient(transport=transport(acme, sign_in), base_url=BASE), sign_in)
 
 
 # ── the dialog ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -28,7 +28,9 @@ def ticket(state: str, *ways: str, **values: Any) -> RequestersTicket:
         "department": {"en": "Technical"}, "operator_name": "Ana", "locale": "en", "time_zone": "",
         "service_label": "",
         "started_at": None, "started_raw": "", "started_zone": "", "started_certainty": "", "created_at": OPENED,
-        "due_at": OPENED + timedelta(minutes=10), "first_reply_at": None, "transcript": [], "messages": [],
+        "due_at": OPENED + timedelta(minutes=10), "due_metric": "first_reply", "due_since": OPENED,
+        "first_reply_at": None, "first_reply_seconds": None, "promised_seconds": 600, "update_by": None,
+        "transcript": [], "messages": [],
         "events": events,
     }  # fmt: skip
     return RequestersTicket(**fields | values)
@@ -63,7 +65,8 @@ def test_the_promise_runs_ends_late_or_is_kept() -> None:
     late = promise_of(ticket("new"), OPENED + timedelta(minutes=11))
     assert late is not None
     assert late.kind == "late"
-    kept = promise_of(ticket("open", first_reply_at=OPENED + timedelta(seconds=58), due_at=None), OPENED)
+    replied = OPENED + timedelta(seconds=58)
+    kept = promise_of(ticket("open", first_reply_at=replied, first_reply_seconds=58, due_at=None), OPENED)
     assert kept is not None
     assert (kept.kind, kept.seconds) == ("kept", 58)
 

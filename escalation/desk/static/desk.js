@@ -35,6 +35,12 @@ async function refresh() {
   for (const id of parts) replace(id, fresh.getElementById(id));
 }
 
+async function refreshAlarms() {
+  const fresh = (await fetchDocument("/desk/alarms"))?.getElementById("alarms");
+  const old = document.getElementById("alarms");
+  if (fresh && old && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(fresh));
+}
+
 /** @param {string} id @param {HTMLElement | null} fresh */
 function replace(id, fresh) {
   const old = document.getElementById(id);
@@ -96,6 +102,7 @@ let wasLive = false;
 if (kind) {
   listen({
     nudged(topic, id) {
+      if (topic === "alarm" || topic === "ticket") refreshAlarms();
       if (topic === "ticket" && (kind === "list" || id === number)) refresh();
     },
     offered(waits) {
@@ -103,7 +110,10 @@ if (kind) {
       if (offer) offer.hidden = !waits;
     },
     live(live) {
-      if (live && wasLive) refresh();
+      if (live && wasLive) {
+        refresh();
+        refreshAlarms();
+      }
       wasLive ||= live;
       if (!(state instanceof HTMLElement)) return;
       state.hidden = false;

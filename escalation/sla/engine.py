@@ -1,0 +1,163 @@
+"""What happens when a promise runs out: alarms, offers, the breach. Each once, by whoever claims the clock first."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import rows_changed, table_of
+from chat.ids import new_id
+from chat.public import Operator
+from escalation.actions import Tickets
+from escalation.change import SYSTEM, Change
+from escalation.models import SlaClock, SlaEvent, SlaPolicy, Ticket
+from escalation.sla.clocks import apply_policies, fired_alarms, plan_for
+from escalation.sla.crew import least_loaded, supervisors
+from escalation.sla.timing import Step, is_breached
+
+ROUND_SECONDS = 5.0
+AT_ONCE = 100
+
+log = structlog.get_logger(__name__)
+
+
+class SlaEngine:
+    """Any number may run: a step belongs to the one whose conditional UPDATE moves `next_at` on."""
+
+    def __init__(self, tickets: Tickets) -> None:
+        self._tickets = tickets
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.round()
+            except Exception:
+                # Clocks stand where they stood; the next round finds them.
+                log.warning("clocks could not be looked at", exc_info=True)
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def round(self) -> int:
+        """Carries out all that is due; how many clocks this process moved on."""
+        now = self._tickets.clock.now()
+        async with self._tickets.db.read() as session:
+            found = await session.exec(
+                select(SlaClock)
+                .where(SlaClock.state == "running", SlaClock.subject_kind == "ticket", col(SlaClock.next_at) <= now)
+                .order_by(col(SlaClock.next_at), col(SlaClock.id))
+                .limit(AT_ONCE)
+            )
+            waiting = [(clock.id, clock.subject_id, clock.next_at) for clock in found]
+        moved = 0
+        for clock_id, ticket_id, next_at in waiting:
+            try:
+                moved += await self._work(clock_id, ticket_id, next_at)
+            except Exception:
+                # One clock that fails keeps no other from its alarm.
+                log.warning("a clock could not be moved on", clock=str(clock_id), exc_info=True)
+        return moved
+
+    async def apply(self) -> int:
+        """After a change of policies or calendars: running clocks are computed again, each with a line of why."""
+        async with self._tickets.db.read() as session:
+            found = await session.exec(
+                select(SlaClock.subject_id)
+                .where(SlaClock.state == "running", SlaClock.subject_kind == "ticket")
+                .distinct()
+            )
+            tickets = list(found)
+        moved = 0
+        for ticket_id in tickets:
+            async with self._tickets.db.write() as session:
+                ticket = (await session.exec(select(Ticket).where(Ticket.id == ticket_id).with_for_update())).one()
+                change = Change(session, ticket, SYSTEM, self._tickets.clock.now())
+                for clock in await apply_policies(session, ticket, change.now):
+                    name = await _name_of(session, clock)
+                    change.record("clock_applied", metric=clock.metric, policy=name, version=clock.policy_version)
+                    moved += 1
+                held = await self._tickets.show_card(session, ticket, change.now) if change.moved else None
+            if change.moved:
+                await self._tickets.tell(ticket, held)
+        return moved
+
+    async def _work(self, clock_id: UUID, ticket_id: UUID, next_at: datetime | None) -> bool:
+        """The version of the ticket stays: an alarm is no reason to refuse the reply that is being written."""
+        async with self._tickets.db.write() as session:
+            # Ticket before clock, as every change does it; what is being changed comes in the next round.
+            locked = select(Ticket).where(Ticket.id == ticket_id).with_for_update(skip_locked=True)
+            ticket = (await session.exec(locked)).first()
+            if ticket is None or not await _claim(session, clock_id, next_at):
+                return False
+            clock = await session.get_one(SlaClock, clock_id)
+            change = Change(session, ticket, SYSTEM, self._tickets.clock.now())
+            plan = await plan_for(session, ticket, clock)
+            if plan is None:
+                return True
+            fired = set(await fired_alarms(session, clock_id))
+            if clock.breach_at is None:
+                clock.due_at, clock.breach_at = plan.due_at, plan.breach_at
+            for step in plan.due_steps(fired, change.now):
+                await _alarm(change, clock, step)
+                fired.add(step.alarm.after)
+            if clock.breached_at is None and is_breached(clock.breach_at, change.now):
+                await _breach(change, clock)
+            clock.next_at = plan.next_at(fired, breached=clock.breached_at is not None)
+        await self._tickets.conversations.nudge("alarm", ticket.number)
+        await self._tickets.conversations.nudge("ticket", ticket.number)
+        return True
+
+
+async def _claim(session: AsyncSession, clock_id: UUID, next_at: datetime | None) -> bool:
+    clocks = table_of(SlaClock)
+    claimed = await session.execute(
+        update(clocks)
+        .where(clocks.c.id == clock_id, clocks.c.state == "running", clocks.c.next_at == next_at)
+        .values(next_at=None)
+    )
+    return rows_changed(claimed) == 1
+
+
+async def _alarm(change: Change, clock: SlaClock, step: Step) -> None:
+    data: dict[str, Any] = {"step": step.alarm.step, "after": step.alarm.after, "metric": clock.metric}
+    match step.alarm.step:
+        case "assigned":
+            data |= await _assigned(change)
+        case "offer":
+            pick = await least_loaded(change.session, change.ticket)
+            if pick is not None:
+                data |= {"operator": str(pick.operator.id), "name": pick.operator.name, "number": pick.of}
+        case _:
+            data["name"] = ", ".join(await supervisors(change.session))
+    change.session.add(_event(clock, "alarm", step.alarm.after, data, change.now))
+    change.record("alarm", **data)
+    log.info("alarm", ticket=change.ticket.number, **data)
+
+
+async def _assigned(change: Change) -> dict[str, Any]:
+    if change.ticket.operator_id is None:
+        return {}
+    operator = await change.session.get_one(Operator, change.ticket.operator_id)
+    return {"operator": str(operator.id), "name": operator.name}
+
+
+async def _breach(change: Change, clock: SlaClock) -> None:
+    """Recorded with the instant of the promise, and a reason is asked for."""
+    clock.breached_at = clock.breach_at
+    data = {"metric": clock.metric, "clock": str(clock.id)}
+    change.session.add(_event(clock, "breached", clock.instance, data, change.now))
+    change.record("breached", **data)
+    log.warning("breached", ticket=change.ticket.number, metric=clock.metric)
+
+
+def _event(clock: SlaClock, kind: str, n: int, data: dict[str, Any], at: datetime) -> SlaEvent:
+    return SlaEvent(id=new_id(), clock_id=clock.id, type=kind, n=n, data=data, at=at)
+
+
+async def _name_of(session: AsyncSession, clock: SlaClock) -> str:
+    policy = await session.get(SlaPolicy, clock.policy_id) if clock.policy_id else None
+    return policy.name if policy else ""
