@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -377,10 +377,14 @@ async def test_long_texts_never_make_a_page_that_closes_its_reader(running: Runn
 # ── when the database is away ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@asynccontextmanager
-async def away() -> AsyncIterator[Any]:
-    raise DatabaseAway
-    yield
+class Away:
+    """A transaction that cannot be begun."""
+
+    async def __aenter__(self) -> None:
+        raise DatabaseAway
+
+    async def __aexit__(self, *_: object) -> None:
+        return
 
 
 async def test_an_introduction_that_could_not_be_read_is_made_again(
@@ -392,8 +396,8 @@ async def test_an_introduction_that_could_not_be_read_is_made_again(
     back = await Client.connect(running, f"/w/{running.site_key}/socket")
     omar = await Client.connect(running, "/console/socket")
     with monkeypatch.context() as patch:
-        patch.setattr(running.desk.db, "read", away)
-        patch.setattr(running.desk.db, "write", away)
+        patch.setattr(running.desk.db, "read", Away)
+        patch.setattr(running.desk.db, "write", Away)
         await back.send("hello", site=running.site_key, token=ann.token)
         await omar.send("attend", socket_pass=socket_pass)
         assert await back.close_code() == 4002
