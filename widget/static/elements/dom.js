@@ -46,14 +46,12 @@ export const icon = (name, classes = 'icon', size) => svg('svg', { class: classe
 export const iconButton = (name, label, click, more) =>
   h('button.icon-button', { type: 'button', 'aria-label': label, click, ...more }, icon(name, /chevron/.test(name) ? 'icon icon-mirrored' : 'icon'))
 
-const TINTS = ['', 'terracotta', 'pine', 'berry', 'olive']
-
 /** Initials on a colour of one's own. @param {string} name @param {number} size @param {string} [presence] */
 export function avatar(name, size, presence) {
   const letters = name.split(/\s+/).map((word) => [...word][0] ?? '')
   const initials = (letters[0] ?? '') + (letters.length > 1 ? letters.at(-1) : '')
   // By the first name alone: that is all some views know.
-  const tint = TINTS[sum(name.split(' ')[0], 9973) % 5]
+  const tint = sum(name.split(' ')[0], 9973) % 5
   return h('span.avatar', { 'data-size': size, 'data-tint': tint || null, 'data-presence': presence, 'aria-hidden': 'true' }, initials.toUpperCase())
 }
 

@@ -18,7 +18,7 @@ const TYPING_TOLD_EVERY = 10_000
 /** The talk: a real `role=log` whose nodes stay, so that screen readers hear each message once. */
 export class Log extends HTMLElement {
   #list = h('div.rows')
-  #waiting = h('nd-waiting')
+  #waiting = h('nd-waiting', { hidden: true })
   #typing = h('div.typing', { hidden: true })
   #told = h('p.visually-hidden', { role: 'status' })
   #toldAt = 0
@@ -374,7 +374,7 @@ export class PanelHeader extends HTMLElement {
     if (key === this.#shown) return
     this.#shown = key
     this.#who.replaceChildren(
-      operator && title === operator.name ? avatar(title, 36, it?.state === 'active' ? 'online' : 'offline') : names.length ? avatars(names, 28) : '',
+      operator && title === operator.name ? avatar(title, 36, it?.state === 'active' ? 'online' : 'offline') : names.length && it?.state !== 'waiting' ? avatars(names, 28) : '',
       h('div', null, h('h2', null, title), h('p', null, about)))
   }
 }
@@ -408,14 +408,14 @@ export class Home extends HTMLElement {
     const { staff } = desk
     const names = (staff.names ?? []).slice(0, 3)
     const greeting = hour < 5 || hour > 17 ? t('Good evening.') : hour < 10 ? t('Good morning.') : t('Good day.')
-    const nine = staff.reply_p90 ? ` · ${t('9 of 10 in {time}', { time: spanOf(staff.reply_p90) })}` : ''
+    const nine = staff.reply_p90 ? t('9 of 10 in {time}', { time: spanOf(staff.reply_p90) }) : ''
     return h('header.home-head', null, icon('lamp', 'home-lamp'),
       h('div.home-bar', null, h('span.site-logo', { 'aria-hidden': 'true' }, site.logo), h('span', null, site.name),
         iconButton('x', t('Close'), () => emit(this, 'close'))),
       h('h2', { tabindex: -1 }, greeting, h('span', null, t('How can we help?'))),
       h('div.home-people', null, desk.online > 0 && avatars(names, 36),
         desk.welcomed && h('p', null, h('strong', null, desk.online && names.length ? hereAre(firstNames(staff)) : t('Write at any hour')),
-          answerTime(staff) ? answerTime(staff) + nine : desk.online ? t('A person answers') : t('We answer by e-mail'))))
+          answerTime(staff) ? [h('span', null, answerTime(staff), nine && ' · '), h('span', null, nine)] : desk.online ? t('A person answers') : t('We answer by e-mail'))))
   }
 
   /** @param {import('../conversation.js').Conversation} it */
