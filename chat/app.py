@@ -28,7 +28,7 @@ from chat.conversations.presenter import Presenter
 from chat.conversations.source import StoredEntries
 from chat.db import Database
 from chat.headers import SecureHeaders
-from chat.hub.admission import Admission
+from chat.hub.admission import Admission, PerAddress
 from chat.hub.bus import Bus
 from chat.hub.hub import Hub
 from chat.hub.memory_bus import MemoryBus
@@ -126,6 +126,7 @@ class Nightdesk:
             self.pairing,
             self.staff,
             self._door(),
+            PerAddress(settings.conversations_per_hour, 3600),
             settings.base_url,
         )
         self.operator_sockets = OperatorSockets(

@@ -98,6 +98,7 @@ def demo(
         # One machine plays all the visitors.
         sockets_per_address=100_000,
         attempts_per_minute=100_000,
+        conversations_per_hour=100_000,
     )
     desk, sign_in_link = program.prepare(settings)
 

@@ -116,6 +116,9 @@ class Settings(BaseModel):
         50, ge=1, description="WebSockets that one address (IPv6: /64) may hold in one process"
     )
     attempts_per_minute: int = Field(60, ge=1, description="how often one address may open a WebSocket, per process")
+    conversations_per_hour: int = Field(
+        20, ge=1, description="how many conversations one address may begin in an hour, per process"
+    )
     locales: List = Field(("en", "sl"), description="languages offered; the first is the fallback")
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "Europe/Ljubljana", description="zone for times written without one"

@@ -69,12 +69,12 @@ class Conversations:
         visitor is open the words are said there: a person has one conversation at a time."""
         if not opening.text.strip():
             raise TextMissing
-        found = await self._begun(visitor, opening.ref)
+        found = await self.begun(visitor, opening.ref)
         if found is None:
             try:
                 return await self._begin(visitor, opening, leave=False)
             except IntegrityError:
-                found = await self._begun(visitor, opening.ref)  # the same start came over two sockets
+                found = await self.begun(visitor, opening.ref)  # the same start came over two sockets
         if found is None:
             raise UnknownConversation
         await self.say(found.id, _author(visitor, opening.name), opening.text, opening.ref)
@@ -86,7 +86,7 @@ class Conversations:
         found = None
         if conversation_id is not None:
             found = await self.of_visitor(conversation_id, visitor.id)
-        found = found or await self._begun(visitor, opening.ref)
+        found = found or await self.begun(visitor, opening.ref)
         opening = Opening(opening.ref, opening.text, opening.name, address, opening.department, opening.page)
         if found is None:
             if not opening.text.strip():
@@ -94,7 +94,7 @@ class Conversations:
             try:
                 return await self._begin(visitor, opening, leave=True)
             except IntegrityError:
-                found = await self._begun(visitor, opening.ref)
+                found = await self.begun(visitor, opening.ref)
         if found is None:
             raise UnknownConversation
         if opening.text.strip() and found.start_ref != opening.ref:
@@ -102,7 +102,8 @@ class Conversations:
         await self._left(found.id, visitor, opening)
         return found
 
-    async def _begun(self, visitor: Visitor, ref: str) -> Conversation | None:
+    async def begun(self, visitor: Visitor, ref: str) -> Conversation | None:
+        """The conversation that this start key began, else the one that is open."""
         async with self._db.read() as session:
             statement = select(Conversation).where(
                 col(Conversation.visitor_id) == visitor.id, col(Conversation.start_ref) == ref

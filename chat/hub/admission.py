@@ -12,23 +12,35 @@ FORGET_AT = 10_000
 """So many addresses are remembered before those that have been quiet are forgotten."""
 
 
+class PerAddress:
+    """A token bucket for each address: `times` at once, and as many again in `seconds`."""
+
+    def __init__(self, times: int, seconds: float) -> None:
+        self._times = times
+        self._seconds = seconds
+        self._paces: dict[str, Pace] = {}
+
+    def take(self, address: str, now: float) -> float:
+        """0 when allowed; else the seconds to wait."""
+        if len(self._paces) >= FORGET_AT:
+            self._paces = {one: pace for one, pace in self._paces.items() if now - pace.at < self._seconds}
+        fresh = Pace(burst=self._times, per_second=self._times / self._seconds)
+        return self._paces.setdefault(neighbourhood(address), fresh).take(now)
+
+
 class Admission:
     """`enter` before a socket is accepted, `leave` when an admitted one has ended."""
 
     def __init__(self, *, sockets: int, attempts_per_minute: int) -> None:
         self._sockets = sockets
-        self._attempts = attempts_per_minute
+        self._attempts = PerAddress(attempts_per_minute, 60)
         self._held: dict[str, int] = {}
-        self._paces: dict[str, Pace] = {}
 
     def enter(self, address: str, now: float) -> float:
         """0 when admitted; else the seconds until a try makes sense."""
-        key = neighbourhood(address)
-        if len(self._paces) >= FORGET_AT:
-            self._paces = {one: pace for one, pace in self._paces.items() if now - pace.at < 60}
-        pace = self._paces.setdefault(key, Pace(burst=self._attempts, per_second=self._attempts / 60))
-        if wait := pace.take(now):
+        if wait := self._attempts.take(address, now):
             return wait
+        key = neighbourhood(address)
         if self._held.get(key, 0) >= self._sockets:
             return 60.0
         self._held[key] = self._held.get(key, 0) + 1

@@ -20,8 +20,7 @@ class Door:
     @asynccontextmanager
     async def admitted(self, websocket: WebSocket) -> AsyncIterator[bool]:
         """True: the socket may be accepted and is counted until the block ends. False: it was refused."""
-        # The peer, or behind a trusted proxy the address that it names (the server sees to that).
-        address = websocket.client.host if websocket.client else ""
+        address = address_of(websocket)
         if wait := self._admission.enter(address, self._clock.monotonic()):
             headers = {"Retry-After": str(math.ceil(wait))}
             await websocket.send_denial_response(PlainTextResponse("Too many connections", 429, headers))
@@ -31,3 +30,8 @@ class Door:
             yield True
         finally:
             self._admission.leave(address)
+
+
+def address_of(websocket: WebSocket) -> str:
+    """The peer, or behind a trusted proxy the address that it names (the server sees to that)."""
+    return websocket.client.host if websocket.client else ""

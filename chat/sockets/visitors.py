@@ -13,6 +13,7 @@ from chat.conversations.entry import Author
 from chat.conversations.models import PUBLIC, Conversation
 from chat.conversations.presenter import Audience, stamp
 from chat.db import Database
+from chat.hub.admission import PerAddress
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, News, conversation_topic
 from chat.ids import parse_id
@@ -23,9 +24,9 @@ from chat.people.models import Department, Operator, Site, Visitor
 from chat.people.visitors import Visitors, site_by_key
 from chat.protocol import frames
 from chat.protocol.closing import Closing
-from chat.protocol.errors import UnknownConversation
+from chat.protocol.errors import TooFast, UnknownConversation
 from chat.protocol.visitor import VisitorSession
-from chat.sockets.door import Door
+from chat.sockets.door import Door, address_of
 from chat.sockets.paging import StreamReader
 from chat.sockets.socket import Socket
 from chat.strings import Strings
@@ -47,6 +48,7 @@ class VisitorSockets:
         pairing: Pairing,
         staff: StaffBoard,
         door: Door,
+        beginnings: PerAddress,
         base_url: str,
     ) -> None:
         self.db = db
@@ -58,6 +60,7 @@ class VisitorSockets:
         self.pairing = pairing
         self.staff = staff
         self._door = door
+        self._beginnings = beginnings
         self._base_url = base_url
         self.all: set[VisitorSocket] = set()
         self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
@@ -85,6 +88,11 @@ class VisitorSockets:
                 await socket.run()
             finally:
                 self.all.discard(socket)
+
+    def require_beginning(self, address: str) -> None:
+        """Raises `TooFast` for an address that has begun too many conversations lately (security.md E1)."""
+        if wait := self._beginnings.take(address, self.clock.monotonic()):
+            raise TooFast(retry_after=round(wait, 1))
 
     async def tell_staff(self) -> None:
         staff = await self.staff.now()
@@ -117,6 +125,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         self._all = sockets
         self._site = site
         self._visitor: Visitor | None = None
+        self._address = address_of(websocket)
         self._browser = websocket.headers.get("user-agent", "")
         self._time_zone = ""
         self._page: frames.Page | None = None
@@ -223,12 +232,16 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
         if frame.email:
             checked_address(frame.email)
+        if await self._all.conversations.begun(self._known(), frame.ref) is None:
+            self._all.require_beginning(self._address)
         found = await self._all.conversations.start(self._known(), opening)
         await self._begun(frame.ref, found, frame.name)
 
     async def _leave_message(self, frame: frames.Leave) -> None:
         opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
         own = await self._own(frame.conversation) if frame.conversation else None
+        if own is None and await self._all.conversations.begun(self._known(), frame.ref) is None:
+            self._all.require_beginning(self._address)
         found = await self._all.conversations.leave(self._known(), opening, own.id if own else None)
         await self._begun(frame.ref, found, frame.name)
 

@@ -47,5 +47,5 @@ def test_quiet_addresses_are_forgotten() -> None:
         assert door.enter(address, 0) == 0
         door.leave(address)
     door.enter("192.0.2.1", 120)
-    assert len(door._paces) < 10
+    assert len(door._attempts._paces) < 10
     assert not door._held.get("10.0.0.1")

@@ -471,3 +471,18 @@ async def test_a_flood_of_no_frames_is_read_slowly_and_harms_nobody(running: Run
         await mallory.send("nonsense")
     await ann.say("heard at once")
     assert len([frame for frame in mallory.frames if frame["type"] == "refused"]) < FLOOD_BURST + 100
+
+
+async def test_one_address_begins_so_many_conversations_and_is_told_when_to_come_back(tmp_path: Path) -> None:
+    async with program(tmp_path, conversations_per_hour=2) as running:
+        ann = await running.visitor_who_said()
+        await running.visitor_who_said()
+        third = await running.visitor()
+        await third.send("enroll")
+        await third.until("enrolled")
+        for kind, more in (("start", {}), ("leave", {"email": "c@novak.si"})):
+            await third.send(kind, ref="ref-00000001", text="Hello", **more)
+            refused = await third.until("refused")
+            assert (refused["code"], refused["ref"], refused["retry"]) == ("too-fast", "ref-00000001", True)
+            assert refused["retry_after"] > 60
+        await ann.say("who talks already talks on")

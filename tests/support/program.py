@@ -180,7 +180,7 @@ async def program(
         database_url=database_url,
         secret_key="a key for tests only, thirty-two characters",
         assets="source",
-        **{"sockets_per_address": 10_000, "attempts_per_minute": 10_000} | more,
+        **{"sockets_per_address": 10_000, "attempts_per_minute": 10_000, "conversations_per_hour": 10_000} | more,
     )
     desk = Nightdesk(settings, bus=bus, clock=clock or SystemClock())
     if database_url is None:

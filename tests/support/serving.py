@@ -32,6 +32,7 @@ class Desk:
             "NIGHTDESK_DATA_DIR": str(self.folder),
             "NIGHTDESK_SOCKETS_PER_ADDRESS": "10000",
             "NIGHTDESK_ATTEMPTS_PER_MINUTE": "10000",
+            "NIGHTDESK_CONVERSATIONS_PER_HOUR": "10000",
         }
 
     def environment(self, **more: str) -> dict[str, str]:
