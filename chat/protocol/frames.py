@@ -432,7 +432,8 @@ class Offered(Frame, frozen=True):
 
 
 class Withdrawn(Frame, frozen=True):
-    """The offer is over: accepted (elsewhere), missed, declined or taken by a colleague."""
+    """The offer is over: accepted (elsewhere), missed, declined, taken by a colleague, transferred, ended, vanished. Or
+    `moved`: an open conversation went where this operator may not see it, and nothing more of it comes."""
 
     conversation: str
     because: str
