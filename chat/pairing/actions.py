@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,9 +23,9 @@ from chat.conversations.streams import append
 from chat.db import Database, rows_changed, table_of
 from chat.hub.hub import Hub
 from chat.ids import new_id
-from chat.pairing import waiting
+from chat.pairing import steps, waiting
 from chat.pairing.models import Assignment
-from chat.pairing.routing import Candidate, choose
+from chat.pairing.routing import choose
 from chat.people.models import Department, Operator, OperatorDepartment
 from chat.protocol.errors import (
     AlreadyEnded,
@@ -54,7 +54,7 @@ class Pairing:
     async def offer_next(self) -> bool:
         """Offers the oldest waiting conversation that somebody can take; False when there is nothing to do."""
         async with self._db.read() as session:
-            departments = await _departments_with_room(session)
+            departments = await steps.departments_with_room(session)
             if not departments:
                 return False
             found = await waiting.oldest(session, departments, limit=1)
@@ -63,10 +63,10 @@ class Pairing:
     async def _offer(self, conversation_id: UUID) -> bool:
         now = self._clock.now()
         async with self._db.write() as session:
-            locked = await _locked(session, conversation_id)
+            locked = await steps.locked(session, conversation_id)
             if locked is None or locked.state != "waiting":
                 return True  # another dispatcher was faster: look again
-            choice = choose(await _candidates(session, locked))
+            choice = choose(await steps.candidates(session, locked))
             if choice is None:
                 return False
             operators = table_of(Operator)
@@ -83,7 +83,7 @@ class Pairing:
             )
             if not rows_changed(raised):
                 return True  # they left or filled up in this moment: look again
-            await _set(session, conversation_id, state="offered", operator_id=choice.operator_id)
+            await steps.set_values(session, conversation_id, state="offered", operator_id=choice.operator_id)
             session.add(
                 Assignment(
                     id=new_id(),
@@ -101,11 +101,11 @@ class Pairing:
     async def withdraw(self, conversation_id: UUID, operator_id: UUID, because: str) -> bool:
         """Ends an offer (declined, missed, vanished): the conversation is at the head of its queue again."""
         async with self._db.write() as session:
-            locked = await _locked(session, conversation_id)
+            locked = await steps.locked(session, conversation_id)
             if locked is None or locked.state != "offered" or locked.operator_id != operator_id:
                 return False
-            await _end_assignment(session, conversation_id, operator_id, because, self._clock.now())
-            await _set(session, conversation_id, state="waiting", operator_id=None)
+            await steps.end_assignment(session, conversation_id, operator_id, because, self._clock.now())
+            await steps.set_values(session, conversation_id, state="waiting", operator_id=None)
         self._tell_operator(operator_id, "withdrawn", conversation_id, because=because)
         self._after(conversation_id, [])
         return True
@@ -113,15 +113,15 @@ class Pairing:
     async def give_back(self, conversation_id: UUID, operator_id: UUID) -> bool:
         """The operator vanished: back to the head of the queue, and the visitor is told."""
         async with self._db.write() as session:
-            locked = await _locked(session, conversation_id)
+            locked = await steps.locked(session, conversation_id)
             if locked is None or locked.state != "active" or locked.operator_id != operator_id:
                 return False
             operator = await session.get_one(Operator, operator_id, populate_existing=True)
             if operator.present:
                 return False
             now = self._clock.now()
-            await _end_assignment(session, conversation_id, operator_id, "vanished", now)
-            await _set(
+            await steps.end_assignment(session, conversation_id, operator_id, "vanished", now)
+            await steps.set_values(
                 session,
                 conversation_id,
                 state="waiting",
@@ -138,7 +138,7 @@ class Pairing:
     async def accept(self, conversation_id: UUID, operator_id: UUID) -> bool:
         """The offer to this operator becomes an assignment; False when there is none any more."""
         async with self._db.write() as session:
-            locked = await _locked(session, conversation_id)
+            locked = await steps.locked(session, conversation_id)
             if locked is None or locked.state != "offered" or locked.operator_id != operator_id:
                 return False
             now = self._clock.now()
@@ -153,7 +153,7 @@ class Pairing:
                 )
                 .values(state="accepted", accepted_at=now)
             )
-            await _set(session, conversation_id, state="active")
+            await steps.set_values(session, conversation_id, state="active")
             entries = await append(session, conversation_id, [_assigned(operator)], now)
         self._tell_operator(operator_id, "withdrawn", conversation_id, because="accepted")
         self._after(conversation_id, entries)
@@ -164,7 +164,7 @@ class Pairing:
         if conversation_id is None:
             return await self._take_oldest(operator)
         async with self._db.write() as session:
-            locked = await _locked(session, conversation_id)
+            locked = await steps.locked(session, conversation_id)
             if locked is None:
                 raise UnknownConversation
             if locked.state == "active" and locked.operator_id == operator.id:
@@ -191,7 +191,7 @@ class Pairing:
             return UUID(str(offer))
         for candidate in found:
             async with self._db.write() as session:
-                locked = await _locked(session, candidate.id)
+                locked = await steps.locked(session, candidate.id)
                 if locked is None or locked.state != "waiting":
                     continue
                 entries, _ = await self._assign(session, locked, operator, "taken", "took the oldest waiting")
@@ -218,16 +218,16 @@ class Pairing:
         author = Author("operator", by.id, by.name)
         now = self._clock.now()
         async with self._db.write() as session:
-            locked = await _locked(session, conversation_id)
+            locked = await steps.locked(session, conversation_id)
             if locked is None:
                 raise UnknownConversation
             if locked.state == "ended":
                 raise AlreadyEnded
             if await self._known_transfer(session, conversation_id, ref):
                 return
-            await _lock_operators(session, locked.operator_id, operator_id)
+            await steps.lock_operators(session, locked.operator_id, operator_id)
             if locked.operator_id is not None:
-                await _end_assignment(session, conversation_id, locked.operator_id, "transferred", now)
+                await steps.end_assignment(session, conversation_id, locked.operator_id, "transferred", now)
             values: dict[str, Any] = {"waiting_since": locked.waiting_since or now}
             target: dict[str, Any]
             if operator_id is not None:
@@ -257,7 +257,7 @@ class Pairing:
                     raise NoSuchTarget
                 values |= {"state": "waiting", "operator_id": None, "department_id": found.id}
                 target = {"department": {"slug": found.slug, "names": found.names}}
-            await _set(session, conversation_id, **values)
+            await steps.set_values(session, conversation_id, **values)
             entries = await append(session, conversation_id, [event("transferred", author, **target)], now)
             notes = await append(
                 session,
@@ -277,14 +277,14 @@ class Pairing:
         """Ended by a person; ending twice is ending once."""
         now = self._clock.now()
         async with self._db.write() as session:
-            locked = await _locked(session, conversation_id)
+            locked = await steps.locked(session, conversation_id)
             if locked is None:
                 raise UnknownConversation
             if locked.state == "ended":
                 return
             if locked.operator_id is not None:
-                await _end_assignment(session, conversation_id, locked.operator_id, "ended", now)
-            await _set(session, conversation_id, state="ended", ended_at=now, waiting_since=None)
+                await steps.end_assignment(session, conversation_id, locked.operator_id, "ended", now)
+            await steps.set_values(session, conversation_id, state="ended", ended_at=now, waiting_since=None)
             entries = await append(session, conversation_id, [event("ended", by, by=by.kind)], now)
         if locked.operator_id is not None and locked.state == "offered":
             self._tell_operator(locked.operator_id, "withdrawn", conversation_id, because="ended")
@@ -326,9 +326,9 @@ class Pairing:
         drafts = []
         if locked.state == "ended":
             drafts.append(event("reopened", Author("operator", operator.id, operator.name)))
-        await _lock_operators(session, before, operator.id)
+        await steps.lock_operators(session, before, operator.id)
         if before is not None:
-            await _end_assignment(session, locked.id, before, because, now)
+            await steps.end_assignment(session, locked.id, before, because, now)
         operators = table_of(Operator)
         await session.execute(
             update(operators).where(operators.c.id == operator.id).values(load=operators.c.load + 1, assigned_at=now)
@@ -344,7 +344,7 @@ class Pairing:
                 accepted_at=now,
             )
         )
-        await _set(session, locked.id, state="active", operator_id=operator.id, ended_at=None)
+        await steps.set_values(session, locked.id, state="active", operator_id=operator.id, ended_at=None)
         drafts.append(_assigned(operator))
         entries = await append(session, locked.id, drafts, now)
         return entries, before
@@ -381,89 +381,3 @@ class Pairing:
 
 def _assigned(operator: Operator) -> EntryDraft:
     return event("assigned", SYSTEM, operator={"id": str(operator.id), "name": operator.name})
-
-
-async def _locked(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
-    statement = (
-        select(Conversation)
-        .where(col(Conversation.id) == conversation_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return (await session.execute(statement)).scalars().first()
-
-
-async def _lock_operators(session: AsyncSession, *ids: UUID | None) -> None:
-    """In the order of their ids, so that two transfers that cross cannot deadlock."""
-    operators = table_of(Operator)
-    wanted = [one for one in ids if one is not None]
-    await session.execute(
-        select(operators.c.id).where(operators.c.id.in_(wanted)).order_by(operators.c.id).with_for_update()
-    )
-
-
-async def _set(session: AsyncSession, conversation_id: UUID, **values: Any) -> None:
-    rows = table_of(Conversation)
-    await session.execute(update(rows).where(rows.c.id == conversation_id).values(version=rows.c.version + 1, **values))
-
-
-async def _end_assignment(
-    session: AsyncSession, conversation_id: UUID, operator_id: UUID, because: str, now: datetime
-) -> None:
-    """Ends the open assignment and gives its place back; only once, however often it is called."""
-    assignments, operators = table_of(Assignment), table_of(Operator)
-    ended = await session.execute(
-        update(assignments)
-        .where(
-            assignments.c.conversation_id == conversation_id,
-            assignments.c.operator_id == operator_id,
-            assignments.c.state != "ended",
-        )
-        .values(state="ended", ended_at=now, ended_because=because)
-    )
-    if count := rows_changed(ended):
-        await session.execute(
-            update(operators).where(operators.c.id == operator_id).values(load=operators.c.load - count)
-        )
-
-
-async def _departments_with_room(session: AsyncSession) -> list[UUID]:
-    operators, members = table_of(Operator), table_of(OperatorDepartment)
-    found = await session.execute(
-        select(members.c.department_id)
-        .distinct()
-        .join(operators, operators.c.id == members.c.operator_id)
-        .where(
-            operators.c.present,
-            operators.c.status == "online",
-            operators.c.active,
-            operators.c.load < operators.c.capacity,
-        )
-    )
-    return list(found.scalars())
-
-
-async def _candidates(session: AsyncSession, conversation: Conversation) -> list[Candidate]:
-    operators, members, assignments = table_of(Operator), table_of(OperatorDepartment), table_of(Assignment)
-    missed = (
-        select(func.count())
-        .where(
-            assignments.c.conversation_id == conversation.id,
-            assignments.c.operator_id == operators.c.id,
-            assignments.c.ended_because.in_(("missed", "declined")),
-        )
-        .scalar_subquery()
-        .label("missed")
-    )
-    found = await session.execute(
-        select(operators.c.id, operators.c.load, operators.c.capacity, operators.c.assigned_at, missed)
-        .join(members, members.c.operator_id == operators.c.id)
-        .where(
-            members.c.department_id == conversation.department_id,
-            operators.c.present,
-            operators.c.status == "online",
-            operators.c.active,
-            operators.c.load < operators.c.capacity,
-        )
-    )
-    return [Candidate(row.id, row.load, row.capacity, int(row.missed), row.assigned_at) for row in found]

@@ -23,6 +23,8 @@ from chat.pairing.presence import BEAT_SECONDS, PresenceBook
 from chat.people.models import Operator
 
 TICK_SECONDS = 1.0
+BURY_SECONDS = 2.0
+"""How often others are looked at: with their 25 s, nobody who is gone is shown longer than 30 s."""
 
 T = TypeVar("T", bound=Hashable)
 
@@ -54,7 +56,7 @@ class Dispatcher:
         self._offers: Stopwatches[UUID] = Stopwatches()
         self._absences: Stopwatches[tuple[UUID, UUID]] = Stopwatches()
         self._told: dict[UUID, tuple[int, float | None]] = {}
-        self._beaten = clock.monotonic()
+        self._beaten = self._buried = clock.monotonic()
         hub.on("look", self._on_look)
 
     def _on_look(self, _topic: str, _news: News) -> None:
@@ -76,11 +78,13 @@ class Dispatcher:
                 log.warning("a turn of the dispatcher failed", exc_info=True)
 
     async def turn(self) -> None:
-        """One round. Cheap when nothing waits: three small queries."""
+        """One round. Cheap when nothing waits: a few small queries."""
         now = self._clock.monotonic()
         if now - self._beaten >= BEAT_SECONDS:
             self._beaten = now
             await self._presence.beat()
+        if now - self._buried >= BURY_SECONDS:
+            self._buried = now
             await self._presence.bury()
         await self._miss_offers(now)
         await self._return_abandoned(now)

@@ -358,3 +358,16 @@ async def test_the_ref_of_a_note_is_no_transfer_that_was_done(parts: Parts) -> N
     await parts.conversations.note(found.id, Author("operator", ana.id, "Ana"), "x", "ref-00000001")
     with pytest.raises(RefTaken):
         await parts.pairing.transfer(found.id, ana, "x", operator_id=None, department="financial", ref="ref-00000001")
+
+
+async def test_nobody_who_is_gone_is_shown_longer_than_thirty_seconds(
+    parts: Parts, db: Database, clock: FakeClock
+) -> None:
+    ana = await parts.operator("Ana")
+    killed = Parts(db, clock)
+    await killed.presence.start()
+    await killed.presence.arrive(ana.id)
+    for _ in range(30):
+        clock.advance(1)
+        await parts.dispatcher.turn()
+    assert not (await operator_now(parts, ana.id)).present
