@@ -141,21 +141,22 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         self.locale = self.operator.locale
         async with self._all.db.read() as session:
             departments = await departments_of(session, [self.operator.id])
-            self.access = Access(self.operator.id, self.operator.role, departments[self.operator.id])
+        self.access = Access(self.operator.id, self.operator.role, departments[self.operator.id])
+        self.introduced = True
+        self._all.hub.follow(f"operator:{self.operator.id}")
+        await self._all.presence.arrive(self.operator.id)
+        # Who reads `attended` is present for all others; what was offered in between is found by the query.
+        self._all.all.add(self)
+        person = frames.Person("operator", self.operator.name, str(self.operator.id))
+        self.push(frames.Attended(person, self.operator.status, self._all.pairing.offer_seconds))
+        async with self._all.db.read() as session:
             assignments = table_of(Assignment)
             offered = await session.execute(
                 select(assignments.c.conversation_id).where(
                     assignments.c.operator_id == self.operator.id, assignments.c.state == "offered"
                 )
             )
-            offers = list(offered.scalars())
-        self.introduced = True
-        self._all.all.add(self)
-        self._all.hub.follow(f"operator:{self.operator.id}")
-        person = frames.Person("operator", self.operator.name, str(self.operator.id))
-        self.push(frames.Attended(person, self.operator.status, self._all.pairing.offer_seconds))
-        await self._all.presence.arrive(self.operator.id)
-        for conversation_id in offers:
+        for conversation_id in offered.scalars():
             await self.tell_offer(conversation_id)
 
     async def _seen(self, text: str) -> Conversation:

@@ -17,7 +17,7 @@ from chat.conversations import store
 from chat.conversations.entry import Author
 from chat.db import DatabaseAway, table_of
 from chat.ids import new_id
-from chat.people.models import OperatorDepartment
+from chat.people.models import Operator, OperatorDepartment
 from chat.protocol.closing import Closing
 from chat.sockets.access import access_of_logins
 from chat.sockets.socket import FLOOD_BURST
@@ -486,3 +486,11 @@ async def test_one_address_begins_so_many_conversations_and_is_told_when_to_come
             assert (refused["code"], refused["ref"], refused["retry"]) == ("too-fast", "ref-00000001", True)
             assert refused["retry_after"] > 60
         await ann.say("who talks already talks on")
+
+
+async def test_who_reads_attended_is_present_for_all_others(running: Running) -> None:
+    for number in range(5):
+        operator = await running.operator(f"Operator {number}")
+        await running.console(operator)
+        async with running.desk.db.read() as session:
+            assert (await session.get_one(Operator, operator.id)).present
