@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # What has no policy of its own is data: nothing in it may run or be framed.
 DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()"
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -33,6 +34,7 @@ def secure(headers: MutableHeaders, *, hsts: bool = False) -> None:
     headers.setdefault("x-content-type-options", "nosniff")
     headers.setdefault("referrer-policy", "same-origin")
     headers.setdefault("cross-origin-resource-policy", "same-origin")
+    headers.setdefault("permissions-policy", PERMISSIONS)
     headers.setdefault("cache-control", "no-store")
     if hsts:
         headers.setdefault("strict-transport-security", HSTS)

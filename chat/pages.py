@@ -18,9 +18,9 @@ from starlette.responses import HTMLResponse
 from chat.assets import Assets
 from chat.clock import Clock, SystemClock
 from chat.dates import date_filters
+from chat.headers import PERMISSIONS
 from chat.strings import Strings
 
-PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()"
 # The console's partials come over its own socket; nobody else may turn text into HTML.
 PARTIALS_POLICY = "partials"
 WITH_PARTIALS = ("console/", "desk/")
