@@ -254,6 +254,10 @@ export class Console {
         return this.alerts.waits(frame.conversation, this.offers.show(frame.conversation, frame.seconds, frame.html))
       case 'withdrawn':
         this.offers.remove(frame.conversation)
+        if (frame.because === 'moved') {
+          this.inbox.remove(frame.conversation)
+          if (frame.conversation === this.open.id) toast(t('The conversation is with another department now.'))
+        }
         return this.#ringFor(frame.conversation)
       case 'typed':
         this.inbox.typing(frame.conversation, frame.typing && frame.by.kind === 'visitor')

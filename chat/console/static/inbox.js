@@ -53,6 +53,12 @@ export class Inbox {
     this.#changed(id, factsOf(row), before)
   }
 
+  /** It is no longer for this operator to see. @param {string} id */
+  remove(id) {
+    this.row(id)?.remove()
+    this.#arrange()
+  }
+
   /** All rows there are; others have gone. @param {{ conversation: string, html: string }[]} rows */
   replaceAll(rows) {
     const there = new Set(rows.map((row) => row.conversation))
