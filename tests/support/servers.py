@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def wheel_folder(package: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-class Server:
+class Server(ABC):
     """`start`, `stop`, and for tests of failure `kill`, `pause`, `resume`."""
 
     name = "server"
@@ -51,11 +52,11 @@ class Server:
     def log(self) -> Path:
         return self.folder / "log"
 
-    def command(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self) -> list[str]: ...
 
-    def is_ready(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def is_ready(self) -> bool: ...
 
     def start(self) -> None:
         with self.log.open("ab") as log:
