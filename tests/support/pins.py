@@ -71,7 +71,7 @@ def write(file: Path) -> None:
     body = "\n".join(
         f"{name} = [\n" + "".join(f'  "{line}",\n' for line in lines) + "]" for name, lines in lists.items()
     )
-    file.write_text(f"{text}\n\n[tool.uv]\n{body}\n", encoding="utf-8")
+    file.write_text(f"{text}\n\n[tool.uv]\ncompile-bytecode = true\n{body}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
