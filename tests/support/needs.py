@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.servers import wheel_folder
@@ -11,6 +13,9 @@ from tests.support.steps import ROOT, run
 BROWSER_TESTS = ROOT / "tests" / "browser"
 NODE_MODULES = BROWSER_TESTS / "node_modules"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROXIES = ("nginx", "caddy")
+POLICY = Path("/usr/sbin/policy-rc.d")
+"""Debian asks it before it starts a service."""
 
 
 class NeedMissing(RuntimeError):
@@ -40,18 +45,58 @@ def browser_path() -> str | None:
 
 
 def need_browser() -> None:
-    if browser_path():
+    if not browser_path():
+        _install("chromium")
+    if not browser_path():
+        raise NeedMissing(
+            "Chromium is missing: `apt-get install chromium` (or your system's package), "
+            "or name one in NIGHTDESK_TESTS_CHROMIUM"
+        )
+
+
+def need_proxies() -> None:
+    """nginx and Caddy, in front of the servers of the tests."""
+    missing = [name for name in PROXIES if find(name) is None]
+    if missing:
+        _install(*missing)
+    for name in missing:
+        program(name)
+
+
+def find(name: str) -> str | None:
+    """Where a program of the system lies; some systems keep servers out of the path of ordinary people."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+
+def program(name: str) -> str:
+    if (found := find(name)) is None:
+        raise NeedMissing(f"{name} is missing: `apt-get install {name}` (or your system's package)")
+    return found
+
+
+def _install(*packages: str) -> None:
+    """On Debian as root, else nothing: who asks looks again."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
         return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        run(["apt-get", "update", "--quiet"])
-        _, output = run(["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"])
-        if browser_path():
-            return
-        raise NeedMissing(f"apt-get could not install chromium:\n{output[-2000:]}")
-    raise NeedMissing(
-        "Chromium is missing: `apt-get install chromium` (or your system's package), "
-        "or name one in NIGHTDESK_TESTS_CHROMIUM"
-    )
+    run(["apt-get", "update", "--quiet"])
+    with _no_services():
+        code, output = run(["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
+    if code:
+        raise NeedMissing(f"apt-get could not install {', '.join(packages)}:\n{output[-2000:]}")
+
+
+@contextmanager
+def _no_services() -> Iterator[None]:
+    """Debian starts what it installs, and a web server would take port 80: the tests start their own elsewhere."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
 
 
 def _installed(package: str) -> str | None:

@@ -1,6 +1,7 @@
 """`nightdesk serve` and `worker` as processes on PostgreSQL and Redis: several of one desk."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -20,9 +21,9 @@ READY_WITHIN = 30.0
 class Desk:
     """One database and bus; `command` runs `nightdesk` on them, `process` starts one more `serve`."""
 
-    def __init__(self, database_url: str, redis_url: str) -> None:
+    def __init__(self, database_url: str, redis_url: str, base_url: str = "", **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nightdesk-desk-"))
-        self.base_url = f"http://127.0.0.1:{free_port()}"
+        self.base_url = base_url or f"http://127.0.0.1:{free_port()}"
         self.processes: list[Process] = []
         self._settings = {
             "NIGHTDESK_DATABASE_URL": database_url,
@@ -33,7 +34,7 @@ class Desk:
             "NIGHTDESK_SOCKETS_PER_ADDRESS": "10000",
             "NIGHTDESK_ATTEMPTS_PER_MINUTE": "10000",
             "NIGHTDESK_CONVERSATIONS_PER_HOUR": "10000",
-        }
+        } | settings
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
@@ -46,6 +47,17 @@ class Desk:
         if done.returncode:
             raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout.strip()
+
+    def prepare(self) -> None:
+        """The schema, and the site of `views.py`."""
+        self.command("migrate")
+        self.command("site", "add", "--key", "polaris", "--name", "P", "--origin", "https://p.example")
+
+    def sign_in_link(self, name: str, *options: str) -> str:
+        """A new operator's link, which works once."""
+        email = f"{name.lower().replace(' ', '.')}@desk.example"
+        made = self.command("operator", "add", "--email", email, "--name", name, "--json", *options)
+        return str(json.loads(made)["sign_in"])
 
     def serve(self) -> "Process":
         return self._started(Process(self, "serve"))

@@ -1,0 +1,106 @@
+"""nginx and Caddy with the files of tests/proxies, which the README shows: only addresses and folders are replaced."""
+
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.support.needs import program
+from tests.support.servers import Server, ServerFailed, free_port
+from tests.support.steps import ROOT
+
+FILES = ROOT / "tests" / "proxies"
+
+
+def filled(name: str, places: Mapping[str, str]) -> str:
+    """A file of tests/proxies with our addresses; what it shows and we replace must stand in it."""
+    text = (FILES / name).read_text(encoding="utf-8")
+    for shown, ours in places.items():
+        if shown not in text:
+            raise ServerFailed(f"tests/proxies/{name} does not say {shown!r} any more")
+        text = text.replace(shown, ours)
+    return text
+
+
+class Nginx(Server):
+    """`configure` with the ports of the servers behind it, then `start`.
+
+    With `certificate` and its key it speaks TLS, else plain HTTP. `websockets=False` is a proxy whose owner forgot the
+    upgrade. `changes` replaces more of the file.
+    """
+
+    name = "nginx"
+
+    def __init__(
+        self,
+        *,
+        certificate: tuple[Path, Path] | None = None,
+        websockets: bool = True,
+        changes: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.plain_port = free_port()
+        self._certificate = certificate
+        self._websockets = websockets
+        self._changes = dict(changes or {})
+
+    @property
+    def base_url(self) -> str:
+        scheme, host = ("https", "localhost") if self._certificate else ("http", "127.0.0.1")
+        return f"{scheme}://{host}:{self.port}"
+
+    def configure(self, upstreams: Sequence[int]) -> None:
+        """Writes the file anew; a running nginx takes it with `reload`."""
+        self._file.write_text(filled("nginx.conf", self._places(upstreams) | self._changes), encoding="utf-8")
+
+    def reload(self) -> None:
+        self._signal(signal.SIGHUP)
+
+    def command(self) -> list[str]:
+        return [program("nginx"), "-c", str(self._file), "-p", str(self.folder), "-e", "stderr", "-g", "daemon off;"]
+
+    def is_ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1):
+                return True
+        except OSError:
+            return False
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "nginx.conf"
+
+    def _places(self, upstreams: Sequence[int]) -> dict[str, str]:
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        folders = "".join(f"    {kind}_temp_path {self.folder}/{kind};\n" for kind in kinds)
+        options = "max_fails=1 fail_timeout=2s"
+        servers = [f"        server 127.0.0.1:{port} {options};\n" for port in upstreams]
+        places = {
+            "user www-data;": "user root;" if os.geteuid() == 0 else "",
+            "/run/nginx.pid": f"{self.folder}/pid",
+            "/var/log/nginx/error.log": "stderr",
+            "http {\n": "http {\n" + folders,
+            f"        server 127.0.0.1:8000 {options};\n": "".join(servers),
+            f"        server 127.0.0.1:8001 {options};\n": "",
+            "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
+            # One machine plays all the visitors.
+            "limit_conn addresses 200;": "limit_conn addresses 30000;",
+        }
+        if self._certificate is None:
+            places |= {
+                "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port};",
+                "        ssl_certificate /etc/ssl/chat.example.com.pem;\n": "",
+                "        ssl_certificate_key /etc/ssl/chat.example.com.key;\n": "",
+            }
+        else:
+            certificate, key = self._certificate
+            places |= {
+                "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
+                "/etc/ssl/chat.example.com.pem": str(certificate),
+                "/etc/ssl/chat.example.com.key": str(key),
+            }
+        if not self._websockets:
+            places["        proxy_set_header Upgrade $http_upgrade;\n"] = ""
+            places["default upgrade;"] = "default close;"
+        return places
