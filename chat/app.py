@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 import chat
@@ -34,6 +34,8 @@ from chat.hub.hub import Hub
 from chat.hub.memory_bus import MemoryBus
 from chat.keys import secret_key_of
 from chat.links import Links
+from chat.metrics.http import CountRequests
+from chat.operations.readiness import Readiness
 from chat.outbox import Outbox
 from chat.pages import Pages
 from chat.pairing.actions import Pairing
@@ -54,6 +56,9 @@ from chat.strings import Strings
 from escalation.app import Escalation
 from widget.demo import DemoRoutes
 from widget.routes import WidgetRoutes
+
+if TYPE_CHECKING:
+    from chat.operations.metrics import DeskMetrics
 
 RETIRE_SECONDS = 10.0
 RETIRE_SPREAD_SECONDS = 5.0
@@ -153,6 +158,15 @@ class Nightdesk:
             links=self.links,
             sign_in=self.sign_in,
         )
+        self.draining = False
+        self.readiness = Readiness(
+            self.db,
+            settings.data_dir,
+            process_id=lambda: self.presence.process_id,
+            bus_is_up=lambda: self.hub.bus_is_up,
+            draining=lambda: self.draining,
+        )
+        self.metrics = self._metrics()
         self.demo_site = demo_site
         self._tasks: set[asyncio.Task[None]] = set()
         self.hub.on("staff", lambda _topic, _news: self._staff_changed())
@@ -162,6 +176,22 @@ class Nightdesk:
             sockets=self.settings.sockets_per_address, attempts_per_minute=self.settings.attempts_per_minute
         )
         return Door(limits, self.clock)
+
+    def _metrics(self) -> "DeskMetrics | None":
+        if not self.settings.metrics_listen and not self.settings.metrics_token:
+            return None
+        # A tenth of a second of imports that a program nobody measures does not need.
+        from chat.operations.figures import DeskFigures
+        from chat.operations.metrics import DeskMetrics
+
+        return DeskMetrics(
+            self.settings,
+            db=self.db,
+            hub=self.hub,
+            visitors=self.visitor_sockets,
+            operators=self.operator_sockets,
+            readers=[DeskFigures(self.db, self.clock, lambda: self.outbox.kinds).read],
+        )
 
     def routes(self) -> list[BaseRoute]:
         console = ConsoleRoutes(
@@ -194,7 +224,8 @@ class Nightdesk:
             *self.escalation.routes(),
             *self.assets.routes(),
             Route("/healthz", _healthz, methods=["GET"]),
-            Route("/readyz", self._readyz, methods=["GET"]),
+            Route("/readyz", self.readiness.answer, methods=["GET"]),
+            *(self.metrics.routes() if self.metrics else ()),
         ]
         if self.demo_site is not None:
             demo = DemoRoutes(
@@ -214,10 +245,13 @@ class Nightdesk:
             finally:
                 await self.stop()
 
+        middleware = [Middleware(SecureHeaders, hsts=self.settings.is_secure)]
+        if self.metrics is not None:
+            middleware.insert(0, Middleware(CountRequests, tally=self.metrics.http))
         app = Starlette(
             routes=self.routes(),
             lifespan=lifespan,
-            middleware=[Middleware(SecureHeaders, hsts=self.settings.is_secure)],
+            middleware=middleware,
             exception_handlers={HTTPException: _http_error, 500: _server_error},
         )
         # It would send browsers to the host that the request names (security.md B6, T8).
@@ -229,6 +263,8 @@ class Nightdesk:
         await self.hub.start()
         await self.conversations.journal.start()
         self.hub.follow("staff")
+        if self.metrics is not None:
+            await self.metrics.start()
         self._spawn(self.dispatcher.run(), "dispatcher")
         self._spawn(self.operator_sockets.run(), "console rows")
         if self.works:
@@ -239,6 +275,8 @@ class Nightdesk:
         """The workers' part alone: no sockets are served and no operator is present here."""
         await self.hub.start()
         await self.conversations.journal.start()
+        if self.metrics is not None:
+            await self.metrics.start()
         self._spawn(self.outbox.run(), "outbox")
         self._spawn(self.escalation.worker.run(), "escalation")
 
@@ -254,11 +292,15 @@ class Nightdesk:
             # Its lease ends by itself within 25 s.
             log.warning("presence could not be taken back", exc_info=True)
         await self.hub.stop()
+        if self.metrics is not None:
+            await self.metrics.stop()
+        await self.readiness.stop()
         await self.db.close()
 
     async def retire(self) -> None:
         """Make before break: every client is asked to come elsewhere, spread over a few seconds, and leaves this
         process when it is there. Alone, there is no elsewhere: the clients come back when the process does."""
+        self.draining = True
         if self.settings.redis_url is None:
             return
         sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
@@ -290,18 +332,6 @@ class Nightdesk:
         async with self.db.read() as session:
             statement = select(Department).order_by(col(Department.position))
             return (await session.execute(statement)).scalars().all()
-
-    async def _readyz(self, _request: Request) -> Response:
-        checks = {"bus": "ok" if self.hub.bus_is_up else "degraded"}
-        try:
-            async with self.db.read() as session:
-                await session.execute(select(1))
-            checks["database"] = "ok"
-        except Exception as error:
-            # Whatever it is, traffic should go elsewhere; the log has the rest.
-            log.warning("not ready", error=type(error).__name__)
-            checks["database"] = "away"
-        return JSONResponse({"checks": checks}, 200 if checks["database"] == "ok" else 503)
 
 
 def make_bus(settings: Settings) -> Bus:

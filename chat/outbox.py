@@ -57,6 +57,11 @@ class Outbox:
     def on(self, kind: str, handler: Handler) -> None:
         self._handlers[kind] = handler
 
+    @property
+    def kinds(self) -> list[str]:
+        """What this process can carry out."""
+        return list(self._handlers)
+
     async def add(self, session: AsyncSession, kind: str, payload: dict[str, Any], dedupe: str) -> None:
         """One row, unless a row with this `dedupe` exists."""
         outbox = table_of(OutboxRow).c

@@ -46,6 +46,18 @@ def _listen(value: str) -> str:
     return value
 
 
+def _listen_or_none(value: str | None) -> str | None:
+    return _listen(value) if value else None
+
+
+def _true_or_false(value: object) -> object:
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise ValueError("write true or false")
+        return value == "true"
+    return value
+
+
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -119,6 +131,15 @@ class Settings(BaseModel):
     conversations_per_hour: int = Field(
         20, ge=1, description="how many conversations one address may begin in an hour, per process"
     )
+    metrics_listen: Annotated[str | None, AfterValidator(_listen_or_none)] = Field(
+        None, description="where `/metrics` answers, as `127.0.0.1:9300`; each process takes the next free port"
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="with it `/metrics` answers on the main address too, to this Bearer token"
+    )
+    canary: Annotated[bool, BeforeValidator(_true_or_false)] = Field(
+        False, description="`true`: a synthetic visitor and operator talk every 30 s and tell when that fails"
+    )
     locales: List = Field(("en", "sl"), description="languages offered; the first is the fallback")
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "Europe/Ljubljana", description="zone for times written without one"
@@ -145,6 +166,8 @@ class Settings(BaseModel):
             raise ValueError(f"NIGHTDESK_BASE_URL: a public address needs https, {self.base_url} has not")
         if self.secret_key is not None and len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("NIGHTDESK_SECRET_KEY: write at least 32 characters")
+        if self.metrics_token is not None and len(self.metrics_token.get_secret_value()) < 16:
+            raise ValueError("NIGHTDESK_METRICS_TOKEN: write at least 16 characters")
         return self
 
     @property

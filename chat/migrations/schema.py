@@ -18,7 +18,7 @@ from sqlmodel import AutoString
 
 from chat.db import Database, UTCDateTime, metadata
 
-__all__ = ["Behind", "differences", "metadata", "migrate", "render_item", "standing"]
+__all__ = ["Behind", "differences", "history", "metadata", "migrate", "render_item", "standing"]
 
 
 TABLES = (
@@ -66,6 +66,11 @@ async def standing(db: Database) -> tuple[str | None, str | None]:
     async with db.engine.connect() as connection:
         current = await connection.run_sync(look)
     return current, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def history() -> list[str]:
+    """All revisions this program knows, head first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 async def migrate(db: Database, *, copy_to: Path | None = None) -> bool:

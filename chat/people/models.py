@@ -34,6 +34,10 @@ class Department(Row, table=True):
     position: int = 0
 
 
+CANARY = "canary"
+"""Role of the synthetic operator: in no list, in no count, sees nothing but its own conversation."""
+
+
 class Operator(Row, table=True):
     """A person who answers. `load` counts offers and assignments and is changed only with them,
     `present` mirrors the presence rows: both stand here so that one conditional UPDATE can judge."""

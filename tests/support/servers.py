@@ -3,6 +3,7 @@
 Each server lives in a folder of its own and is stopped by its process id.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -189,6 +190,18 @@ class PostgresServer(Server):
 
     def stop(self) -> None:
         self._end(signal.SIGINT)  # fast shutdown: does not wait for clients
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To stop only the first process would leave the others answering."""
+        children: list[int] = []
+        if self.process is not None and number in (signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL):
+            with contextlib.suppress(OSError):
+                listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+                children = [int(child) for child in listed.split()]
+        super()._signal(number)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
 
 
 def _newest_postgresql() -> Path:

@@ -1,0 +1,84 @@
+"""Everything one process can say of itself, gathered from its parts for `/metrics`."""
+
+from collections.abc import Sequence
+from hmac import compare_digest
+from importlib.metadata import version
+
+from prometheus_client.core import Metric
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from chat.db import Database
+from chat.hub.hub import Hub
+from chat.metrics import names
+from chat.metrics.families import counter, gauge, histogram
+from chat.metrics.http import HttpTally
+from chat.metrics.listener import Listener
+from chat.metrics.scrape import CONTENT_TYPE, Reader, Scrape
+from chat.settings import Settings
+from chat.sockets.operators import OperatorSockets
+from chat.sockets.visitors import VisitorSockets
+
+
+class DeskMetrics:
+    """On an address of its own where one is set; on the main address only with the token, else 404."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        db: Database,
+        hub: Hub,
+        visitors: VisitorSockets,
+        operators: OperatorSockets,
+        readers: Sequence[Reader],
+    ) -> None:
+        self._db = db
+        self._hub = hub
+        self._visitors = visitors
+        self._operators = operators
+        self.http = HttpTally()
+        self._version = version("nightdesk")
+        self._token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
+        self.scrape = Scrape()
+        self.scrape.add(self._families)
+        for reader in readers:
+            self.scrape.add_reader(reader)
+        self.listener: Listener | None = None
+        if settings.metrics_listen:
+            host, _, port = settings.metrics_listen.rpartition(":")
+            self.listener = Listener(host.strip("[]"), int(port), self.scrape.text, CONTENT_TYPE)
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/metrics", self._answer, methods=["GET"])] if self._token else []
+
+    async def start(self) -> None:
+        if self.listener is not None:
+            await self.listener.start()
+
+    async def stop(self) -> None:
+        if self.listener is not None:
+            await self.listener.stop()
+        await self.scrape.stop()
+
+    async def _answer(self, request: Request) -> Response:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        expected = (self._token or "").encode()
+        if scheme.lower() != "bearer" or not compare_digest(given.strip().encode(), expected):
+            raise HTTPException(404)
+        return Response(await self.scrape.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    def _families(self) -> list[Metric]:
+        return [
+            counter(names.HTTP_REQUESTS, self.http.requests),
+            histogram(names.HTTP_SECONDS, self.http.seconds),
+            gauge(
+                names.CONNECTIONS,
+                {("visitor",): len(self._visitors.all), ("operator",): len(self._operators.all)},
+            ),
+            gauge(names.BUS_UP, {(): self._hub.bus_is_up}),
+            gauge(names.DB_CONNECTIONS, {(): self._db.connections_in_use}),
+            gauge(names.BUILD_INFO, {(self._version,): 1}),
+        ]
