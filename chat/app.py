@@ -40,6 +40,7 @@ from chat.outbox import Outbox
 from chat.pages import Pages
 from chat.pairing.actions import Pairing
 from chat.pairing.dispatcher import Dispatcher
+from chat.pairing.places import PlaceBoard
 from chat.pairing.presence import PresenceBook
 from chat.pairing.staff import StaffBoard
 from chat.people.models import Department
@@ -50,7 +51,9 @@ from chat.protocol.closing import Closing
 from chat.settings import Settings
 from chat.sockets.door import Door
 from chat.sockets.operators import OperatorSockets
+from chat.sockets.queue import QueueTeller
 from chat.sockets.socket import Socket
+from chat.sockets.staff import StaffTeller
 from chat.sockets.visitors import VisitorSockets
 from chat.strings import Strings
 from escalation.app import Escalation
@@ -115,10 +118,11 @@ class Nightdesk:
         self.conversations = Conversations(self.db, self.clock, self.hub, self.outbox, self.presenter)
         self.pairing = Pairing(self.db, self.clock, self.hub, self.conversations, settings.offer_seconds)
         self.presence = PresenceBook(self.db, self.clock, self.pairing.staff_changed)
-        self.dispatcher = Dispatcher(
-            self.db, self.clock, self.hub, self.pairing, self.presence, settings.vanished_seconds
-        )
+        self.presence.on_lost.append(self._send_elsewhere)
+        self._is_alone = bus is None and settings.redis_url is None
+        self.dispatcher = Dispatcher(self.db, self.clock, self.hub, self.pairing, settings.vanished_seconds)
         self.staff = StaffBoard(self.db, self.clock)
+        self.places = PlaceBoard(self.db, self.clock)
         self.sign_in = SignIn(self.db, self.clock, settings)
         self.visitors = Visitors(self.db, self.clock)
         self.visitor_sockets = VisitorSockets(
@@ -130,6 +134,7 @@ class Nightdesk:
             self.conversations,
             self.pairing,
             self.staff,
+            self.places,
             self._door(),
             PerAddress(settings.conversations_per_hour, 3600),
             settings.base_url,
@@ -169,7 +174,8 @@ class Nightdesk:
         self.metrics = self._metrics()
         self.demo_site = demo_site
         self._tasks: set[asyncio.Task[None]] = set()
-        self.hub.on("staff", lambda _topic, _news: self._staff_changed())
+        self.staff_teller = StaffTeller(self.hub, self.staff, self.visitor_sockets, self.operator_sockets)
+        self.queue_teller = QueueTeller(self.clock, self.hub, self.places, self.visitor_sockets)
 
     def _door(self) -> Door:
         limits = Admission(
@@ -259,13 +265,15 @@ class Nightdesk:
         return app
 
     async def start(self) -> None:
-        await self.presence.start()
+        await self.presence.start(alone=self._is_alone)
         await self.hub.start()
         await self.conversations.journal.start()
-        self.hub.follow("staff")
         if self.metrics is not None:
             await self.metrics.start()
+        self._spawn(self.presence.run(), "presence")
         self._spawn(self.dispatcher.run(), "dispatcher")
+        self._spawn(self.staff_teller.run(), "staff")
+        self._spawn(self.queue_teller.run(), "places")
         self._spawn(self.operator_sockets.run(), "console rows")
         if self.works:
             self._spawn(self.outbox.run(), "outbox")
@@ -324,9 +332,11 @@ class Nightdesk:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a task failed", task=task.get_name(), exc_info=error)
 
-    def _staff_changed(self) -> None:
-        self.staff.changed()
-        self._spawn(self.visitor_sockets.tell_staff(), "staff")
+    def _send_elsewhere(self) -> None:
+        """The lease is over: to all others this process is dead, so its clients belong elsewhere."""
+        sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
+        for one in sockets:
+            one.connection.close(Closing.RETIRING)
 
     async def _departments(self) -> Sequence[Department]:
         async with self.db.read() as session:

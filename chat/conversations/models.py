@@ -24,7 +24,8 @@ class Conversation(Row, table=True):
     __table_args__ = (
         UniqueConstraint("visitor_id", "start_ref"),
         Index("ix_conversation_waiting", "state", "department_id", "priority", "waiting_since", "id"),
-        Index("ix_conversation_operator_state", "operator_id", "state"),
+        Index("ix_conversation_operator_state", "operator_id", "state", "ended_at"),
+        Index("ix_conversation_ended", "department_id", "ended_at"),
     )
     id: UUID = Field(primary_key=True)
     site_id: UUID = Field(foreign_key="site.id", index=True)
@@ -44,7 +45,7 @@ class Conversation(Row, table=True):
     last_message_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     waiting_since: datetime | None = Field(default=None, sa_type=UTCDateTime)
     """When the visitor began to wait for *us*: queue order, and the timer of the row. None = their turn."""
-    first_reply_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    first_reply_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     first_reply_seconds: float | None = None
     page: dict[str, str] = Field(sa_column=Column(JSON, nullable=False))
     """url, title, referrer when it began."""

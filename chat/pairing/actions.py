@@ -51,51 +51,49 @@ class Pairing:
 
     # ── by the dispatcher ────────────────────────────────────────────────────────────────────────────────────────
 
-    async def offer_next(self) -> bool:
-        """Offers the oldest waiting conversation that somebody can take; False when there is nothing to do."""
+    async def offer_next(self) -> bool | None:
+        """Offers the conversation whose turn it is to the operator whose turn it is. True: look again. False: there is
+        nothing to do. None: another process is deciding, look again in a moment."""
         async with self._db.read() as session:
-            departments = await steps.departments_with_room(session)
-            if not departments:
-                return False
-            found = await waiting.oldest(session, departments, limit=1)
-        return bool(found) and await self._offer(found[0].id)
+            heads = await waiting.first(session, await waiting.all_departments(session))
+            room = await steps.with_room(session, [head.department_id for head in heads]) if heads else set()
+        for head in heads:
+            if head.department_id in room and (outcome := await self._offer(head)) is not False:
+                return outcome
+        return False
 
-    async def _offer(self, conversation_id: UUID) -> bool:
+    async def _offer(self, head: waiting.Waiter) -> bool | None:
         now = self._clock.now()
         async with self._db.write() as session:
-            locked = await steps.locked(session, conversation_id)
-            if locked is None or locked.state != "waiting":
-                return True  # another dispatcher was faster: look again
-            choice = choose(await steps.candidates(session, locked))
+            if not await steps.held(session, head.department_id):
+                return None
+            conversation = await steps.locked(session, head.id)
+            if conversation is None or conversation.state != "waiting":
+                return True  # taken, ended or transferred in this moment: look again
+            choice = choose(*await steps.candidates(session, conversation))
             if choice is None:
                 return False
             operators = table_of(Operator)
             raised = await session.execute(
                 update(operators)
-                .where(
-                    operators.c.id == choice.operator_id,
-                    operators.c.load < operators.c.capacity,
-                    operators.c.present,
-                    operators.c.status == "online",
-                    operators.c.active,
-                )
+                .where(operators.c.id == choice.operator_id, steps.ready())
                 .values(load=operators.c.load + 1, assigned_at=now)
             )
             if not rows_changed(raised):
                 return True  # they left or filled up in this moment: look again
-            await steps.set_values(session, conversation_id, state="offered", operator_id=choice.operator_id)
+            await steps.set_values(session, head.id, state="offered", operator_id=choice.operator_id)
             session.add(
                 Assignment(
                     id=new_id(),
-                    conversation_id=conversation_id,
+                    conversation_id=head.id,
                     operator_id=choice.operator_id,
                     state="offered",
                     reason=choice.reason,
                     offered_at=now,
                 )
             )
-        self._tell_operator(choice.operator_id, "offer", conversation_id)
-        self._conversations.changed_row(conversation_id)
+        self._tell_operator(choice.operator_id, "offer", head.id)
+        self._conversations.changed_row(head.id)
         return True
 
     async def withdraw(self, conversation_id: UUID, operator_id: UUID, because: str) -> bool:
@@ -117,7 +115,7 @@ class Pairing:
             if locked is None or locked.state != "active" or locked.operator_id != operator_id:
                 return False
             operator = await session.get_one(Operator, operator_id, populate_existing=True)
-            if operator.present:
+            if operator.present and operator.active:
                 return False
             now = self._clock.now()
             await steps.end_assignment(session, conversation_id, operator_id, "vanished", now)
@@ -186,7 +184,7 @@ class Pairing:
             )
             offer = offered.scalar_one_or_none()
             departments = list((await session.execute(mine)).scalars())
-            found = await waiting.oldest(session, departments, limit=20)
+            found = await waiting.first(session, departments, limit=20)
         if offer is not None and await self.accept(offer, operator.id):
             return UUID(str(offer))
         for candidate in found:

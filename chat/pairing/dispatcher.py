@@ -1,30 +1,31 @@
-"""Runs pairing in this process: offers, missed offers, vanished operators, places in the line.
+"""Runs pairing in this process: offers, missed offers, vanished operators.
 
 Every process runs one, all the time; what they do at once is judged by the conditional UPDATEs of actions.py. Time is
 taken by this process's own stopwatch from when it first saw a thing, so clocks of machines are never compared.
 """
 
 import asyncio
-from collections.abc import Hashable, Iterable
+import random
+from collections.abc import Hashable, Mapping
 from typing import Generic, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from chat.clock import Clock
 from chat.conversations.models import Conversation
 from chat.db import Database, table_of
-from chat.hub.hub import Hub, News, conversation_topic
-from chat.pairing import waiting
+from chat.hub.hub import Hub, News
 from chat.pairing.actions import Pairing
 from chat.pairing.models import Assignment
-from chat.pairing.presence import BEAT_SECONDS, PresenceBook
 from chat.people.models import Operator
 
 TICK_SECONDS = 1.0
-BURY_SECONDS = 2.0
-"""How often others are looked at: with their 25 s, nobody who is gone is shown longer than 30 s."""
+OFFERING_SECONDS = 0.5
+"""In one turn, so that a crowd at the door does not hide who vanished; the next turn goes on at once."""
+AGAIN_SECONDS = 0.1
+"""Another process was deciding: what it had not seen yet is looked for after about so long."""
 
 T = TypeVar("T", bound=Hashable)
 
@@ -37,26 +38,22 @@ class Stopwatches(Generic[T]):
     def __init__(self) -> None:
         self._since: dict[T, float] = {}
 
-    def older_than(self, seconds: float, things: Iterable[T], now: float) -> list[T]:
+    def older_than(self, seconds: float, things: Mapping[T, float], now: float) -> list[T]:
+        """`things`, each with how old it was at its first sight."""
         self._since = {thing: self._since.get(thing, now) for thing in things}
-        return [thing for thing, since in self._since.items() if now - since >= seconds]
+        return [thing for thing, since in self._since.items() if now - since + things[thing] >= seconds]
 
 
 class Dispatcher:
-    def __init__(
-        self, db: Database, clock: Clock, hub: Hub, pairing: Pairing, presence: PresenceBook, vanished_seconds: float
-    ) -> None:
+    def __init__(self, db: Database, clock: Clock, hub: Hub, pairing: Pairing, vanished_seconds: float) -> None:
         self._db = db
         self._clock = clock
         self._hub = hub
         self._pairing = pairing
-        self._presence = presence
         self._vanished_seconds = vanished_seconds
         self._look = asyncio.Event()
         self._offers: Stopwatches[UUID] = Stopwatches()
         self._absences: Stopwatches[tuple[UUID, UUID]] = Stopwatches()
-        self._told: dict[UUID, tuple[int, float | None]] = {}
-        self._beaten = self._buried = clock.monotonic()
         hub.on("look", self._on_look)
 
     def _on_look(self, _topic: str, _news: News) -> None:
@@ -80,55 +77,60 @@ class Dispatcher:
     async def turn(self) -> None:
         """One round. Cheap when nothing waits: a few small queries."""
         now = self._clock.monotonic()
-        if now - self._beaten >= BEAT_SECONDS:
-            self._beaten = now
-            await self._presence.beat()
-        if now - self._buried >= BURY_SECONDS:
-            self._buried = now
-            await self._presence.bury()
         await self._miss_offers(now)
         await self._return_abandoned(now)
-        while await self._pairing.offer_next():
+        await self._offer()
+
+    async def _offer(self) -> None:
+        until = self._clock.monotonic() + OFFERING_SECONDS
+        while (outcome := await self._pairing.offer_next()) and self._clock.monotonic() < until:
             pass
-        await self._tell_places()
+        if outcome is None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(AGAIN_SECONDS * random.uniform(0.5, 1.5), self._look.set)  # noqa: S311 — spreads, hides nothing
+        elif outcome:
+            self._look.set()
 
     async def _miss_offers(self, now: float) -> None:
         assignments, operators = table_of(Assignment), table_of(Operator)
         async with self._db.read() as session:
             found = await session.execute(
-                select(assignments.c.id, assignments.c.conversation_id, assignments.c.operator_id, operators.c.present)
+                select(
+                    assignments.c.id,
+                    assignments.c.conversation_id,
+                    assignments.c.operator_id,
+                    operators.c.present,
+                    operators.c.active,
+                )
                 .join(operators, operators.c.id == assignments.c.operator_id)
                 .where(assignments.c.state == "offered")
             )
             offers = {row.id: row for row in found}
-        late = set(self._offers.older_than(self._pairing.offer_seconds, offers, now))
+        late = set(self._offers.older_than(self._pairing.offer_seconds, dict.fromkeys(offers, 0.0), now))
         for assignment_id, offer in offers.items():
-            if not offer.present:
+            if not (offer.present and offer.active):
                 await self._pairing.withdraw(offer.conversation_id, offer.operator_id, "vanished")
             elif assignment_id in late:
                 await self._pairing.withdraw(offer.conversation_id, offer.operator_id, "missed")
 
     async def _return_abandoned(self, now: float) -> None:
+        """Operators first: they are few, and of those who are gone only some have conversations."""
         rows, operators = table_of(Conversation), table_of(Operator)
         async with self._db.read() as session:
-            found = await session.execute(
-                select(rows.c.id, rows.c.operator_id)
-                .join(operators, operators.c.id == rows.c.operator_id)
-                .where(rows.c.state == "active", operators.c.present.is_(False))
+            missing = await session.execute(
+                select(operators.c.id, operators.c.unheard, operators.c.active).where(
+                    or_(operators.c.present.is_(False), operators.c.active.is_(False)), operators.c.load > 0
+                )
             )
-            abandoned = {(row.id, row.operator_id) for row in found}
+            # A deactivated operator does not come back: nobody is kept waiting for them.
+            unheard = {id_: before if active else self._vanished_seconds for id_, before, active in missing}
+            abandoned: dict[tuple[UUID, UUID], float] = {}
+            if unheard:
+                found = await session.execute(
+                    select(rows.c.id, rows.c.operator_id).where(
+                        rows.c.operator_id.in_(unheard), rows.c.state == "active"
+                    )
+                )
+                abandoned = {(row.id, row.operator_id): unheard[row.operator_id] for row in found}
         for conversation_id, operator_id in self._absences.older_than(self._vanished_seconds, abandoned, now):
             await self._pairing.give_back(conversation_id, operator_id)
-
-    async def _tell_places(self) -> None:
-        async with self._db.read() as session:
-            places = await waiting.places(session)
-            pace = await waiting.seconds_per_place(session, self._clock.now()) if places else {}
-        told: dict[UUID, tuple[int, float | None]] = {}
-        for place in places:
-            told[place.conversation_id] = place.position, waiting.estimate(place, pace)
-            if self._told.get(place.conversation_id) != told[place.conversation_id]:
-                position, wait = told[place.conversation_id]
-                news = {"kind": "queued", "position": position, "wait": wait}
-                self._hub.publish(conversation_topic(place.conversation_id), news)
-        self._told = told

@@ -10,7 +10,8 @@ from chat.db import Row, UTCDateTime
 
 
 class Process(Row, table=True):
-    """A running server. It raises `beat`; others time with their own stopwatch how long it stood still."""
+    """A running server's lease; its id is the epoch. It raises `beat`; others time with their own stopwatch how long
+    it stood still."""
 
     __tablename__ = "process"
     id: UUID = Field(primary_key=True)
@@ -34,7 +35,10 @@ class Assignment(Row, table=True):
     """
 
     __tablename__ = "assignment"
-    __table_args__ = (Index("ix_assignment_conversation_id_operator_id", "conversation_id", "operator_id"),)
+    __table_args__ = (
+        Index("ix_assignment_conversation_id_operator_id", "conversation_id", "operator_id"),
+        Index("ix_assignment_state_operator_id", "state", "operator_id"),
+    )
     id: UUID = Field(primary_key=True)
     conversation_id: UUID = Field(foreign_key="conversation.id")
     operator_id: UUID = Field(foreign_key="operator.id", index=True)
@@ -42,6 +46,6 @@ class Assignment(Row, table=True):
     reason: str = Field(default="", max_length=200)
     """A readable line of why: "least loaded of 3 in technical"."""
     offered_at: datetime = Field(sa_type=UTCDateTime)
-    accepted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    accepted_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     ended_because: str = Field(default="", max_length=20)

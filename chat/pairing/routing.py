@@ -26,9 +26,12 @@ class Choice:
     reason: str
 
 
-def choose(candidates: Sequence[Candidate]) -> Choice | None:
+def choose(candidates: Sequence[Candidate], among: int | None = None) -> Choice | None:
     """Who has not yet passed this conversation on comes first, then the least loaded (share of capacity), then who
-    has waited longest for one. Nobody is left out for good, so nobody starves."""
+    has waited longest for one. Nobody is left out for good, so nobody starves.
+
+    `among`: how many there were, where `candidates` are only the best of them.
+    """
     fit = [candidate for candidate in candidates if candidate.load < candidate.capacity]
     if not fit:
         return None
@@ -36,7 +39,7 @@ def choose(candidates: Sequence[Candidate]) -> Choice | None:
         fit,
         key=lambda one: (one.missed, one.load / one.capacity, one.assigned_at or _NEVER, one.operator_id),
     )
-    reason = f"least loaded of {len(fit)}: {best.load} of {best.capacity}"
+    reason = f"least loaded of {among or len(fit)}: {best.load} of {best.capacity}"
     if best.missed:
         reason += f", offered again after {best.missed}"
     return Choice(best.operator_id, reason)

@@ -1,21 +1,26 @@
 """The conditional UPDATEs and queries that pairing is made of, each in its caller's transaction.
 
-Locks are taken in one order everywhere: conversation, then operators by their ids.
+Locks are taken in one order everywhere: department, conversation, operators by their ids.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, true, update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
 from chat.db import rows_changed, table_of
 from chat.pairing.models import Assignment
+from chat.pairing.presence import is_online
 from chat.pairing.routing import Candidate
-from chat.people.models import Operator, OperatorDepartment
+from chat.people.models import Department, Operator, OperatorDepartment
+
+BEST = 8
+"""The choice among them is the choice among all: they come in its order."""
 
 
 async def locked(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
@@ -62,43 +67,76 @@ async def end_assignment(
         )
 
 
-async def departments_with_room(session: AsyncSession) -> list[UUID]:
-    operators, members = table_of(Operator), table_of(OperatorDepartment)
-    found = await session.execute(
-        select(members.c.department_id)
-        .distinct()
+async def with_room(session: AsyncSession, departments: Sequence[UUID]) -> set[UUID]:
+    """Those of the departments where somebody could be offered something."""
+    rows, members, operators = table_of(Department), table_of(OperatorDepartment), table_of(Operator)
+    somebody = exists(
+        select(members.c.operator_id)
         .join(operators, operators.c.id == members.c.operator_id)
-        .where(
-            operators.c.present,
-            operators.c.status == "online",
-            operators.c.active,
-            operators.c.load < operators.c.capacity,
-        )
+        .where(members.c.department_id == rows.c.id, ready())
     )
-    return list(found.scalars())
+    found = await session.execute(select(rows.c.id).where(rows.c.id.in_(departments), somebody))
+    return set(found.scalars())
 
 
-async def candidates(session: AsyncSession, conversation: Conversation) -> list[Candidate]:
-    operators, members, assignments = table_of(Operator), table_of(OperatorDepartment), table_of(Assignment)
-    missed = (
-        select(func.count())
+async def held(session: AsyncSession, department: UUID) -> bool:
+    """Holds the decisions of a department until the end of the transaction; False where another process has them.
+
+    Without it every process would try the same offer at the same moment and all but one in vain. Inserts of
+    conversations go on: a foreign key needs a weaker lock only.
+    """
+    rows = table_of(Department)
+    lock = select(rows.c.id).where(rows.c.id == department).with_for_update(key_share=True, skip_locked=True)
+    return (await session.execute(lock)).first() is not None
+
+
+async def candidates(session: AsyncSession, conversation: Conversation) -> tuple[list[Candidate], int]:
+    """The best few of those who could take it, and how many could. Who has passed this very conversation on comes
+    after all others, so they are looked up only where nobody else has room."""
+    assignments = table_of(Assignment)
+    found = await session.execute(
+        select(assignments.c.operator_id, func.count())
         .where(
             assignments.c.conversation_id == conversation.id,
-            assignments.c.operator_id == operators.c.id,
             assignments.c.ended_because.in_(("missed", "declined")),
         )
-        .scalar_subquery()
-        .label("missed")
+        .group_by(assignments.c.operator_id)
     )
-    found = await session.execute(
-        select(operators.c.id, operators.c.load, operators.c.capacity, operators.c.assigned_at, missed)
-        .join(members, members.c.operator_id == operators.c.id)
-        .where(
-            members.c.department_id == conversation.department_id,
-            operators.c.present,
-            operators.c.status == "online",
-            operators.c.active,
-            operators.c.load < operators.c.capacity,
+    missed: dict[UUID, int] = {row[0]: int(row[1]) for row in found}
+    operators = table_of(Operator)
+    fresh = await _best(session, conversation, operators.c.id.not_in(missed) if missed else true(), {})
+    if fresh[0] or not missed:
+        return fresh
+    return await _best(session, conversation, operators.c.id.in_(missed), missed)
+
+
+async def _best(
+    session: AsyncSession, conversation: Conversation, among: ColumnElement[bool], missed: Mapping[UUID, int]
+) -> tuple[list[Candidate], int]:
+    operators, members = table_of(Operator), table_of(OperatorDepartment)
+    limit = max(BEST, len(missed))
+    rows = (
+        await session.execute(
+            select(
+                operators.c.id,
+                operators.c.load,
+                operators.c.capacity,
+                operators.c.assigned_at,
+                func.count().over(),
+            )
+            .join(members, members.c.operator_id == operators.c.id)
+            .where(members.c.department_id == conversation.department_id, ready(), among)
+            .order_by(
+                operators.c.load * 1.0 / operators.c.capacity, operators.c.assigned_at.nulls_first(), operators.c.id
+            )
+            .limit(limit)
         )
-    )
-    return [Candidate(row.id, row.load, row.capacity, int(row.missed), row.assigned_at) for row in found]
+    ).all()
+    best = [Candidate(id_, load, capacity, missed.get(id_, 0), at) for id_, load, capacity, at, _ in rows]
+    return best, int(rows[0][4]) if rows else 0
+
+
+def ready() -> ColumnElement[bool]:
+    """Of an operator: may be offered something now."""
+    operators = table_of(Operator)
+    return and_(is_online(), operators.c.load < operators.c.capacity)

@@ -1,56 +1,117 @@
-"""The queues: who waits, in which order, at which place, for about how long."""
+"""The queues: who waits, in which order, at which place. Every query walks `ix_conversation_waiting` in its order and
+stops at a limit, or reads nothing but that index: the length of the queues costs a decision nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlmodel import col
+from sqlalchemy import and_, func, or_, select, union_all
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
 from chat.db import table_of
 from chat.pairing.models import Assignment
+from chat.people.models import Department
 
 ENOUGH = 5
 """Below so many accepted offers in the last hours there is no honest estimate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    conversation_id: UUID
+class Waiter:
+    id: UUID
     department_id: UUID
-    position: int
+    priority: int
+    since: datetime
+
+    @property
+    def order(self) -> tuple[int, datetime, UUID]:
+        """First in, first out within priority: the one order of the dispatcher, of `w` and of the places."""
+        return self.priority, self.since, self.id
 
 
-async def oldest(
-    session: AsyncSession, departments: Sequence[UUID] | None = None, limit: int = 1
-) -> Sequence[Conversation]:
-    """First in, first out within priority: one ORDER BY for the dispatcher, `w` and the places."""
-    statement = select(Conversation).where(col(Conversation.state) == "waiting")
-    if departments is not None:
-        statement = statement.where(col(Conversation.department_id).in_(departments))
-    statement = statement.order_by(
-        col(Conversation.priority), col(Conversation.waiting_since), col(Conversation.id)
-    ).limit(limit)
-    return (await session.execute(statement)).scalars().all()
+async def all_departments(session: AsyncSession) -> list[UUID]:
+    return list((await session.execute(select(table_of(Department).c.id))).scalars())
 
 
-async def places(session: AsyncSession) -> list[Place]:
-    """The place of everybody who waits or is being offered, counted per department."""
+async def first(session: AsyncSession, departments: Sequence[UUID], limit: int = 1) -> list[Waiter]:
+    """The first `limit` of each department, in the order of service."""
+    if not departments:
+        return []
+    rows = table_of(Conversation)
+    heads = [
+        select(rows.c.id, rows.c.department_id, rows.c.priority, rows.c.waiting_since)
+        .where(rows.c.state == "waiting", rows.c.department_id == department)
+        .order_by(rows.c.priority, rows.c.waiting_since, rows.c.id)
+        .limit(limit)
+        .subquery()
+        for department in departments
+    ]
+    found = await session.execute(union_all(*(select(head) for head in heads)))
+    return sorted((Waiter(*row) for row in found), key=lambda one: one.order)
+
+
+async def offered(session: AsyncSession) -> list[tuple[UUID, UUID]]:
+    """Conversation and department of all that are being offered, before all who wait: few, since each takes the place
+    of an operator."""
     rows = table_of(Conversation)
     found = await session.execute(
-        select(rows.c.id, rows.c.department_id)
-        .where(rows.c.state.in_(("waiting", "offered")))
-        .order_by(rows.c.state != "offered", rows.c.priority, rows.c.waiting_since, rows.c.id)
+        select(rows.c.department_id, rows.c.id)
+        .where(rows.c.state == "offered")
+        .order_by(rows.c.department_id, rows.c.priority, rows.c.waiting_since, rows.c.id)
     )
-    counts: dict[UUID, int] = {}
-    result = []
-    for row in found:
-        counts[row.department_id] = counts.get(row.department_id, 0) + 1
-        result.append(Place(row.id, row.department_id, counts[row.department_id]))
-    return result
+    return [(row.id, row.department_id) for row in found]
+
+
+async def everybody(session: AsyncSession) -> list[tuple[UUID, UUID]]:
+    """Conversation and department of all who wait, each department in its order."""
+    rows = table_of(Conversation)
+    found = await session.execute(
+        select(rows.c.department_id, rows.c.id)
+        .where(rows.c.state == "waiting")
+        .order_by(rows.c.department_id, rows.c.priority, rows.c.waiting_since, rows.c.id)
+    )
+    return [(row.id, row.department_id) for row in found]
+
+
+async def place_of(session: AsyncSession, conversation: Conversation) -> int:
+    """The place of one who waits: how many are served before, and one."""
+    rows = table_of(Conversation)
+    own_department = rows.c.department_id == conversation.department_id
+    counted = await session.execute(
+        select(func.count())
+        .select_from(rows)
+        .where(
+            rows.c.state == "waiting",
+            own_department,
+            or_(
+                rows.c.priority < conversation.priority,
+                and_(
+                    rows.c.priority == conversation.priority,
+                    or_(
+                        rows.c.waiting_since < conversation.waiting_since,
+                        and_(rows.c.waiting_since == conversation.waiting_since, rows.c.id < conversation.id),
+                    ),
+                ),
+            ),
+        )
+    )
+    before = await session.execute(
+        select(func.count()).select_from(rows).where(rows.c.state == "offered", own_department)
+    )
+    return int(counted.scalar_one()) + int(before.scalar_one()) + 1
+
+
+async def counts(session: AsyncSession) -> dict[UUID, tuple[int, datetime | None]]:
+    """By department: how many wait or are being offered, and since when the one who waits longest."""
+    rows = table_of(Conversation)
+    found = await session.execute(
+        select(rows.c.department_id, func.count(), func.min(rows.c.waiting_since))
+        .where(rows.c.state.in_(("waiting", "offered")))
+        .group_by(rows.c.department_id)
+    )
+    return {department: (count, oldest) for department, count, oldest in found}
 
 
 async def seconds_per_place(session: AsyncSession, now: datetime) -> dict[UUID, float]:
@@ -65,9 +126,3 @@ async def seconds_per_place(session: AsyncSession, now: datetime) -> dict[UUID, 
         .group_by(conversations.c.department_id)
     )
     return {department: (now - first).total_seconds() / count for department, count, first in found if count >= ENOUGH}
-
-
-def estimate(place: Place, pace: Mapping[UUID, float]) -> float | None:
-    """Seconds in whole minutes, at least one; None where nothing honest can be said."""
-    seconds = pace.get(place.department_id)
-    return None if seconds is None else max(1, round(seconds * place.position / 60)) * 60.0

@@ -52,6 +52,9 @@ class Operator(Row, table=True):
     capacity: int = 5
     status: str = Field(default="online", max_length=10)  # chosen by the person: online, away
     present: bool = False
+    unheard: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    """Seconds that nobody had heard of them when `present` fell. A duration, so that every process can add it to its
+    own stopwatch and no times of day are compared."""
     load: int = 0
     assigned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     active: bool = True
@@ -107,3 +110,5 @@ class Visitor(Row, table=True):
     """The last pages seen, newest last: url, title, at."""
     created_at: datetime = Field(sa_type=UTCDateTime)
     seen_at: datetime = Field(sa_type=UTCDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
+    """Since when the token is worth nothing."""

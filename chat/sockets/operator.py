@@ -42,7 +42,8 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         super().__init__(websocket, sockets.clock, sockets.strings, OperatorSession().receive)
         self._all = sockets
         self.open: dict[UUID, dict[str, StreamReader]] = {}
-        self._colleagues: dict[str, dict[str, frames.Person]] = {}
+        self._colleagues: dict[str, dict[tuple[str, UUID], frames.Person]] = {}
+        """By topic: who is viewing too, and through which process."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -129,7 +130,9 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             self._close(conversation_id)
         if self.introduced:
             self._all.hub.unfollow(f"operator:{self.operator.id}")
-            await self._all.presence.depart(self.operator.id)
+            silent = self.connection.closing is Closing.SILENT
+            unheard = self._clock.monotonic() - self._heard if silent else 0.0
+            await self._all.presence.depart(self.operator.id, unheard=unheard)
 
     async def _attend(self, frame: frames.Attend) -> None:
         used = await self._all.sign_in.use_socket_pass(frame.socket_pass)
@@ -219,19 +222,33 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             await readers[frame.stream].after(frame.after or 0)
 
     def _view(self, conversation_id: UUID, *, viewing: bool, asks: bool) -> None:
+        others = (one for one in self._all.all if one is not self and one.operator.id == self.operator.id)
+        if not viewing and any(conversation_id in one.open for one in others):
+            return  # they look at it in another window
         news = {"kind": "viewing", "viewing": viewing, "asks": asks, "name": self.operator.name}
-        self._all.hub.publish(conversation_topic(conversation_id), news | {"id": str(self.operator.id)})
+        news |= {"id": str(self.operator.id), "epoch": str(self._all.presence.process_id)}
+        self._all.hub.publish(conversation_topic(conversation_id), news)
 
-    def colleague(self, topic: str, person: frames.Person, viewing: bool, *, asks: bool) -> None:
+    def colleague(self, topic: str, person: frames.Person, epoch: UUID, viewing: bool, *, asks: bool) -> None:
         here = self._colleagues.setdefault(topic, {})
         if viewing:
-            here[person.id] = person
+            here[person.id, epoch] = person
         else:
-            here.pop(person.id, None)
-        conversation = topic.removeprefix("conversation:")
-        self.push(frames.Viewed(conversation, list(here.values())))
+            here.pop((person.id, epoch), None)
+        self._tell_colleagues(topic)
         if asks:
-            self._view(UUID(conversation), viewing=True, asks=False)
+            self._view(UUID(topic.removeprefix("conversation:")), viewing=True, asks=False)
+
+    def forget_colleagues(self, epochs: set[UUID]) -> None:
+        for topic, here in self._colleagues.items():
+            if gone := [key for key in here if key[1] in epochs]:
+                for key in gone:
+                    del here[key]
+                self._tell_colleagues(topic)
+
+    def _tell_colleagues(self, topic: str) -> None:
+        people = {person.id: person for person in self._colleagues[topic].values()}
+        self.push(frames.Viewed(topic.removeprefix("conversation:"), list(people.values())))
 
     async def tell_offer(self, conversation_id: UUID) -> None:
         async with self._all.db.read() as session:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -13,12 +12,12 @@ from chat.clock import Clock
 from chat.console.rows import ConversationRow, rows_of
 from chat.console.stream import Stream
 from chat.conversations.actions import DESK, Conversations
-from chat.conversations.models import Conversation
 from chat.conversations.presenter import stamp
-from chat.db import Database, table_of
+from chat.db import Database
 from chat.hub.hub import Hub, News
 from chat.pairing.actions import Pairing
 from chat.pairing.presence import PresenceBook, online_count
+from chat.pairing.waiting import counts
 from chat.people.sign_in import SignIn
 from chat.protocol import frames
 from chat.protocol.closing import Closing
@@ -75,7 +74,7 @@ class OperatorSockets:
         hub.on("withdrawn", self._on_withdrawn)
         hub.on("appeared", self._on_appeared)
         hub.on("nudge", self._on_nudge)
-        hub.on("staff", self._on_staff)
+        presence.on_ended.append(self._on_ended)
         hub.on_sweep.append(self.end_revoked)
 
     def routes(self) -> list[BaseRoute]:
@@ -101,7 +100,6 @@ class OperatorSockets:
     async def run(self) -> None:
         """Renders changed rows once per language and hands them to whoever may see them."""
         self.hub.follow(DESK)
-        self.hub.follow("staff")
         while True:
             await self._changed.wait()
             await asyncio.sleep(ROWS_SECONDS)
@@ -144,15 +142,9 @@ class OperatorSockets:
         )
 
     async def _tell_counts(self) -> None:
-        conversations = table_of(Conversation)
         async with self.db.read() as session:
             online = await online_count(session)
-            found = await session.execute(
-                select(conversations.c.department_id, func.count(), func.min(conversations.c.waiting_since))
-                .where(conversations.c.state.in_(("waiting", "offered")))
-                .group_by(conversations.c.department_id)
-            )
-            waiting = {department: (count, oldest) for department, count, oldest in found}
+            waiting = await counts(session)
         for socket in list(self.all):
             mine = [waiting[department] for department in waiting if socket.access.sees(department, None)]
             oldest = min((since for _, since in mine if since is not None), default=None)
@@ -163,7 +155,7 @@ class OperatorSockets:
         self._dirty.add(UUID(str(news["conversation"])))
         self._changed.set()
 
-    def _on_staff(self, _topic: str, _news: News) -> None:
+    def staff_changed(self) -> None:
         self._changed.set()
 
     def _on_nudge(self, _topic: str, news: News) -> None:
@@ -191,7 +183,13 @@ class OperatorSockets:
         person = frames.Person("operator", str(news["name"]), str(news["id"]))
         for socket in self._viewers(topic):
             if str(socket.operator.id) != person.id:
-                socket.colleague(topic, person, bool(news["viewing"]), asks=bool(news["asks"]))
+                epoch = UUID(str(news["epoch"]))
+                socket.colleague(topic, person, epoch, bool(news["viewing"]), asks=bool(news["asks"]))
+
+    def _on_ended(self, epochs: set[UUID]) -> None:
+        """Who was viewing through a process that is dead says no goodbye."""
+        for socket in list(self.all):
+            socket.forget_colleagues(epochs)
 
     # ── news for one operator ────────────────────────────────────────────────────────────────────────────────────
 

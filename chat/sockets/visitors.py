@@ -17,8 +17,8 @@ from chat.hub.admission import PerAddress
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, News, conversation_topic
 from chat.ids import parse_id
-from chat.pairing import waiting
 from chat.pairing.actions import Pairing
+from chat.pairing.places import PlaceBoard
 from chat.pairing.staff import StaffBoard
 from chat.people.models import Department, Operator, Site, Visitor
 from chat.people.visitors import Visitors, site_by_key
@@ -47,6 +47,7 @@ class VisitorSockets:
         conversations: Conversations,
         pairing: Pairing,
         staff: StaffBoard,
+        places: PlaceBoard,
         door: Door,
         beginnings: PerAddress,
         base_url: str,
@@ -59,6 +60,7 @@ class VisitorSockets:
         self.conversations = conversations
         self.pairing = pairing
         self.staff = staff
+        self.places = places
         self._door = door
         self._beginnings = beginnings
         self._base_url = base_url
@@ -66,7 +68,6 @@ class VisitorSockets:
         self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
         hub.on("typed", self._on_typed)
         hub.on("seen", self._on_seen)
-        hub.on("queued", self._on_queued)
 
     def routes(self) -> list[BaseRoute]:
         return [WebSocketRoute("/w/{site_key}/socket", self.endpoint)]
@@ -94,8 +95,7 @@ class VisitorSockets:
         if wait := self._beginnings.take(address, self.clock.monotonic()):
             raise TooFast(retry_after=round(wait, 1))
 
-    async def tell_staff(self) -> None:
-        staff = await self.staff.now()
+    def tell_staff(self, staff: frames.Staff) -> None:
         for socket in list(self.all):
             if socket.introduced:
                 socket.push(frames.Staffed(staff))
@@ -113,10 +113,6 @@ class VisitorSockets:
         if news["by"] == "operator":
             for socket in self._sockets(topic):
                 socket.push(frames.Seen(str(socket.conversation_id), "operator", int(news["seq"])))
-
-    def _on_queued(self, topic: str, news: News) -> None:
-        for socket in self._sockets(topic):
-            socket.push(frames.Queued(str(socket.conversation_id), int(news["position"]), news["wait"]))
 
 
 class VisitorSocket(Socket[frames.VisitorFrame]):
@@ -271,17 +267,9 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         except BaseException:
             self._unfollow()  # else the next try would take it for followed, and nothing would ever come
             raise
-        if conversation.state in ("waiting", "offered"):
-            await self._tell_place(conversation.id)
-
-    async def _tell_place(self, conversation_id: UUID) -> None:
-        """The dispatcher tells changes only; who comes back needs to hear where they stand."""
-        async with self._all.db.read() as session:
-            place = next((one for one in await waiting.places(session) if one.conversation_id == conversation_id), None)
-            pace = await waiting.seconds_per_place(session, self._clock.now())
-        if place is not None:
-            wait = waiting.estimate(place, pace)
-            self.push(frames.Queued(str(conversation_id), place.position, wait))
+        # Changes are told to all; who comes needs to hear where they stand.
+        if (place := await self._all.places.of(conversation)) is not None:
+            self.push(frames.Queued(str(conversation.id), place.position, place.wait))
 
     def _unfollow(self) -> None:
         if self._reader is not None:

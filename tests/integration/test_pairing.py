@@ -17,8 +17,8 @@ from chat.conversations.entry import Author
 from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import new_id
+from chat.pairing.leases import DEAD_SECONDS
 from chat.pairing.models import Assignment
-from chat.pairing.presence import DEAD_SECONDS
 from chat.people.models import Operator
 from chat.protocol.errors import AtCapacity, NoSuchTarget, NoteMissing, NothingWaiting, NotYours, RefTaken
 from tests.support.clock import FakeClock
@@ -41,6 +41,13 @@ async def state_of(parts: Parts, conversation_id: UUID) -> Conversation:
 async def operator_now(parts: Parts, operator_id: UUID) -> Operator:
     async with parts.db.read() as session:
         return await session.get_one(Operator, operator_id)
+
+
+async def watch(parts: Parts, clock: FakeClock, seconds: float) -> None:
+    """A process that lives for so long, second by second."""
+    for _ in range(round(seconds)):
+        clock.advance(1)
+        await parts.presence.turn()
 
 
 async def check_invariants(parts: Parts) -> None:
@@ -158,15 +165,21 @@ async def test_a_dead_process_takes_its_operators_with_it(parts: Parts, db: Data
     await dead.presence.start()
     await dead.presence.arrive(ana.id)
     assert (await operator_now(parts, ana.id)).present
+    lost: list[str] = []
+    dead.presence.on_lost.append(lambda: lost.append("clients are sent elsewhere"))
+    epoch = dead.presence.process_id
     await parts.presence.bury()
-    clock.advance(DEAD_SECONDS - 1)
-    await parts.presence.bury()
+    await watch(parts, clock, DEAD_SECONDS - 1)
     assert (await operator_now(parts, ana.id)).present
-    clock.advance(2)
-    assert await parts.presence.bury() == [ana.id]
+    await watch(parts, clock, 2)
     assert not (await operator_now(parts, ana.id)).present
-    # It only slept: it finds its lease ended, takes a new identity, and its operators are there again.
+    # It only slept: it changes no row, takes a new epoch, and whoever comes in again is there.
     assert not await dead.presence.beat()
+    assert dead.presence.process_id != epoch
+    assert lost == ["clients are sent elsewhere"]
+    await dead.presence.depart(ana.id)
+    assert not (await operator_now(parts, ana.id)).present
+    await dead.presence.arrive(ana.id)
     assert (await operator_now(parts, ana.id)).present
 
 
@@ -344,11 +357,9 @@ async def test_who_arrives_at_a_process_that_was_declared_dead_is_present(
     await slept.presence.start()
     await slept.presence.arrive(people[0].id)
     await parts.presence.bury()
-    clock.advance(DEAD_SECONDS + 1)
-    await parts.presence.bury()
+    await watch(parts, clock, DEAD_SECONDS + 1)
     await asyncio.gather(*(slept.presence.arrive(one.id) for one in people[1:]))
-    for one in people:
-        assert (await operator_now(parts, one.id)).present
+    assert [(await operator_now(parts, one.id)).present for one in people] == [False, True, True]
 
 
 async def test_the_ref_of_a_note_is_no_transfer_that_was_done(parts: Parts) -> None:
@@ -367,7 +378,6 @@ async def test_nobody_who_is_gone_is_shown_longer_than_thirty_seconds(
     killed = Parts(db, clock)
     await killed.presence.start()
     await killed.presence.arrive(ana.id)
-    for _ in range(30):
-        clock.advance(1)
-        await parts.dispatcher.turn()
+    await parts.presence.bury()
+    await watch(parts, clock, 28)
     assert not (await operator_now(parts, ana.id)).present

@@ -35,7 +35,7 @@ class Parts:
         self.conversations = Conversations(db, clock, self.hub, self.outbox, self.presenter)
         self.pairing = Pairing(db, clock, self.hub, self.conversations, 30)
         self.presence = PresenceBook(db, clock, self.pairing.staff_changed)
-        self.dispatcher = Dispatcher(db, clock, self.hub, self.pairing, self.presence, 45)
+        self.dispatcher = Dispatcher(db, clock, self.hub, self.pairing, 45)
         self.visitors = Visitors(db, clock)
 
     async def start(self) -> None:
