@@ -350,7 +350,7 @@ def make_bus(settings: Settings) -> Bus:
     # A quarter of a second of imports that a program of one process does not need.
     from chat.hub.redis_bus import RedisBus
 
-    return RedisBus(settings.redis_url)
+    return RedisBus(settings.redis_url, secret_key_of(settings))
 
 
 def make_strings(locales: Sequence[str]) -> Strings:

@@ -85,10 +85,10 @@ def make_bus(request: pytest.FixtureRequest) -> Callable[[], Bus]:
     """Each call gives the bus of one more process; all of one test hear each other. The caller starts and stops it."""
     if request.param == "memory":
         broker = MemoryBroker()
-        return lambda: MemoryBus(broker)
+        return lambda: MemoryBus(broker, "a key for tests")
     server: RedisServer = request.getfixturevalue("redis_server")
     prefix = f"{uuid4().hex}:"
-    return lambda: RedisBus(server.url, prefix=prefix)
+    return lambda: RedisBus(server.url, "a key for tests", prefix=prefix)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One entry of a stream in memory, and the drafts that become entries."""
+"""One entry of a stream in memory, between processes, and the drafts that become entries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import RowMapping
 
 
@@ -64,4 +65,50 @@ def entry_of(row: RowMapping) -> StoredEntry:
         ref=row["ref"],
         after_seq=row["after_seq"],
         at=row["at"],
+    )
+
+
+class _Encoded(msgspec.Struct, array_like=True, frozen=True):
+    """A stored entry between processes. JSON, as its row has it: what a column would change, this changes alike."""
+
+    seq: int
+    kind: str
+    author_kind: str
+    author_id: UUID | None
+    author_name: str
+    text: str
+    data: dict[str, Any]
+    ref: str | None
+    after_seq: int
+    at: datetime
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Encoded).decode
+
+
+def encode_entry(entry: StoredEntry) -> bytes:
+    author = entry.author
+    return _encode(
+        _Encoded(
+            entry.seq,
+            entry.kind,
+            author.kind,
+            author.id,
+            author.name,
+            entry.text,
+            dict(entry.data),
+            entry.ref,
+            entry.after_seq,
+            entry.at,
+        )
+    )
+
+
+def decode_entry(conversation_id: UUID, stream: str, data: bytes) -> StoredEntry:
+    """Raises ValueError (msgspec's) for anything else."""
+    one = _decode(data)
+    author = Author(one.author_kind, one.author_id, one.author_name)
+    return StoredEntry(
+        conversation_id, stream, one.seq, one.kind, author, one.text, one.data, one.ref, one.after_seq, one.at
     )

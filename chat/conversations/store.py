@@ -1,6 +1,6 @@
 """Queries of conversations. Reads only; ownership is part of the query (security.md A1)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,8 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.entry import StoredEntry, entry_of
-from chat.conversations.models import INTERNAL, PUBLIC, Conversation, Message
+from chat.conversations.models import Conversation, Message
 from chat.db import table_of
-from chat.hub.feed import FeedKey
 
 
 async def conversation(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
@@ -64,21 +63,6 @@ async def entries_before(
     )
     newest_first: list[RowMapping] = list(found.mappings())
     return [entry_of(row) for row in reversed(newest_first)]
-
-
-async def heads(session: AsyncSession, keys: Iterable[FeedKey]) -> dict[FeedKey, int]:
-    wanted = list(keys)
-    rows = table_of(Conversation)
-    result: dict[FeedKey, int] = {}
-    ids = list({key.conversation_id for key in wanted})
-    for start in range(0, len(ids), 500):
-        found = await session.execute(
-            select(rows.c.id, rows.c.last_seq, rows.c.last_note_seq).where(rows.c.id.in_(ids[start : start + 500]))
-        )
-        for row in found:
-            result[FeedKey(row.id, PUBLIC)] = row.last_seq
-            result[FeedKey(row.id, INTERNAL)] = row.last_note_seq
-    return {key: result[key] for key in wanted if key in result}
 
 
 async def earlier_of(session: AsyncSession, visitor_id: UUID, before: UUID, limit: int = 10) -> Sequence[Conversation]:

@@ -5,13 +5,13 @@ every live follower is brought from its cursor to the head, entry by entry, from
 "exactly once" are properties of the cursor, not of whoever delivered the news.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from chat.hub.connection import Connection
 
-WINDOW = 256
+WINDOW = 64
 
 
 class FeedKey(NamedTuple):
@@ -31,7 +31,7 @@ class StreamEntry(Protocol):
     def frame_for(self, audience: Any, *, with_ref: bool) -> str: ...
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Follower:
     """A connection's cursor in a stream. Not live until its history has been paged out to it."""
 
@@ -49,15 +49,25 @@ class Follower:
         self.cursor = entry.seq
 
 
-@dataclass(eq=False)
 class Feed:
-    key: FeedKey
-    head: int = 0
-    window: dict[int, StreamEntry] = field(default_factory=dict)
-    followers: set[Follower] = field(default_factory=set)
-    filling: bool = False
+    """Fifteen thousand of them may stand idle in a process: a feed holds entries only while somebody needs them."""
+
+    __slots__ = ("filling", "followers", "head", "key", "window")
+
+    def __init__(self, key: FeedKey) -> None:
+        self.key = key
+        self.head = 0
+        self.filling = False
+        self.followers: list[Follower] = []
+        self.window: dict[int, StreamEntry] | None = None
+
+    def wants(self, seq: int) -> bool:
+        """Whether an entry of this number is news to anybody here."""
+        return any(follower.cursor < seq for follower in self.followers) and seq not in (self.window or ())
 
     def add(self, entries: list[StreamEntry]) -> None:
+        if self.window is None:
+            self.window = {}
         for entry in entries:
             self.window[entry.seq] = entry
             self.head = max(self.head, entry.seq)
@@ -75,15 +85,18 @@ class Feed:
 
     def pump(self) -> int | None:
         """Brings every live follower as far as the window allows; the first missing seq, or None."""
+        window = self.window or {}
         missing: int | None = None
+        lowest = self.head
         for follower in list(self.followers):
-            if not follower.live:
-                continue
-            while follower.cursor < self.head:
-                entry = self.window.get(follower.cursor + 1)
+            while follower.live and follower.cursor < self.head:
+                entry = window.get(follower.cursor + 1)
                 if entry is None:
                     wanted = follower.cursor + 1
                     missing = wanted if missing is None else min(missing, wanted)
                     break
                 follower.take(entry)
+            lowest = min(lowest, follower.cursor)
+        if lowest == self.head:
+            self.window = None
         return missing

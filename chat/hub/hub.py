@@ -5,13 +5,14 @@ of the inbox): a small dictionary on a topic, handed to the handlers of this pro
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from chat.hub import hints
 from chat.hub.bus import Bus
 from chat.hub.feed import Feed, FeedKey, Follower, StreamEntry
 
@@ -19,18 +20,28 @@ SWEEP_SECONDS = 2.0
 SWEEP_SECONDS_ALONE = 1.0
 FILL_ROWS = 300
 
-News = Mapping[str, Any]
+News = hints.News
 NewsHandler = Callable[[str, News], None]
 
 log = structlog.get_logger(__name__)
 
 
 class EntrySource(Protocol):
-    """Where entries come from when the window has a hole: the rows."""
+    """Where entries come from when no hint brought them: the rows. And what they look like between processes."""
 
     async def entries(self, key: FeedKey, after: int, limit: int) -> list[StreamEntry]: ...
 
-    async def heads(self, keys: Iterable[FeedKey]) -> dict[FeedKey, int]: ...
+    async def heads(self, known: Mapping[FeedKey, int]) -> dict[FeedKey, int]:
+        """Of the streams whose head is above the known one."""
+        ...
+
+    def encode(self, entry: StreamEntry) -> bytes | None:
+        """JSON from which another process makes the same entry; None where only its row will do."""
+        ...
+
+    def decode(self, key: FeedKey, data: bytes) -> StreamEntry:
+        """Raises ValueError for what no process of this version encoded."""
+        ...
 
 
 class Hub:
@@ -40,6 +51,8 @@ class Hub:
         self._feeds: dict[FeedKey, Feed] = {}
         self._handlers: dict[str, list[NewsHandler]] = {}
         self._followed: dict[str, int] = {}
+        self._behind: set[FeedKey] = set()
+        """Feeds whose rows could not be read."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
         self.on_sweep: list[Callable[[], Awaitable[None]]] = []
@@ -67,13 +80,13 @@ class Hub:
         if feed is None:
             feed = self._feeds[key] = Feed(key)
             self.follow(conversation_topic(key.conversation_id))
-        feed.followers.add(follower)
+        feed.followers.append(follower)
 
     def leave(self, key: FeedKey, follower: Follower) -> None:
         feed = self._feeds.get(key)
-        if feed is None:
+        if feed is None or follower not in feed.followers:
             return
-        feed.followers.discard(follower)
+        feed.followers.remove(follower)
         if not feed.followers:
             del self._feeds[key]
             self.unfollow(conversation_topic(key.conversation_id))
@@ -82,6 +95,7 @@ class Hub:
         """The follower has its history up to its cursor; whatever came since follows now."""
         follower.live = True
         if (feed := self._feeds.get(key)) is not None:
+            feed.head = max(feed.head, follower.cursor)
             self._pump(feed)
 
     def entered(self, key: FeedKey, entries: list[StreamEntry]) -> None:
@@ -91,9 +105,20 @@ class Hub:
         if (feed := self._feeds.get(key)) is not None:
             feed.add(entries)
             self._pump(feed)
-        self.publish(
-            conversation_topic(key.conversation_id), {"kind": "head", "stream": key.stream, "seq": entries[-1].seq}
-        )
+        topic = conversation_topic(key.conversation_id)
+        for hint in hints.encode_heads(key.stream, entries[-1].seq, [self._source.encode(entry) for entry in entries]):
+            self._bus.publish(topic, hint, keep=key.stream)
+
+    def _take_head(self, topic: str, head: hints.Head) -> None:
+        key = FeedKey(UUID(topic.removeprefix("conversation:")), head.stream)
+        feed = self._feeds.get(key)
+        if feed is None:
+            return
+        first = head.seq - len(head.entries) + 1
+        # What was in the batch of a commit is in the rows: it may be shown before the ones below it are here.
+        feed.add([self._source.decode(key, one) for seq, one in enumerate(head.entries, first) if feed.wants(seq)])
+        feed.head = max(feed.head, head.seq)
+        self._pump(feed)
 
     def _raise_head(self, key: FeedKey, seq: int) -> None:
         feed = self._feeds.get(key)
@@ -124,6 +149,7 @@ class Hub:
                 missing = feed.pump()
         except Exception:
             # The followers keep their cursors: the next sweep tries again.
+            self._behind.add(feed.key)
             log.warning("entries could not be read", conversation_id=str(feed.key.conversation_id), exc_info=True)
         finally:
             feed.filling = False
@@ -136,7 +162,7 @@ class Hub:
     def publish(self, topic: str, news: News) -> None:
         """`news` needs a `kind`; it reaches the handlers here at once, those of other processes by the bus."""
         self._hand_out(topic, news)
-        self._bus.publish(topic, msgspec.json.encode(news))
+        self._bus.publish(topic, hints.encode_news(news))
 
     def follow(self, topic: str) -> None:
         count = self._followed.get(topic, 0)
@@ -158,12 +184,11 @@ class Hub:
 
     def _take_hint(self, topic: str, payload: bytes) -> None:
         try:
-            news = msgspec.json.decode(payload, type=dict[str, Any])
-            if news.get("kind") == "head":
-                conversation_id = UUID(topic.removeprefix("conversation:"))
-                self._raise_head(FeedKey(conversation_id, str(news["stream"])), int(news["seq"]))
+            hint = hints.decode(payload)
+            if isinstance(hint, hints.Head):
+                self._take_head(topic, hint)
             else:
-                self._hand_out(topic, news)
+                self._hand_out(topic, hint)
         except (msgspec.DecodeError, ValueError, KeyError, TypeError):
             # A neighbour on the bus can delay, never harm (security.md O1).
             log.warning("a hint made no sense", topic=topic)
@@ -179,8 +204,12 @@ class Hub:
             self._sweep_now.clear()
             try:
                 if self._feeds:
-                    for key, head in (await self._source.heads(list(self._feeds))).items():
+                    known = {key: feed.head for key, feed in self._feeds.items()}
+                    for key, head in (await self._source.heads(known)).items():
                         self._raise_head(key, head)
+                behind, self._behind = self._behind, set()
+                for key in behind:
+                    self._raise_head(key, 0)
                 for hook in self.on_sweep:
                     await hook()
             except Exception:

@@ -1,49 +1,62 @@
 """The bus of one process. Several on one `MemoryBroker` behave as several processes do, for tests and embedding."""
 
 import asyncio
-from collections.abc import Callable
 
-from chat.hub.bus import MAX_PAYLOAD, Hint
+from chat.hub.process_bus import Pace, ProcessBus
 
 
 class MemoryBroker:
     def __init__(self) -> None:
-        self.buses: list[MemoryBus] = []
+        self.wires: dict[bytes, list[MemoryWire]] = {}
+
+    def publish(self, channel: bytes, data: bytes) -> int:
+        """To all that listen on the channel; how many they are."""
+        listening = self.wires.get(channel, [])
+        loop = asyncio.get_running_loop()
+        for wire in listening:
+            loop.call_soon(wire.deliver, channel, data)
+        return len(listening)
 
 
-class MemoryBus:
-    def __init__(self, broker: MemoryBroker | None = None) -> None:
-        self._broker = broker or MemoryBroker()
-        self._topics: set[str] = set()
-        self._on_hint: Hint | None = None
+class MemoryWire:
+    is_ready = True
 
-    async def start(self, on_hint: Hint, on_gap: Callable[[], None]) -> None:
-        self._on_hint = on_hint
-        self._broker.buses.append(self)
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+        self._channels: tuple[bytes, ...] = ()
+        self._bus: ProcessBus | None = None
+
+    async def start(self, channels: tuple[bytes, ...], bus: ProcessBus) -> None:
+        self._channels, self._bus = channels, bus
+        self.renew()
 
     async def stop(self) -> None:
-        self._on_hint = None
-        if self in self._broker.buses:
-            self._broker.buses.remove(self)
+        for channel in self._channels:
+            listening = self._broker.wires.get(channel, [])
+            if self in listening:
+                listening.remove(self)
+        self._bus = None
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        if len(payload) > MAX_PAYLOAD:
-            raise ValueError("a hint holds at most 4 kB")
-        loop = asyncio.get_running_loop()
-        for bus in self._broker.buses:
-            if bus is not self and topic in bus._topics and bus._on_hint is not None:
-                loop.call_soon(bus._deliver, topic, payload)
+    def renew(self) -> None:
+        for channel in self._channels:
+            listening = self._broker.wires.setdefault(channel, [])
+            if self not in listening:
+                listening.append(self)
+        if self._bus is not None:
+            self._bus.wire_opened()
 
-    def _deliver(self, topic: str, payload: bytes) -> None:
-        if self._on_hint is not None:
-            self._on_hint(topic, payload)
+    def send(self, batches: list[tuple[bytes, bytes]]) -> None:
+        for channel, data in batches:
+            self._broker.publish(channel, data)
 
-    def follow(self, topic: str) -> None:
-        self._topics.add(topic)
+    def deliver(self, channel: bytes, data: bytes) -> None:
+        if self._bus is not None:
+            self._bus.take(channel, data)
 
-    def unfollow(self, topic: str) -> None:
-        self._topics.discard(topic)
 
-    @property
-    def is_up(self) -> bool:
-        return True
+class MemoryBus(ProcessBus):
+    def __init__(
+        self, broker: MemoryBroker | None = None, secret_key: str = "", *, prefix: str = "", pace: Pace | None = None
+    ) -> None:
+        self.broker = broker or MemoryBroker()
+        super().__init__(MemoryWire(self.broker), secret_key, prefix=prefix, pace=pace or Pace())

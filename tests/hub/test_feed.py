@@ -1,7 +1,8 @@
 """Whatever brings the news, each follower gets each entry once and in order."""
 
 import asyncio
-from collections.abc import Iterable
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -40,8 +41,15 @@ class Log:
     async def entries(self, key: FeedKey, after: int, limit: int) -> list[StreamEntry]:
         return self.rows[after : after + limit]
 
-    async def heads(self, keys: Iterable[FeedKey]) -> dict[FeedKey, int]:
-        return {key: len(self.rows) for key in keys}
+    async def heads(self, known: Mapping[FeedKey, int]) -> dict[FeedKey, int]:
+        return {key: len(self.rows) for key, seq in known.items() if seq < len(self.rows)}
+
+    def encode(self, entry: StreamEntry) -> bytes | None:
+        return json.dumps([entry.seq, str(entry.author_id or "")]).encode()
+
+    def decode(self, key: FeedKey, data: bytes) -> StreamEntry:
+        seq, author = json.loads(data)
+        return Numbered(seq, UUID(author) if author else None)
 
 
 KEY = FeedKey(new_id(), "public")

@@ -40,8 +40,14 @@ class NoEntries:
     async def entries(self, key: FeedKey, after: int, limit: int) -> list[StreamEntry]:
         return []
 
-    async def heads(self, keys: object) -> dict[FeedKey, int]:
+    async def heads(self, known: object) -> dict[FeedKey, int]:
         return {}
+
+    def encode(self, entry: StreamEntry) -> bytes | None:
+        return None
+
+    def decode(self, key: FeedKey, data: bytes) -> StreamEntry:
+        raise ValueError("nobody encoded it")
 
 
 @dataclass
