@@ -81,7 +81,8 @@ def demo(
 ) -> None:
     """Everything in one process on SQLite, with a demo site, operators and departments; prints the links."""
     from chat import demo as program
-    from chat.server import CannotListen, listening_socket, serve
+    from chat.listening import CannotListen, listening_socket
+    from chat.server import serve
 
     first = _settings()
     try:
@@ -109,20 +110,73 @@ def demo(
 
 
 @cli.command()
-def serve() -> None:
+def serve(
+    processes: Annotated[
+        int, typer.Option(help="Server processes that share the port; many need PostgreSQL and Redis.", min=1, max=256)
+    ] = 1,
+    as_json: Json = False,
+    place: Annotated[int | None, typer.Option(hidden=True)] = None,
+    inherited: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
     """HTTP and WebSockets. Without Redis it also does the workers' part."""
+    settings = _settings()
+    if place is not None and inherited is not None:
+        _serve_at(settings, place, inherited)
+    elif processes > 1:
+        _serve_many(settings, processes, as_json=as_json)
+    else:
+        _serve_alone(settings, as_json=as_json)
+
+
+def _serve_alone(settings: Settings, *, as_json: bool) -> None:
     from chat import program
-    from chat.server import CannotListen, listening_socket
+    from chat.listening import CannotListen, listening_socket
     from chat.server import serve as run
 
-    settings = _settings()
     desk = program.ready_desk(settings, _fail)
     try:
         sock = listening_socket(settings.listen_host, settings.listen_port)
     except CannotListen as error:
         raise _fail(f"Nightdesk cannot listen on {error}. Change NIGHTDESK_LISTEN.") from None
-    ready = f"Nightdesk answers at {settings.base_url}"
-    run(desk.starlette(), settings, sock, lambda: typer.echo(ready, err=True), desk.retire)
+    run(desk.starlette(), settings, sock, lambda: _ready(settings, 1, as_json=as_json), desk.retire)
+
+
+def _serve_many(settings: Settings, processes: int, *, as_json: bool) -> None:
+    from chat.listening import CannotListen
+    from chat.processes import Processes, refusal
+
+    if refused := refusal(settings, processes):
+        typer.echo(refused, err=True)
+        raise typer.Exit(3)
+    try:
+        parent = Processes(settings.listen_host, settings.listen_port, processes)
+    except CannotListen as error:
+        raise _fail(f"Nightdesk cannot listen on {error}. Change NIGHTDESK_LISTEN.") from None
+    raise typer.Exit(_run(parent.run(lambda: _ready(settings, processes, as_json=as_json))))
+
+
+def _serve_at(settings: Settings, place: int, inherited: int) -> None:
+    """One of many: the parent made the socket."""
+    import socket
+
+    from chat import program
+    from chat.child import follow_parent, tell_parent
+    from chat.logs import configure
+    from chat.server import serve as run
+
+    configure(settings, place)
+    follow_parent()
+    desk = program.ready_desk(settings, _fail)
+    run(desk.starlette(), settings, socket.socket(fileno=inherited), tell_parent, desk.retire)
+
+
+def _ready(settings: Settings, processes: int, *, as_json: bool) -> None:
+    if as_json:
+        said = {"url": settings.base_url, "processes": processes, "ready_seconds": time.monotonic() - STARTED}
+        typer.echo(json.dumps(said))
+    else:
+        many = f" with {processes} processes" if processes > 1 else ""
+        typer.echo(f"Nightdesk answers at {settings.base_url}{many}", err=True)
 
 
 @cli.command()

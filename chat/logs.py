@@ -2,13 +2,16 @@
 
 import logging
 import sys
+from functools import partial
+from typing import Any
 
 import structlog
 
 from chat.settings import Settings
 
 
-def configure(settings: Settings) -> None:
+def configure(settings: Settings, process: int | None = None) -> None:
+    """`process`: the place of this one among several of a host; it stands in each line."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     renderer: structlog.typing.Processor = (
@@ -18,6 +21,8 @@ def configure(settings: Settings) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if process is not None:
+        processors.insert(0, partial(_with_process, process))
     if as_json:
         processors.append(structlog.processors.format_exc_info)
     structlog.configure(
@@ -25,4 +30,14 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(message)s")
+    mark = "" if process is None else f"process {process}: "
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format=f"{mark}%(message)s", force=process is not None
+    )
+
+
+def _with_process(
+    process: int, _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    event["process"] = process
+    return event

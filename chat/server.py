@@ -9,31 +9,6 @@ from starlette.applications import Starlette
 
 from chat.settings import Settings
 
-TCP_USER_TIMEOUT_MS = 20_000
-
-
-class CannotListen(Exception):
-    """The address is in use or not ours."""
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket whose connections die when the other side acknowledges nothing for 20 s: the server alone would keep
-    a client that stopped reading for ever (reliability.md, section 2). Accepted sockets inherit it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        raise CannotListen(f"{host}:{port}: {error.strerror}") from error
-    made.listen(2048)
-    made.set_inheritable(True)
-    return made
-
 
 class Server(uvicorn.Server):
     """Tells when it is ready, and lets its clients leave before it ends."""

@@ -108,3 +108,13 @@ def test_migrate_check_tells_without_changing(tmp_path: Path) -> None:
     assert run(tmp_path, "migrate", "--check").returncode == 1
     assert run(tmp_path, "migrate").returncode == 0
     assert run(tmp_path, "migrate", "--check").returncode == 0
+
+
+def test_many_processes_need_what_they_share(folder: Path) -> None:
+    done = run(folder, "serve", "--processes", "4")
+    assert done.returncode == 3
+    assert "NIGHTDESK_DATABASE_URL=postgresql://… and NIGHTDESK_REDIS_URL=redis://…" in done.stderr
+    assert "Traceback" not in done.stderr
+    half = run(folder, "serve", "--processes", "4", NIGHTDESK_REDIS_URL="redis://127.0.0.1:1")
+    assert half.returncode == 3
+    assert "NIGHTDESK_REDIS_URL" not in half.stderr

@@ -16,11 +16,11 @@ from chat.app import Nightdesk
 from chat.clock import Clock, SystemClock
 from chat.hub.bus import Bus
 from chat.ids import new_id
+from chat.listening import listening_socket
 from chat.migrations import schema
 from chat.people.models import Operator, Site
 from chat.people.operators import Operators
 from chat.program import ensure_departments
-from chat.server import listening_socket
 from chat.settings import Settings, load_settings
 
 Frame = dict[str, Any]

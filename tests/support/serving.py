@@ -62,6 +62,10 @@ class Desk:
     def serve(self) -> "Process":
         return self._started(Process(self, "serve"))
 
+    def serve_many(self, count: int) -> "Process":
+        """Several on one port, below one parent."""
+        return self._started(Process(self, "serve", "--processes", str(count), "--json"))
+
     def work(self) -> "Process":
         return self._started(Process(self, "worker"))
 
@@ -79,18 +83,30 @@ class Desk:
 class Process:
     """Killed and started again it keeps its port."""
 
-    def __init__(self, desk: Desk, command: str) -> None:
+    def __init__(self, desk: Desk, command: str, *options: str) -> None:
         self._desk = desk
         self._command = command
+        self._options = options
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = desk.folder / f"{command}-{self.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise ProgramFailed(f"{self._command} does not run")
+        return self._process.pid
+
+    @property
+    def children(self) -> set[int]:
+        """Their process ids."""
+        return {int(one) for one in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()}
+
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [NIGHTDESK, self._command],
+                [NIGHTDESK, self._command, *self._options],
                 cwd=ROOT,
                 env=self._desk.environment(NIGHTDESK_LISTEN=f"127.0.0.1:{self.port}"),
                 stdout=log,
@@ -99,6 +115,16 @@ class Process:
             )
         if self._command == "serve":
             self._until_ready()
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Its exit code; after a signal that it was sent."""
+        process, self._process = self._process, None
+        if process is None:
+            raise ProgramFailed(f"{self._command} does not run")
+        return process.wait(60)
 
     def end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
@@ -115,10 +141,17 @@ class Process:
     def _until_ready(self) -> None:
         until = time.monotonic() + READY_WITHIN
         while time.monotonic() < until:
-            with contextlib.suppress(OSError), urlopen(f"{self.base_url}/readyz", timeout=2) as answer:  # noqa: S310 — ours
-                if answer.status == 200:
-                    return
+            if self._is_ready():
+                return
             if self._process is None or self._process.poll() is not None:
                 break
             time.sleep(0.05)  # a process offers no event to wait for
         raise ProgramFailed(f"{self._command} was not ready: {self.log.read_text(errors='replace')[-3000:]}")
+
+    def _is_ready(self) -> bool:
+        if "--json" in self._options:
+            # Many share the port: the first that answers speaks for itself alone.
+            return '"ready_seconds"' in self.log.read_text(errors="replace")
+        with contextlib.suppress(OSError), urlopen(f"{self.base_url}/readyz", timeout=2) as answer:  # noqa: S310 — ours
+            return bool(answer.status == 200)
+        return False

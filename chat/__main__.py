@@ -1,0 +1,5 @@
+"""`python -m chat` is `nightdesk`."""
+
+from chat.cli import main
+
+main()

@@ -1,0 +1,39 @@
+"""Sockets to listen on, made by ourselves: what the server would set is not enough."""
+
+import socket
+
+TCP_USER_TIMEOUT_MS = 20_000
+BACKLOG = 2048
+
+
+class CannotListen(Exception):
+    """The address is in use or not ours."""
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    made = bound_socket(host, port)
+    made.listen(BACKLOG)
+    return made
+
+
+def bound_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket whose connections die when the other side acknowledges nothing for 20 s: the server alone would keep
+    a client that stopped reading for ever. Accepted sockets inherit it.
+
+    `shared`: several may be bound to the address, and the kernel spreads connections over those that listen.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise CannotListen(f"{host}:{port}: {error.strerror}") from error
+    made.set_inheritable(True)
+    return made

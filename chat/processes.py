@@ -1,0 +1,237 @@
+"""`nightdesk serve --processes N`: a parent that serves nobody, and N servers that share the port.
+
+Each place has a listening socket of its own, all bound to one address (SO_REUSEPORT), so the kernel spreads
+connections evenly. Observed with 2,000 long-lived ones over 4 processes: 472 to 533 each; with one socket shared by
+all 146 to 792, since the process that sleeps takes everything.
+
+The parent keeps each socket open. A successor listens on it before its predecessor stops accepting, so a rolling
+restart (SIGHUP) refuses and resets nobody. After a crash the socket is closed, so that clients reach the others.
+Successors are new programs, not forks: after an upgrade a rolling restart is all it takes.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Callable
+
+import structlog
+
+from chat.child import READY
+from chat.listening import bound_socket
+from chat.settings import Settings
+
+READY_SECONDS = 60.0
+DRAIN_SECONDS = 45.0
+"""More than a server takes to send its clients elsewhere and to end its requests; then it is killed."""
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+STEADY_SECONDS = 60.0
+"""After so long a server counts as healthy, and its next end starts with the shortest pause again."""
+
+log = structlog.get_logger(__name__)
+
+
+def refusal(settings: Settings, processes: int) -> str | None:
+    """Why many processes cannot work with these settings, in a sentence for people."""
+    if not hasattr(socket, "SO_REUSEPORT"):
+        return f"--processes {processes}: this system cannot share a port; start `nightdesk serve` on a port each."
+    missing = [
+        name
+        for name, there in (
+            ("NIGHTDESK_DATABASE_URL=postgresql://…", settings.is_postgresql),
+            ("NIGHTDESK_REDIS_URL=redis://…", settings.redis_url is not None),
+        )
+        if not there
+    ]
+    if not missing:
+        return None
+    needed = " and ".join(missing)
+    return f"--processes {processes}: many processes share PostgreSQL and Redis: set {needed}, or serve with one."
+
+
+class Child:
+    """One server program, and the line to it: it says when it is ready, and leaves when we are gone."""
+
+    def __init__(self, process: Process, line: socket.socket) -> None:
+        self.process = process
+        self._line = line
+        self.since = asyncio.get_running_loop().time()
+
+    @classmethod
+    async def start(cls, place: int, listening: socket.socket) -> "Child":
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "chat", "serve"),
+                *("--place", str(place), "--inherited", str(listening.fileno())),
+                stdin=theirs.fileno(),
+                pass_fds=(listening.fileno(),),
+                # Ctrl+C in a terminal is for the parent: it ends the children in good order.
+                process_group=0,
+            )
+        return cls(process, ours)
+
+    async def is_ready(self) -> bool:
+        """False: it ended, or said nothing for a minute."""
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(READY_SECONDS):
+                return await asyncio.get_running_loop().sock_recv(self._line, len(READY)) == READY
+        return False
+
+    async def ended(self) -> int:
+        code = await self.process.wait()
+        self._line.close()
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+
+class Place:
+    """One of the N: its socket and the child that serves on it. Whoever changes them holds the lock."""
+
+    def __init__(self, number: int, address: tuple[str, int]) -> None:
+        self.number = number
+        self.lock = asyncio.Lock()
+        self.child: Child | None = None
+        self._address = address
+        self._socket: socket.socket | None = None
+
+    async def start(self) -> Child:
+        """A child beside the one that is there, if any."""
+        if self._socket is None:
+            self._socket = bound_socket(*self._address, shared=True)
+        return await Child.start(self.number, self._socket)
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class Processes:
+    """`run` until a signal: TERM and INT end all in good order, a second one at once; HUP restarts one by one."""
+
+    def __init__(self, host: str, port: int, count: int) -> None:
+        # Bound alone first: sharing is for us, not for another Nightdesk that runs already.
+        with bound_socket(host, port) as probe:
+            address = (host, int(probe.getsockname()[1]))
+        self._places = [Place(number, address) for number in range(count)]
+        self._living: set[Child] = set()
+        self._ending = asyncio.Event()
+        self._roll = asyncio.Event()
+
+    async def run(self, on_ready: Callable[[], None]) -> int:
+        """The exit code. A first start that fails ends everything; its server has said why."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._roll.set)
+        try:
+            # One before the others: what is wrong with settings or database is said once.
+            started = await self._begin(self._places[0])
+            if started:
+                started = all(await asyncio.gather(*map(self._begin, self._places[1:])))
+            if started and not self._ending.is_set():
+                on_ready()
+                await self._keep_all()
+            return 0 if started or self._ending.is_set() else 1
+        finally:
+            await self._end_all()
+
+    async def _keep_all(self) -> None:
+        tasks = [asyncio.create_task(self._keep(place)) for place in self._places]
+        tasks.append(asyncio.create_task(self._roll_on()))
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            # Any end but that of `ending` is a fault of ours: it is raised below, and the children end with us.
+            await asyncio.wait([ending, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (ending, *tasks):
+                task.cancel()
+            for result in await asyncio.gather(ending, *tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    raise result
+
+    async def _begin(self, place: Place) -> bool:
+        """A child that is ready, in the place of the one before."""
+        child = await place.start()
+        self._living.add(child)
+        if self._ending.is_set():
+            child.signal(signal.SIGTERM)
+        ready = await child.is_ready()
+        if ready:
+            place.child = child
+        else:
+            await self._see_off(child, signal.SIGKILL)
+        return ready
+
+    async def _keep(self, place: Place) -> None:
+        """Starts the server again whenever it ends unasked."""
+        pause = FIRST_PAUSE
+        while True:
+            if (child := place.child) is not None:
+                code = await child.ended()
+                async with place.lock:
+                    if place.child is not child:
+                        continue  # it was replaced and left as asked
+                    self._living.discard(child)
+                    place.close()
+                    place.child = None
+                if asyncio.get_running_loop().time() - child.since > STEADY_SECONDS:
+                    pause = FIRST_PAUSE
+                log.error("a server process ended", process=place.number, code=code, again_in_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            async with place.lock:
+                if place.child is None and not await self._begin(place):
+                    place.close()
+
+    async def _roll_on(self) -> None:
+        while True:
+            await self._roll.wait()
+            self._roll.clear()
+            log.info("a rolling restart began", processes=len(self._places))
+            for place in self._places:
+                if not await self._replace(place):
+                    log.error("the rolling restart ended early", process=place.number)
+                    break
+            else:
+                log.info("the rolling restart ended")
+
+    async def _replace(self, place: Place) -> bool:
+        """The successor is there before the predecessor leaves; without one, the predecessor stays."""
+        async with place.lock:
+            before = place.child
+            if not await self._begin(place):
+                return False
+        if before is not None:
+            await self._see_off(before, signal.SIGTERM)
+        return True
+
+    async def _see_off(self, child: Child, number: signal.Signals) -> None:
+        child.signal(number)
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await child.ended()
+        except TimeoutError:
+            child.signal(signal.SIGKILL)
+            await child.ended()
+        self._living.discard(child)
+
+    def _end(self) -> None:
+        if self._ending.is_set():
+            for child in self._living:
+                child.signal(signal.SIGKILL)
+        self._ending.set()
+
+    async def _end_all(self) -> None:
+        self._ending.set()
+        for place in self._places:
+            place.close()
+        await asyncio.gather(*(self._see_off(child, signal.SIGTERM) for child in list(self._living)))
