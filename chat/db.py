@@ -2,25 +2,32 @@
 
 `Database.write` is the only way to change rows. On SQLite it begins with `BEGIN IMMEDIATE`: a deferred
 transaction that reads first and writes later fails at once under load, whatever the busy timeout
-(reliability.md: 406 of 600 refused, against none). One writer at a time per process keeps the file lock fair.
+(observed: 406 of 600 refused, against none). One writer at a time per process keeps the file lock fair.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import DateTime, Dialect, MetaData, Table, event
-from sqlalchemy.engine.url import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import DateTime, Dialect, MetaData, Table
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.asyncio import AsyncSession as CoreSession
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat import connecting
+from chat.writer import Writer
+
+HUNG_SECONDS = 10.0
+"""What takes longer on PostgreSQL is taken for a server that hangs: its own limits end everything before."""
+T = TypeVar("T")
 
 metadata = MetaData(
     naming_convention={
@@ -74,31 +81,6 @@ class DatabaseAway(Exception):
     """The database cannot be reached or refuses writes; a retry may help."""
 
 
-# 25006 read-only after a failover, 57P01 shut down by an administrator, 08* connection lost (reliability.md).
-_LOST = ("25006", "57P01", "57P02", "57P03", "08")
-
-
-def means_lost_connection(error: BaseException) -> bool:
-    """Whether the pool stands on a node that is gone or demoted, so that every connection must go."""
-    if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or (state is not None and str(state).startswith(_LOST))
-    return isinstance(error, OSError)
-
-
-def async_url(url: str) -> str:
-    """`sqlite:///x` and `postgresql://…` as people write them -> the URL of our two async drivers."""
-    parsed = make_url(url)
-    match parsed.get_backend_name():
-        case "sqlite":
-            parsed = parsed.set(drivername="sqlite+aiosqlite")
-        case "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        case other:
-            raise ValueError(f"{other} is not supported: use sqlite:/// or postgresql://")
-    return parsed.render_as_string(hide_password=False)
-
-
 class Database:
     """`async with db.read() as session` and `async with db.write() as session`.
 
@@ -107,42 +89,57 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.url = async_url(url)
-        self.engine: AsyncEngine = _engine(self.url, pool_size)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._writer = asyncio.Lock()
+        self.url = url
+        self.is_sqlite = connecting.is_sqlite(url)
+        self.engine: AsyncEngine = connecting.engine_of(url, pool_size)
+        self._turn = asyncio.Lock()
+        connect = connecting.connect_sqlite_writer if self.is_sqlite else connecting.connect_postgres_writer
+        self._driver: Writer[Any] = Writer(partial(connect, url), HUNG_SECONDS)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        async with self._guarded(), Session(self.engine, expire_on_commit=False) as session:
+        async with self._guarded(HUNG_SECONDS), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, seconds: float = HUNG_SECONDS) -> AsyncIterator[AsyncSession]:
+        """`seconds`: more for what is known to take long."""
         if not self.is_sqlite:
             async with (
-                self._guarded(),
+                self._guarded(seconds),
                 Session(self.engine, expire_on_commit=False) as session,
                 session.begin(),
             ):
                 yield session
             return
-        async with self._writer, self._guarded(), Session(self.engine, expire_on_commit=False) as session:
+        async with self._turn, self._guarded(seconds), Session(self.engine, expire_on_commit=False) as session:
             connection = await session.connection(execution_options={"nightdesk_write": True})
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
             async with _committing(session):
                 yield session
 
+    async def write_by_driver(self, work: Callable[[Any], T]) -> T:
+        """`work(connection)` in the writer's thread, with a bare connection of the driver: it begins and commits by
+        itself and may be run twice. Raises `Unwritten` or `Unstorable`."""
+        if not self.is_sqlite:
+            return await self._driver.run(work)
+        async with self._turn:
+            return await self._driver.run(work)
+
     @asynccontextmanager
-    async def _guarded(self) -> AsyncIterator[None]:
+    async def _guarded(self, seconds: float) -> AsyncIterator[None]:
+        pool = self.engine.pool
         try:
-            yield
+            # A file answers or fails by itself; a server may hang and still keep the line.
+            async with asyncio.timeout(None if self.is_sqlite else seconds):
+                yield
         except Exception as error:
-            if means_lost_connection(error):
-                await self.engine.dispose()
+            if connecting.means_lost_connection(error):
+                if self.engine.pool is pool:  # else another one found out first
+                    await self.engine.dispose()
                 raise DatabaseAway from error
             if isinstance(error, OperationalError | InterfaceError | NoConnection):
-                raise DatabaseAway from error  # locked, full, hung or not reachable: a retry may help
+                raise DatabaseAway from error  # locked, full or not reachable: a retry may help
             raise
 
     @property
@@ -151,6 +148,7 @@ class Database:
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     async def close(self) -> None:
+        await self._driver.close()
         await self.engine.dispose()
 
 
@@ -162,36 +160,6 @@ async def _committing(session: AsyncSession) -> AsyncIterator[None]:
         await session.rollback()
         raise
     await session.commit()
-
-
-def _engine(url: str, pool_size: int) -> AsyncEngine:
-    if url.startswith("sqlite"):
-        # Parameters are texts of messages and secrets: no exception may carry them into a log (security.md D1).
-        engine = create_async_engine(
-            url, pool_size=pool_size, max_overflow=0, hide_parameters=True, connect_args={"timeout": 5}
-        )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
-    options = "-c lock_timeout=3s -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s -c timezone=UTC"
-    connect_args: dict[str, Any] = {"options": options, "connect_timeout": 5}
-    return create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=5, hide_parameters=True, connect_args=connect_args
-    )
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin by itself: see _begin_sqlite
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    # Writers say BEGIN IMMEDIATE themselves; a reader needs one view for all its queries.
-    if not connection.get_execution_options().get("nightdesk_write"):
-        connection.exec_driver_sql("BEGIN")
 
 
 def rows_changed(result: Any) -> int:

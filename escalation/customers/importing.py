@@ -22,6 +22,7 @@ from escalation.customers.records import Records, read_records
 
 AT_ONCE = 2000
 """Rows of one statement: PostgreSQL ends statements that take longer than a few seconds."""
+IMPORT_SECONDS = 300.0
 _MODELS: tuple[type[SQLModel], ...] = (Account, Customer, EmailAddress, Service, NotificationAddress)
 """Each after what it points at."""
 _UNREAD = {"suppressed_until", "reason"}
@@ -65,7 +66,7 @@ class Importer:
                 plan = await self._plan(session, records, complete=complete, force=force)
             return _outcome(plan, written=False)
         try:
-            async with self._db.write() as session:
+            async with self._db.write(IMPORT_SECONDS) as session:
                 plan = await self._plan(session, records, complete=complete, force=force)
                 is_written = not (plan.faults or plan.changes_nothing)
                 if is_written:

@@ -13,8 +13,10 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 READY_WITHIN = 30.0
 
@@ -134,6 +136,8 @@ class PostgresServer(Server):
     """A cluster made by initdb. PostgreSQL refuses to run as root, so root hands it to `nobody`."""
 
     name = "postgresql"
+    # Tests kill our processes, never this machine: nothing is lost without fsync.
+    more: ClassVar[Mapping[str, object]] = {"fsync": "off", "full_page_writes": "off"}
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,15 +174,12 @@ class PostgresServer(Server):
         super().start()
 
     def command(self) -> list[str]:
-        settings = {
+        settings: dict[str, object] = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
             "max_connections": 200,
-            # Tests kill our processes, never this machine: nothing is lost without fsync.
-            "fsync": "off",
-            "full_page_writes": "off",
-        }
+        } | dict(self.more)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self._programs / "bin" / "postgres"), "-D", str(self._data), *options]
 
@@ -202,6 +203,12 @@ class PostgresServer(Server):
         for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
+
+
+class DurablePostgres(PostgresServer):
+    """As people run it: what is committed is on the disk. For figures."""
+
+    more: ClassVar[Mapping[str, object]] = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
 
 
 def _newest_postgresql() -> Path:

@@ -1,0 +1,158 @@
+"""How the two databases are connected to: limits, pragmas, several hosts, and which errors mean "gone"."""
+
+import select
+import sqlite3
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import event
+from sqlalchemy.engine.url import make_url
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+CONNECT_SECONDS = 5
+SILENT_MS = 10_000
+"""How long the kernel waits for a server that acknowledges nothing, as behind a pulled cable."""
+SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=5000",
+    "foreign_keys=ON",
+    # A reader that stood long lets the log grow: once it is gone, the next checkpoint cuts the file back to this.
+    "journal_size_limit=67108864",
+)
+POSTGRES_OPTIONS = {
+    "lock_timeout": "3s",
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+    "timezone": "UTC",
+}
+# The writer's statements find rows by index, whatever the planner thinks of tables that were empty a moment ago.
+POSTGRES_WRITER_OPTIONS = POSTGRES_OPTIONS | {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+
+# 25006 read-only after a failover, 25P03 idle too long, 57P01 shut down by an administrator, 08* connection lost.
+_LOST = ("25006", "25P03", "57P01", "57P02", "57P03", "08")
+# The file is not what this connection thinks it is: only a new one may be right again.
+_LOST_SQLITE = {
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_READONLY,
+}
+
+
+def is_sqlite(url: str) -> bool:
+    """Raises ValueError for a database that is neither of ours."""
+    match url.partition(":")[0].partition("+")[0]:
+        case "sqlite":
+            return True
+        case "postgresql":
+            return False
+        case other:
+            raise ValueError(f"{other} is not supported: use sqlite:/// or postgresql://")
+
+
+def sqlite_path(url: str) -> str:
+    return make_url(url).database or ""
+
+
+def conninfo(url: str, options: dict[str, str] = POSTGRES_OPTIONS) -> str:
+    """What the URL says, with our limits where it says nothing. Of several hosts the one that takes writes is used:
+    a pool that stands on a demoted node answers every question and fails every write."""
+    said: dict[str, Any] = conninfo_to_dict("postgresql" + url[url.index("://") :])
+    ours: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS,
+        "target_session_attrs": "read-write",
+        "tcp_user_timeout": SILENT_MS,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
+        "application_name": "nightdesk",
+    }
+    limits = " ".join(f"-c {name}={value}" for name, value in options.items())
+    return make_conninfo(**(ours | said | {"options": f"{limits} {said.get('options', '')}".strip()}))
+
+
+def engine_of(url: str, pool_size: int) -> AsyncEngine:
+    # Parameters are texts of messages and secrets: no exception may carry them into a log (security.md D1).
+    if is_sqlite(url):
+        engine = create_async_engine(
+            make_url(url).set(drivername="sqlite+aiosqlite"),
+            pool_size=pool_size,
+            max_overflow=0,
+            hide_parameters=True,
+            connect_args={"timeout": 5},
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    info = conninfo(url)
+    engine = create_async_engine(
+        "postgresql+psycopg://",
+        async_creator=lambda: psycopg.AsyncConnection.connect(info),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "checkout", _require_silence)
+    return engine
+
+
+def connect_sqlite_writer(url: str) -> sqlite3.Connection:
+    """For one thread alone, which begins and commits by itself."""
+    connection = sqlite3.connect(sqlite_path(url), timeout=5, isolation_level=None, check_same_thread=False)
+    for pragma in SQLITE_PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect_postgres_writer(url: str) -> "psycopg.Connection[Any]":
+    connection = psycopg.connect(conninfo(url, POSTGRES_WRITER_OPTIONS), autocommit=True)
+    connection.prepare_threshold = 0
+    return connection
+
+
+def means_lost_connection(error: BaseException) -> bool:
+    """Whether the connections stand on a server or file that is gone or demoted, so that every one must go."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or (error.orig is not None and means_lost_connection(error.orig))
+    if isinstance(error, psycopg.Error):
+        return (error.sqlstate or "").startswith(_LOST)
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOST_SQLITE
+    return isinstance(error, OSError)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin by itself: see _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in SQLITE_PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # Writers say BEGIN IMMEDIATE themselves; a reader needs one view for all its queries.
+    if not connection.get_execution_options().get("nightdesk_write"):
+        connection.exec_driver_sql("BEGIN")
+
+
+def _require_silence(connection: Any, _record: Any, _proxy: Any) -> None:
+    """A connection that stood idle has nothing to say, unless its server said goodbye: then all of them are stale,
+    and the caller gets a new one instead of an error. It costs no question to the server."""
+    driver = connection.driver_connection
+    if driver.closed:
+        raise InvalidatePoolError
+    poll = select.poll()
+    poll.register(driver.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        raise InvalidatePoolError

@@ -1,0 +1,153 @@
+"""What becomes of a group of messages, given the locked conversations and the refs that exist. Pure: no I/O, no clock.
+
+A `ref` that exists already leaves the group before numbers are given, so a resend burns no `seq`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from chat.conversations.entry import Author, EntryDraft, StoredEntry, event
+from chat.conversations.models import PUBLIC
+from chat.protocol.errors import RefTaken, Refusal, UnknownConversation
+
+Known = dict[tuple[UUID, str], StoredEntry]
+
+
+class Saying(NamedTuple):
+    """One message that wants to be said."""
+
+    conversation_id: UUID
+    author: Author
+    text: str
+    ref: str
+    reopens: bool = True
+
+
+class Locked(NamedTuple):
+    """What must be known of a conversation to say something in it."""
+
+    last_seq: int
+    state: str
+    waits: bool
+    """Somebody waits for us: `waiting_since` is set."""
+    replied: bool
+    created_at: str
+    """As the database writes it: read only for a first reply."""
+
+
+@dataclass(slots=True)
+class Talk:
+    """A locked conversation while messages are added to it. None in a field: it stays as it is."""
+
+    conversation_id: UUID
+    locked: Locked
+    now: datetime
+    last_seq: int = 0
+    state: str = ""
+    waits: bool = False
+    wait: str = "kept"
+    """What becomes of the moment since when they wait: kept, began (now), over"""
+    added: list[StoredEntry] = field(default_factory=list)
+    reopened: bool = False
+    text: str = ""
+    by: str = ""
+    visitor_read_seq: int | None = None
+    operator_read_seq: int | None = None
+    first_reply_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        self.last_seq, self.state, self.waits = self.locked.last_seq, self.locked.state, self.locked.waits
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing changed but heads, marks and the last words: no index of the table is touched."""
+        return self.wait == "kept" and not self.reopened and self.first_reply_seconds is None
+
+    def say(self, saying: Saying) -> StoredEntry:
+        by_visitor = saying.author.kind == "visitor"
+        if by_visitor and saying.reopens and self.state in ("ended", "left"):
+            # A word after the end is never lost and never alone: the conversation goes back to the queue.
+            if self.state == "ended":
+                self._add(event("reopened", saying.author))
+            self.state, self.reopened = "waiting", True
+            self.waits, self.wait = True, "began"
+        entry = self._add(EntryDraft("message", saying.author, saying.text, ref=saying.ref))
+        self.text, self.by = saying.text[:200], saying.author.kind
+        if by_visitor:
+            self.visitor_read_seq = entry.seq
+            if not self.waits and self.state not in ("ended", "left"):
+                self.waits, self.wait = True, "began"
+        else:
+            self.operator_read_seq = entry.seq
+            if self.waits:
+                self.waits, self.wait = False, "over"
+            if not self.locked.replied and self.first_reply_seconds is None and saying.author.id is not None:
+                self.first_reply_seconds = (self.now - moment(self.locked.created_at)).total_seconds()
+        return entry
+
+    def _add(self, draft: EntryDraft) -> StoredEntry:
+        self.last_seq += 1
+        entry = StoredEntry(
+            self.conversation_id,
+            PUBLIC,
+            self.last_seq,
+            draft.kind,
+            draft.author,
+            draft.text,
+            draft.data,
+            draft.ref,
+            0,
+            self.now,
+        )
+        self.added.append(entry)
+        return entry
+
+
+Answer = StoredEntry | Refusal
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One answer per message, in their order, and the conversations to which something is added."""
+
+    answers: list[Answer] = field(default_factory=list)
+    talks: list[Talk] = field(default_factory=list)
+
+
+def plan(group: Sequence[Saying], locked: Mapping[UUID, Locked], known: Known, now: datetime) -> Outcome:
+    """`known` grows by what is said here: the same ref twice in one group is one message."""
+    outcome = Outcome()
+    talks: dict[UUID, Talk] = {}
+    for saying in group:
+        row = locked.get(saying.conversation_id)
+        if row is None:
+            outcome.answers.append(UnknownConversation())
+            continue
+        key = saying.conversation_id, saying.ref
+        earlier = known.get(key)
+        if earlier is None:
+            talk = talks.get(saying.conversation_id)
+            if talk is None:
+                talk = talks[saying.conversation_id] = Talk(saying.conversation_id, row, now)
+                outcome.talks.append(talk)
+            earlier = known[key] = talk.say(saying)
+        elif not _is_resend(saying, earlier):
+            outcome.answers.append(RefTaken())
+            continue
+        outcome.answers.append(earlier)
+    return outcome
+
+
+def moment(text: str) -> datetime:
+    """Of a time as the database writes it, which without a zone is UTC."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def _is_resend(saying: Saying, earlier: StoredEntry) -> bool:
+    """The same author's message; a note of theirs with this `ref` is something else."""
+    same = (earlier.author.kind, earlier.author.id) == (saying.author.kind, saying.author.id)
+    return same and (earlier.stream, earlier.kind) == (PUBLIC, "message")

@@ -1,0 +1,128 @@
+"""One thread with a driver's connection of its own, for the transaction that runs all the time.
+
+An async engine hands every statement from task to thread or selector and back, some 300 µs each; a group of messages
+is six statements. Here the loop hands over once and is told once.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+import psycopg
+
+from chat.connecting import means_lost_connection
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class Unwritten(Exception):
+    """The database is away, locked or full: nothing was written, a retry may help."""
+
+
+class Unstorable(Exception):
+    """The database refuses what was to be written: a rule of a table, or a value that it cannot hold."""
+
+
+_UNSTORABLE = (
+    *(sqlite3.IntegrityError, sqlite3.DataError),
+    *(psycopg.IntegrityError, psycopg.DataError),
+    *(UnicodeError, OverflowError),
+)
+
+
+class Writer(Generic[C]):
+    """`await run(work)`: `work(connection)` in the thread; it begins, commits, and may be run twice, so it must be
+    idempotent as a whole. Raises `Unwritten` or `Unstorable`; other mistakes come out as they are."""
+
+    def __init__(self, connect: Callable[[], C], seconds: float) -> None:
+        self._connect = connect
+        self._seconds = seconds
+        self._connection: C | None = None
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+    async def run(self, work: Callable[[C], T]) -> T:
+        running = asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
+        running.add_done_callback(_heard)
+        try:
+            async with asyncio.timeout(self._seconds):
+                # Whoever leaves does not leave the thread without its answer.
+                return await asyncio.shield(running)
+        except TimeoutError:
+            self._interrupt()
+            raise Unwritten from None
+
+    async def close(self) -> None:
+        closing: Future[None] = self._executor.submit(self._drop)
+        self._executor.shutdown(wait=False)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._seconds):
+                await asyncio.wrap_future(closing)
+
+    # ── in the thread ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self, work: Callable[[C], T]) -> T:
+        stood_idle = self._connection is not None
+        try:
+            return self._attempt(work)
+        except Unwritten as error:
+            if stood_idle and error.__cause__ is not None and means_lost_connection(error.__cause__):
+                # The server went while nobody asked it anything: it, or another, may be there by now.
+                return self._attempt(work)
+            raise
+
+    def _attempt(self, work: Callable[[C], T]) -> T:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            return work(self._connection)
+        except _UNSTORABLE as error:
+            self._roll_back()
+            raise Unstorable from error
+        except (sqlite3.Error, psycopg.Error, OSError) as error:
+            self._drop()
+            raise Unwritten from error
+        except BaseException:
+            self._drop()
+            raise
+
+    def _roll_back(self) -> None:
+        connection: Any = self._connection
+        try:
+            connection.rollback()
+        except (sqlite3.Error, psycopg.Error):
+            self._drop()
+
+    def _drop(self) -> None:
+        connection: Any = self._connection
+        self._connection = None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error, psycopg.Error, OSError):
+                connection.close()
+
+    # ── from the loop ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _interrupt(self) -> None:
+        """Ends what the thread waits for: a server that hangs would hold it for ever."""
+        connection: Any = self._connection
+        with contextlib.suppress(sqlite3.Error, psycopg.Error, OSError):
+            if isinstance(connection, sqlite3.Connection):
+                connection.interrupt()
+            elif connection is not None:
+                hang_up(connection.pgconn.socket)
+
+
+def hang_up(descriptor: int) -> None:
+    """Both ways, under whoever waits for it: closing would leave them waiting."""
+    with socket.socket(fileno=os.dup(descriptor)) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _heard(running: "asyncio.Future[Any]") -> None:
+    if not running.cancelled():
+        running.exception()
