@@ -48,6 +48,7 @@ from chat.people.sign_in import SignIn
 from chat.people.visitors import Visitors, site_by_key
 from chat.protocol import frames
 from chat.protocol.closing import Closing
+from chat.request_ids import RequestIds
 from chat.settings import Settings
 from chat.sockets.door import Door
 from chat.sockets.operators import OperatorSockets
@@ -251,7 +252,7 @@ class Nightdesk:
             finally:
                 await self.stop()
 
-        middleware = [Middleware(SecureHeaders, hsts=self.settings.is_secure)]
+        middleware = [Middleware(RequestIds), Middleware(SecureHeaders, hsts=self.settings.is_secure)]
         if self.metrics is not None:
             middleware.insert(0, Middleware(CountRequests, tally=self.metrics.http))
         app = Starlette(
@@ -371,5 +372,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return PlainTextResponse(error.detail, error.status_code, error.headers)
 
 
-async def _server_error(_request: Request, _error: Exception) -> Response:
-    return PlainTextResponse("Something failed on our side. Nothing was lost; try again in a minute.", 500)
+async def _server_error(request: Request, _error: Exception) -> Response:
+    number = request.scope.get("request_id", "")
+    says = f"Something failed on our side. Nothing was lost; try again in a minute. Number {number}."
+    return PlainTextResponse(says, 500, {"X-Request-Id": number})

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TextIO, TypeVar
 from urllib.parse import urlsplit
 
 import typer
@@ -48,7 +48,7 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
-def _settings(**overrides: Any) -> Settings:
+def _settings(*, log_to: TextIO | None = None, **overrides: Any) -> Settings:
     try:
         settings = load_settings(**overrides)
     except SettingsRefused as refused:
@@ -57,7 +57,7 @@ def _settings(**overrides: Any) -> Settings:
         raise typer.Exit(3) from None
     from chat.logs import configure
 
-    configure(settings)
+    configure(settings, log_to)
     return settings
 
 
@@ -119,7 +119,7 @@ def serve(
     inherited: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """HTTP and WebSockets. Without Redis it also does the workers' part."""
-    settings = _settings()
+    settings = _settings(log_to=None if as_json else sys.stdout)
     if place is not None and inherited is not None:
         _serve_at(settings, place, inherited)
     elif processes > 1:
@@ -164,7 +164,7 @@ def _serve_at(settings: Settings, place: int, inherited: int) -> None:
     from chat.logs import configure
     from chat.server import serve as run
 
-    configure(settings, place)
+    configure(settings, sys.stdout, place)
     follow_parent()
     desk = program.ready_desk(settings, _fail)
     run(desk.starlette(), settings, socket.socket(fileno=inherited), tell_parent, desk.retire)
@@ -184,7 +184,7 @@ def worker() -> None:
     """Carries out the outbox: tickets of messages that were left, and what else must have an effect elsewhere."""
     from chat import program
 
-    settings = _settings()
+    settings = _settings(log_to=sys.stdout)
     program.run_worker(settings, _fail)
 
 

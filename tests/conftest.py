@@ -4,14 +4,30 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from chat.db import Database
 from chat.hub.bus import Bus
 from chat.hub.memory_bus import MemoryBroker, MemoryBus
 from chat.hub.redis_bus import RedisBus
+from chat.logs import harmless_exceptions, without_secrets
 from tests.support.clock import FakeClock
 from tests.support.databases import PostgresMaker, SqliteMaker
 from tests.support.servers import PostgresServer, RedisServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """As the program writes them; without this a terminal's tracebacks, with all values, would be drawn for seconds."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            harmless_exceptions,
+            without_secrets,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")
