@@ -192,6 +192,10 @@ class PostgresServer(Server):
     def stop(self) -> None:
         self._end(signal.SIGINT)  # fast shutdown: does not wait for clients
 
+    def quit(self) -> None:
+        """Immediate shutdown: cuts every connection and leaves recovery to the next start."""
+        self._end(signal.SIGQUIT)
+
     def _signal(self, number: signal.Signals) -> None:
         """To stop only the first process would leave the others answering."""
         children: list[int] = []

@@ -59,8 +59,8 @@ class Desk:
         made = self.command("operator", "add", "--email", email, "--name", name, "--json", *options)
         return str(json.loads(made)["sign_in"])
 
-    def serve(self) -> "Process":
-        return self._started(Process(self, "serve"))
+    def serve(self, **settings: str) -> "Process":
+        return self._started(Process(self, "serve", **settings))
 
     def serve_many(self, count: int) -> "Process":
         """Several on one port, below one parent."""
@@ -83,10 +83,13 @@ class Desk:
 class Process:
     """Killed and started again it keeps its port."""
 
-    def __init__(self, desk: Desk, command: str, *options: str) -> None:
+    def __init__(self, desk: Desk, command: str, *options: str, **settings: str) -> None:
         self._desk = desk
         self._command = command
         self._options = options
+        self._settings = settings
+        self.program = [NIGHTDESK]
+        """What the next start runs: another version, or one with another clock."""
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = desk.folder / f"{command}-{self.port}.log"
@@ -106,9 +109,9 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [NIGHTDESK, self._command, *self._options],
+                [*self.program, self._command, *self._options],
                 cwd=ROOT,
-                env=self._desk.environment(NIGHTDESK_LISTEN=f"127.0.0.1:{self.port}"),
+                env=self._desk.environment(NIGHTDESK_LISTEN=f"127.0.0.1:{self.port}", **self._settings),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

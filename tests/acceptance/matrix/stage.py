@@ -1,0 +1,196 @@
+"""The servers of one store with a load on them; faults strike here, one after the other."""
+
+import asyncio
+import itertools
+import shutil
+import signal
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from time import monotonic, sleep
+from urllib.parse import urlsplit
+
+from chat import program
+from chat.settings import load_settings
+from tests.acceptance.matrix.sizes import FULL, SHORT, Size
+from tests.support.faults import ThreadedProxy
+from tests.support.histories import read_histories
+from tests.support.judge import Finding, Judge
+from tests.support.load.control import Load
+from tests.support.load.crowd import Plan
+from tests.support.measured import Figures, figures_of
+from tests.support.servers import DurablePostgres, PostgresServer, RedisServer
+from tests.support.serving import Desk, Process
+from tests.support.stored import Stored, read_stored
+
+HUBS = 3
+SITE = "polaris"
+
+
+@dataclass
+class Usage:
+    """Of all hubs together."""
+
+    rss: int
+    descriptors: int
+
+
+@dataclass
+class Judgement:
+    findings: list[Finding]
+    figures: Figures
+    stored: Stored
+
+
+@dataclass
+class Stage:
+    """`sqlite`: one process. `postgresql`: three hubs and a Redis; the third reaches both through proxies."""
+
+    store: str
+    short: bool
+    seed: int = 20261126
+    hubs: list[Process] = field(default_factory=list)
+    redis: RedisServer | None = None
+    postgres: PostgresServer | None = None
+    redis_link: ThreadedProxy | None = None
+    database_link: ThreadedProxy | None = None
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.seed)  # noqa: S311 — a story that can be told again
+        self.folder = Path(tempfile.mkdtemp(prefix="nightdesk-matrix-"))
+        self._numbers = itertools.count(1)
+        self._load: tuple[str, Load] | None = None
+        self._reported: set[Finding] = set()
+        self._desk: Desk | None = None
+        self.database_url = ""
+
+    # ── servers ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        with ThreadPoolExecutor(HUBS) as pool:
+            if self.store == "sqlite":
+                self._desk = Desk("", "")
+                self.database_url = f"sqlite:///{self._desk.folder / 'nightdesk.sqlite3'}"
+                more: list[dict[str, str]] = [{}]
+            else:
+                self.redis, self.postgres = RedisServer(), PostgresServer() if self.short else DurablePostgres()
+                list(pool.map(lambda server: server.start(), (self.redis, self.postgres)))
+                self.database_url = self.postgres.url()
+                self._desk = Desk(self.database_url, self.redis.url)
+                self.redis_link = ThreadedProxy("127.0.0.1", self.redis.port)
+                self.database_link = ThreadedProxy("127.0.0.1", self.postgres.port)
+                more = [{}] * (HUBS - 1) + [self._by_proxies()]
+            self.desk.prepare()
+            self.hubs = list(pool.map(lambda settings: self.desk.serve(**settings), more))
+
+    def _by_proxies(self) -> dict[str, str]:
+        assert self.redis is not None and self.redis_link is not None and self.database_link is not None  # noqa: PT018
+        port = urlsplit(self.database_url).port
+        return {
+            "NIGHTDESK_REDIS_URL": self.redis.url.replace(str(self.redis.port), str(self.redis_link.port)),
+            "NIGHTDESK_DATABASE_URL": self.database_url.replace(str(port), str(self.database_link.port)),
+        }
+
+    @property
+    def desk(self) -> Desk:
+        if self._desk is None:
+            raise RuntimeError("the stage was not started")
+        return self._desk
+
+    def close(self) -> None:
+        self.end_load(gently=False)
+        if self._desk is not None:
+            self._desk.remove()
+        for link in (self.redis_link, self.database_link):
+            if link is not None:
+                link.stop()
+        for server in (self.redis, self.postgres):
+            if server is not None:
+                server.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self, hub: Process) -> None:
+        hub.end(signal.SIGKILL)
+
+    def usage(self) -> Usage:
+        rss = descriptors = 0
+        for hub in self.hubs:
+            status = Path(f"/proc/{hub.pid}/status").read_text()
+            rss += next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+            descriptors += len(list(Path(f"/proc/{hub.pid}/fd").iterdir()))
+        return Usage(rss, descriptors)
+
+    # ── the load ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def size(self, name: str) -> Size:
+        return (SHORT if self.short else FULL)[name]
+
+    def load(self, name: str) -> Load:
+        """The running one where it fits: in the short run all cells of a store follow each other on one load."""
+        if self._load is not None:
+            if self.short and self.size(self._load[0]) == self.size(name):
+                return self._load[1]
+            self.end_load()
+        size, number = self.size(name), next(self._numbers)
+        plan = Plan(
+            addresses=[hub.base_url for hub in self.hubs],
+            origin=self.desk.base_url,
+            site=SITE,
+            folder=str(self.folder / f"run-{number}"),
+            seed=self.seed + number,
+            conversations=size.conversations,
+            tabs=size.tabs,
+            idle=size.idle,
+            operators=asyncio.run(self._operators(number, size)),
+        )
+        load = Load(plan)
+        self._load, self._reported = (name, load), set()
+        load.ask("begin", seconds=300 if not self.short else 90)
+        return load
+
+    async def _operators(self, run: int, size: Size) -> list[tuple[str, str]]:
+        """Every third works in one department only, the others in all."""
+        settings = load_settings(self.desk.environment())
+        share = max(1, -(-size.conversations // max(1, size.operators)))
+        made = []
+        for number in range(size.operators):
+            email = f"operator{run}-{number}@desk.example"
+            departments = ["technical"] if number % 3 == 2 else []
+            link = await program.add_operator(
+                settings, email, f"Operator {number}", departments, "operator", "en", min(50, share * 2)
+            )
+            made.append((email, link))
+        return made
+
+    def end_load(self, *, gently: bool = True) -> None:
+        if self._load is not None:
+            if gently:
+                self._load[1].stop()
+            else:
+                self._load[1].kill()
+            self._load = None
+
+    def talk_for(self, load: Load, name: str, seconds: float) -> None:
+        """Seconds of the load as it is meant, before or after a fault: what happens in them is what is measured."""
+        load.ask("talk", per_second=self.size(name).per_second)
+        sleep(seconds)
+
+    # ── the judge ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def judge(self, load: Load, seconds: float) -> Judgement:
+        """When all is quiet; only what was not found before on this load."""
+        until = monotonic() + seconds
+        load.ask("settle", seconds=seconds)
+        stored = read_stored(self.database_url)
+        while True:
+            heads = stored.heads()
+            load.ask("caught_up", heads=heads, seconds=max(5.0, until - monotonic()))
+            stored = read_stored(self.database_url)
+            if stored.heads() == heads:
+                break  # nothing was written while the views caught up
+        histories = list(read_histories(load.folder))
+        found = [one for one in Judge(stored).findings(histories) if one not in self._reported]
+        self._reported.update(found)
+        return Judgement(found, figures_of(histories), stored)
