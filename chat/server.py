@@ -9,6 +9,9 @@ from starlette.applications import Starlette
 
 from chat.settings import Settings
 
+ARRIVING_SECONDS = 0.3
+LOOKS = 10
+
 
 class Server(uvicorn.Server):
     """Tells when it is ready, and lets its clients leave before it ends."""
@@ -31,8 +34,21 @@ class Server(uvicorn.Server):
                 server.close()
             for listening in sockets or []:
                 listening.close()
+            await self._let_in()
             await self._retire()
         await super().shutdown(sockets)
+
+    async def _let_in(self) -> None:
+        """Who was accepted a moment ago is answered: a proxy that sent its request once does not send it again."""
+        await asyncio.sleep(ARRIVING_SECONDS)
+        for _ in range(LOOKS):
+            if not self._has_guests_at_the_door():
+                return
+            await asyncio.sleep(ARRIVING_SECONDS)
+
+    def _has_guests_at_the_door(self) -> bool:
+        """uvicorn answers a handshake that is under way at its end with 500."""
+        return any(not getattr(one, "handshake_complete", True) for one in self.server_state.connections)
 
 
 def serve(

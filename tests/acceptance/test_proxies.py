@@ -1,51 +1,226 @@
-"""Two servers behind nginx and Caddy as the README shows them: the same conversation as without, over TLS too."""
+"""Two servers behind nginx and behind Caddy, with the files that the README shows, over TLS: people talk as without."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import signal
+import ssl
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import httpx2
+import psycopg
 import pytest
+import websockets
+from websockets.asyncio.client import connect
 
+from tests.support.certificates import certificate
 from tests.support.databases import PostgresMaker
-from tests.support.proxies import Nginx
-from tests.support.servers import RedisServer
-from tests.support.serving import Desk
-from tests.support.views import View, begin
+from tests.support.proxies import Caddy, Nginx, Proxy
+from tests.support.servers import RedisServer, free_port
+from tests.support.serving import Desk, Process
+from tests.support.steady import percentile, rolling_restart, steady
+from tests.support.views import View, begin, check
 
-TRUST = {"NIGHTDESK_TRUSTED_PROXIES": "127.0.0.0/8"}
+ANN, MALLORY = "127.0.0.2", "127.0.0.3"
+PAIRS = 3
+ROUNDS = 3
+PAUSE_SECONDS = 2.0
 
 
-@pytest.fixture
-async def nginx() -> AsyncIterator[Nginx]:
-    proxy = Nginx()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="module")
+def nginx(made: tuple[Path, Path]) -> Iterator[Nginx]:
+    proxy = Nginx(certificate=made, changes={"worker_shutdown_timeout 10m;": "worker_shutdown_timeout 1s;"})
     yield proxy
-    await asyncio.to_thread(proxy.remove)
+    proxy.remove()
 
 
-@pytest.fixture
-async def desk(postgres_maker: PostgresMaker, redis_server: RedisServer, nginx: Nginx) -> AsyncIterator[Desk]:
-    desk = Desk(postgres_maker.make(empty=True), redis_server.url, nginx.base_url, **TRUST)
+@pytest.fixture(scope="module")
+def desk(postgres_maker: PostgresMaker, redis_server: RedisServer, nginx: Nginx) -> Iterator[Desk]:
+    """Two servers; nginx and Caddy stand for the same public address."""
+    trust = {"NIGHTDESK_TRUSTED_PROXIES": "127.0.0.0/8"}
+    desk = Desk(postgres_maker.make(empty=True), redis_server.url, nginx.base_url, **trust)
     try:
-        await asyncio.to_thread(desk.prepare)
+        desk.prepare()
+        for _ in range(2):
+            desk.serve()
+        nginx.configure([server.port for server in desk.processes])
+        nginx.start()
         yield desk
     finally:
-        await asyncio.to_thread(desk.remove)
+        desk.remove()
 
 
-async def test_people_talk_through_nginx(desk: Desk, nginx: Nginx) -> None:
-    servers = [await asyncio.to_thread(desk.serve) for _ in range(2)]
-    nginx.configure([server.port for server in servers])
-    await asyncio.to_thread(nginx.start)
-    ann = View(desk.base_url, [nginx.base_url])
-    omar = View(desk.base_url, [nginx.base_url], link=await asyncio.to_thread(desk.sign_in_link, "Omar"))
+@pytest.fixture(scope="module")
+def caddy(desk: Desk) -> Iterator[Caddy]:
+    proxy = Caddy()
+    try:
+        proxy.configure([server.port for server in desk.processes])
+        proxy.start()
+        yield proxy
+    finally:
+        proxy.remove()
+
+
+@pytest.fixture(params=["nginx", "caddy"])
+def proxy(request: pytest.FixtureRequest, desk: Desk) -> Proxy:
+    found: Proxy = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def trust(proxy: Proxy, made: tuple[Path, Path]) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=proxy.authority if isinstance(proxy, Caddy) else made[0])
+
+
+async def test_people_talk_over_tls(desk: Desk, proxy: Proxy, trust: ssl.SSLContext) -> None:
+    link = await asyncio.to_thread(desk.sign_in_link, f"Omar at {proxy.name}")
+    ann = View(desk.base_url, [proxy.base_url], trust=trust)
+    omar = View(desk.base_url, [proxy.base_url], trust=trust, link=link)
     living = [asyncio.create_task(view.live()) for view in (ann, omar)]
     try:
         await omar.until(lambda: omar.attended, "Omar attends")
         await begin(ann, [omar], "hello")
         await omar.say("good evening")
         await ann.until(lambda: ann.texts() == ["hello", "good evening"], "the answer")
+        await ann.send("end", ref="ref-00000001", conversation=ann.conversation)
     finally:
         for task in living:
             task.cancel()
         await asyncio.gather(*living, return_exceptions=True)
         if omar.browser is not None:
             await omar.browser.aclose()
+
+
+async def knock(stack: contextlib.AsyncExitStack, desk: Desk, proxy: Proxy, trust: ssl.SSLContext, **more: Any) -> int:
+    """101 for a socket, which is held until the stack ends; else how it was refused."""
+    scheme = proxy.base_url.replace("http", "ws", 1)
+    try:
+        await stack.enter_async_context(
+            connect(
+                f"{scheme}/w/polaris/socket",
+                origin=websockets.Origin(desk.base_url),
+                ssl=trust if scheme.startswith("wss") else None,
+                host="127.0.0.1",
+                open_timeout=20,
+                **more,
+            )
+        )
+    except websockets.InvalidStatus as refused:
+        return refused.response.status_code
+    return 101
+
+
+async def test_each_visitor_counts_by_an_address_that_nobody_can_make_up(
+    desk: Desk, proxy: Proxy, trust: ssl.SSLContext
+) -> None:
+    strict = await asyncio.to_thread(desk.serve, NIGHTDESK_ATTEMPTS_PER_MINUTE="3")
+    proxy.configure([strict.port])
+    await asyncio.to_thread(proxy.stop)
+    await asyncio.to_thread(proxy.start)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            mallory = {"local_addr": (MALLORY, 0)}
+            for _ in range(3):
+                assert await knock(stack, desk, proxy, trust, **mallory) == 101
+            claim = {"X-Forwarded-For": "198.51.100.7"}
+            assert await knock(stack, desk, proxy, trust, **mallory, additional_headers=claim) == 429
+            assert await knock(stack, desk, proxy, trust, local_addr=(ANN, 0)) == 101
+    finally:
+        await asyncio.to_thread(strict.end, signal.SIGTERM)
+        proxy.configure([server.port for server in desk.processes[:2]])
+        await asyncio.to_thread(proxy.stop)
+        await asyncio.to_thread(proxy.start)
+
+
+async def test_a_server_that_is_gone_is_no_error_to_anybody(desk: Desk, proxy: Proxy, trust: ssl.SSLContext) -> None:
+    proxy.configure([free_port(), desk.processes[0].port])
+    await asyncio.to_thread(proxy.stop)
+    await asyncio.to_thread(proxy.start)
+    try:
+        async with contextlib.AsyncExitStack() as stack, httpx2.AsyncClient(verify=trust) as http:
+            for _ in range(12):
+                assert await knock(stack, desk, proxy, trust) == 101
+                assert (await http.get(f"{proxy.base_url}/healthz")).status_code == 200
+                answer = await http.post(f"{proxy.base_url}/console/socket-pass")
+                assert answer.status_code < 500
+    finally:
+        proxy.configure([server.port for server in desk.processes[:2]])
+        await asyncio.to_thread(proxy.stop)
+        await asyncio.to_thread(proxy.start)
+
+
+async def test_one_address_holds_so_many_connections_at_nginx(desk: Desk, made: tuple[Path, Path]) -> None:
+    proxy = Nginx(changes={"limit_conn addresses 200;": "limit_conn addresses 2;"})
+    trust = ssl.create_default_context()
+    proxy.configure([desk.processes[0].port])
+    try:
+        await asyncio.to_thread(proxy.start)
+        async with contextlib.AsyncExitStack() as stack:
+            for expected in (101, 101, 429):
+                assert await knock(stack, desk, proxy, trust, local_addr=(MALLORY, 0)) == expected
+            assert await knock(stack, desk, proxy, trust, local_addr=(ANN, 0)) == 101
+    finally:
+        await asyncio.to_thread(proxy.remove)
+
+
+async def test_plain_http_goes_to_https_of_the_name_that_is_ours(desk: Desk, nginx: Nginx) -> None:
+    async with httpx2.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{nginx.plain_port}/contact?a=b", headers={"Host": "evil.example"})
+    assert answer.status_code == 308
+    assert answer.headers["location"] == "https://chat.example.com/contact?a=b"
+
+
+async def test_reloads_of_nginx_and_rolling_restarts_lose_nothing_and_show_no_error(
+    desk: Desk, nginx: Nginx, made: tuple[Path, Path]
+) -> None:
+    trust = ssl.create_default_context(cafile=made[0])
+    links = [await asyncio.to_thread(desk.sign_in_link, f"Operator {n}", "--capacity", "1") for n in range(PAIRS)]
+    errors: list[object] = []
+    async with steady(desk.base_url, [nginx.base_url], links, trust) as people:
+        coming = asyncio.create_task(newcomers(desk, nginx, trust, errors))
+        for _ in range(2):
+            before = {id(view.socket) for view in people.views}
+            nginx.reload()
+            # The old worker ends after a second; every view is on the new one then.
+            for view in people.views:
+                await view.until(lambda view=view: view.socket is not None and id(view.socket) not in before, "back")  # type: ignore[misc]  # noqa: B023
+        restarts = [partial(restart, server) for server in desk.processes[:2]] * ROUNDS
+        pauses = await rolling_restart(people, restarts)
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+    assert errors == []
+    p50, p95 = percentile(pauses, 0.5), percentile(pauses, 0.95)
+    print(f"longest wait of each view in each restart: p50 {p50:.2f} s, p95 {p95:.2f} s")
+    assert p95 < PAUSE_SECONDS
+    with psycopg.connect(desk.environment()["NIGHTDESK_DATABASE_URL"]) as connection:
+        for ann in people.visitors:
+            rows = connection.execute(
+                "SELECT seq, text FROM message WHERE conversation_id = %s AND stream = 'public' ORDER BY seq",
+                (ann.conversation,),
+            ).fetchall()
+            stored = [(int(seq), str(text)) for seq, text in rows]
+            check(ann, people.answering(ann), stored, people.said[ann.conversation])
+
+
+async def newcomers(desk: Desk, nginx: Nginx, trust: ssl.SSLContext, errors: list[object]) -> None:
+    """One visitor after the other looks in: nobody may be told of a restart."""
+    async with httpx2.AsyncClient(verify=trust, timeout=20) as http:
+        while True:
+            async with contextlib.AsyncExitStack() as stack:
+                answer = await http.get(f"{nginx.base_url}/healthz")
+                if answer.status_code != 200:
+                    errors.append(answer)
+                if (status := await knock(stack, desk, nginx, trust)) != 101:
+                    errors.append(status)
+
+
+def restart(server: Process) -> None:
+    server.end(signal.SIGTERM)
+    server.start()

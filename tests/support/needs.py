@@ -13,7 +13,7 @@ from tests.support.steps import ROOT, run
 BROWSER_TESTS = ROOT / "tests" / "browser"
 NODE_MODULES = BROWSER_TESTS / "node_modules"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PROXIES = ("nginx", "caddy")
+PROXIES = ("nginx", "caddy", "openssl")
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks it before it starts a service."""
 
@@ -55,7 +55,7 @@ def need_browser() -> None:
 
 
 def need_proxies() -> None:
-    """nginx and Caddy, in front of the servers of the tests."""
+    """nginx and Caddy, in front of the servers of the tests, and what makes their certificates."""
     missing = [name for name in PROXIES if find(name) is None]
     if missing:
         _install(*missing)

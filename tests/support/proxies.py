@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,11 +24,25 @@ def filled(name: str, places: Mapping[str, str]) -> str:
     return text
 
 
-class Nginx(Server):
-    """`configure` with the ports of the servers behind it, then `start`.
+class Proxy(Server):
+    """`configure` with the ports of the servers behind it, then `start`. It writes its file anew each time."""
 
-    With `certificate` and its key it speaks TLS, else plain HTTP. `websockets=False` is a proxy whose owner forgot the
-    upgrade. `changes` replaces more of the file.
+    base_url: str
+
+    @abstractmethod
+    def configure(self, upstreams: Sequence[int]) -> None: ...
+
+    def is_ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1):
+                return True
+        except OSError:
+            return False
+
+
+class Nginx(Proxy):
+    """With `certificate` and its key it speaks TLS, else plain HTTP. `websockets=False` is a proxy whose owner forgot
+    the upgrade. `changes` replaces more of the file.
     """
 
     name = "nginx"
@@ -44,28 +59,17 @@ class Nginx(Server):
         self._certificate = certificate
         self._websockets = websockets
         self._changes = dict(changes or {})
-
-    @property
-    def base_url(self) -> str:
-        scheme, host = ("https", "localhost") if self._certificate else ("http", "127.0.0.1")
-        return f"{scheme}://{host}:{self.port}"
+        self.base_url = f"https://localhost:{self.port}" if certificate else f"http://127.0.0.1:{self.port}"
 
     def configure(self, upstreams: Sequence[int]) -> None:
-        """Writes the file anew; a running nginx takes it with `reload`."""
         self._file.write_text(filled("nginx.conf", self._places(upstreams) | self._changes), encoding="utf-8")
 
     def reload(self) -> None:
+        """It reads its file again."""
         self._signal(signal.SIGHUP)
 
     def command(self) -> list[str]:
         return [program("nginx"), "-c", str(self._file), "-p", str(self.folder), "-e", "stderr", "-g", "daemon off;"]
-
-    def is_ready(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1):
-                return True
-        except OSError:
-            return False
 
     @property
     def _file(self) -> Path:
@@ -74,15 +78,19 @@ class Nginx(Server):
     def _places(self, upstreams: Sequence[int]) -> dict[str, str]:
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         folders = "".join(f"    {kind}_temp_path {self.folder}/{kind};\n" for kind in kinds)
-        options = "max_fails=1 fail_timeout=2s"
-        servers = [f"        server 127.0.0.1:{port} {options};\n" for port in upstreams]
+        servers = {
+            f"        server 127.0.0.1:{shown} {options};\n": "".join(
+                f"        server 127.0.0.1:{port} {options};\n" for port in ports
+            )
+            for options in ("max_fails=1 fail_timeout=2s", "max_fails=0 backup")
+            for shown, ports in ((8000, upstreams), (8001, ()))
+        }
         places = {
             "user www-data;": "user root;" if os.geteuid() == 0 else "",
             "/run/nginx.pid": f"{self.folder}/pid",
             "/var/log/nginx/error.log": "stderr",
             "http {\n": "http {\n" + folders,
-            f"        server 127.0.0.1:8000 {options};\n": "".join(servers),
-            f"        server 127.0.0.1:8001 {options};\n": "",
+            **servers,
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
             # One machine plays all the visitors.
             "limit_conn addresses 200;": "limit_conn addresses 30000;",
@@ -104,3 +112,33 @@ class Nginx(Server):
             places["        proxy_set_header Upgrade $http_upgrade;\n"] = ""
             places["default upgrade;"] = "default close;"
         return places
+
+
+class Caddy(Proxy):
+    """Ends TLS with a certificate of its own authority, whose root is `authority`."""
+
+    name = "caddy"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base_url = f"https://localhost:{self.port}"
+
+    @property
+    def authority(self) -> Path:
+        return self.folder / "pki" / "authorities" / "local" / "root.crt"
+
+    def configure(self, upstreams: Sequence[int]) -> None:
+        ours = f"admin off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tstorage file_system {self.folder}\n"
+        places = {
+            "\tgrace_period 20s\n": f"\tgrace_period 20s\n\t{ours}",
+            "chat.example.com {\n": f"{self.base_url} {{\n\ttls internal\n",
+            "127.0.0.1:8000 127.0.0.1:8001": " ".join(f"127.0.0.1:{port}" for port in upstreams),
+        }
+        self._file.write_text(filled("Caddyfile", places), encoding="utf-8")
+
+    def command(self) -> list[str]:
+        return [program("caddy"), "run", "--config", str(self._file), "--adapter", "caddyfile"]
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "Caddyfile"

@@ -1,6 +1,7 @@
 """Pairs that talk without a break while servers come and go, and how long each had to wait for its own words."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -72,12 +73,14 @@ class Steady:
 
 
 @asynccontextmanager
-async def steady(origin: str, addresses: Sequence[str], links: Sequence[str]) -> AsyncIterator[Steady]:
+async def steady(
+    origin: str, addresses: Sequence[str], links: Sequence[str], trust: ssl.SSLContext | None = None
+) -> AsyncIterator[Steady]:
     """A pair for each operator's link, and everybody talks until the block ends; then all has been heard."""
     turned = [[*addresses[n % len(addresses) :], *addresses[: n % len(addresses)]] for n in range(len(links))]
     people = Steady(
-        [TimedView(origin, turned[n]) for n in range(len(links))],
-        [TimedView(origin, turned[n], link=link) for n, link in enumerate(links)],
+        [TimedView(origin, turned[n], trust=trust) for n in range(len(links))],
+        [TimedView(origin, turned[n], trust=trust, link=link) for n, link in enumerate(links)],
     )
     living = [asyncio.create_task(view.live()) for view in people.views]
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,8 @@ class View:
     socket: ClientConnection | None = None
     link: str = ""
     browser: httpx2.AsyncClient | None = None
+    trust: ssl.SSLContext | None = None
+    """For addresses with https."""
     attended: bool = False
     retirements: int = 0
     _waiting: set[asyncio.Task[None]] = field(default_factory=set)
@@ -51,7 +54,8 @@ class View:
         path = "/console/socket" if self.link else "/w/polaris/socket"
         address = server.replace("http", "ws", 1) + path
         first = await self._attend(server) if self.link else self._hello()
-        async with connect(address, origin=websockets.Origin(self.origin), open_timeout=5) as socket:
+        origin = websockets.Origin(self.origin)
+        async with connect(address, origin=origin, ssl=self.trust, open_timeout=5) as socket:
             await socket.send(json.dumps(first))
             self.socket = socket
             async for text in socket:
@@ -65,7 +69,8 @@ class View:
 
     async def _attend(self, server: str) -> dict[str, Any]:
         if self.browser is None:
-            self.browser = httpx2.AsyncClient(headers={"Sec-Fetch-Site": "same-origin"}, timeout=5)
+            headers = {"Sec-Fetch-Site": "same-origin"}
+            self.browser = httpx2.AsyncClient(headers=headers, timeout=5, verify=self.trust or True)
             secret = self.link.rpartition("/")[2]
             await self.browser.post(f"{server}/console/sign-in/{secret}")
         answer = await self.browser.post(f"{server}/console/socket-pass")
