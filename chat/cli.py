@@ -218,6 +218,52 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
+@cli.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="File to make, or a folder for it.")],
+    as_json: Json = False,
+) -> None:
+    """Copies database, keys and uploads into one file while the desk serves."""
+    from chat.operations.archive import CopyRefused
+    from chat.operations.copies import back_up
+
+    try:
+        made, manifest = back_up(_settings(), target)
+    except CopyRefused as refused:
+        raise _fail(str(refused)) from None
+    if as_json:
+        said = {"file": str(made), "bytes": made.stat().st_size, "rows": manifest.rows, "schema": manifest.schema}
+        typer.echo(json.dumps(said | {"conversations": manifest.conversations}))
+    else:
+        typer.echo(f"{made}: {manifest.conversations} conversations, {manifest.rows} rows, schema {manifest.schema}.")
+        typer.echo("It holds what people said, and keys: keep it where only you can read it.")
+
+
+@cli.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A file that `nightdesk backup` made.")],
+    is_drill: Annotated[bool, typer.Option("--drill", help="Proves the copy in a throw-away place.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Restores a copy into an empty place, or proves with --drill that it could be."""
+    from chat.operations import copies
+    from chat.operations.archive import CopyRefused
+
+    settings = _settings()
+    try:
+        manifest = copies.drill(settings, source) if is_drill else copies.restore(settings, source)
+    except CopyRefused as refused:
+        if as_json:
+            typer.echo(json.dumps({"good": False, "because": str(refused)}))
+        raise _fail(str(refused)) from None
+    if as_json:
+        said = {"good": True, "made_at": manifest.made_at, "rows": manifest.rows, "schema": manifest.schema}
+        typer.echo(json.dumps(said | {"conversations": manifest.conversations}))
+        return
+    what = f"{manifest.conversations} conversations, {manifest.rows} rows of {manifest.made_at}"
+    typer.echo(f"The copy is good: {what}, all streams whole." if is_drill else f"Restored: {what}.")
+
+
 # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -18,7 +18,7 @@ from sqlmodel import AutoString
 
 from chat.db import Database, UTCDateTime, metadata
 
-__all__ = ["Behind", "differences", "history", "metadata", "migrate", "render_item", "standing"]
+__all__ = ["Behind", "differences", "history", "metadata", "migrate", "render_item", "standing", "upgrade"]
 
 
 TABLES = (
@@ -66,6 +66,11 @@ async def standing(db: Database) -> tuple[str | None, str | None]:
     async with db.engine.connect() as connection:
         current = await connection.run_sync(look)
     return current, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """To this revision, in the transaction of the connection."""
+    command.upgrade(_config(connection), revision)
 
 
 def history() -> list[str]:
