@@ -12,7 +12,7 @@ from threading import Lock
 
 from tests.support.browser_types import check_browser_types
 from tests.support.catalogue import check_strings
-from tests.support.needs import need_browser, need_npm_packages, need_proxies
+from tests.support.needs import need_browser, need_npm_packages, need_servers
 from tests.support.sizes import measure_sizes
 from tests.support.steps import Verdict, run_commands, run_pytest
 
@@ -31,8 +31,8 @@ RUNNING: dict[str, Callable[[], Verdict]] = {
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
     "integration": lambda: run_pytest("integration"),
-    "acceptance": lambda: run_pytest("acceptance", need_proxies),
-    "browser": lambda: run_pytest("browser", need_npm_packages, need_browser, need_proxies),
+    "acceptance": lambda: run_pytest("acceptance", need_servers),
+    "browser": lambda: run_pytest("browser", need_npm_packages, need_browser, need_servers),
     "sizes": measure_sizes,
 }
 ORDER = [*READING, *RUNNING]

@@ -13,7 +13,7 @@ from tests.support.steps import ROOT, run
 BROWSER_TESTS = ROOT / "tests" / "browser"
 NODE_MODULES = BROWSER_TESTS / "node_modules"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PROXIES = ("nginx", "caddy", "openssl")
+SERVERS = ("nginx", "caddy", "redis-server", "openssl")
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks it before it starts a service."""
 
@@ -54,9 +54,9 @@ def need_browser() -> None:
         )
 
 
-def need_proxies() -> None:
-    """nginx and Caddy, in front of the servers of the tests, and what makes their certificates."""
-    missing = [name for name in PROXIES if find(name) is None]
+def need_servers() -> None:
+    """Proxies, a Redis that speaks TLS (that of the wheel does not), and what makes certificates."""
+    missing = [name for name in SERVERS if find(name) is None]
     if missing:
         _install(*missing)
     for name in missing:

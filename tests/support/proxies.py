@@ -8,20 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.needs import program
-from tests.support.servers import Server, ServerFailed, free_port
-from tests.support.steps import ROOT
-
-FILES = ROOT / "tests" / "proxies"
-
-
-def filled(name: str, places: Mapping[str, str]) -> str:
-    """A file of tests/proxies with our addresses; what it shows and we replace must stand in it."""
-    text = (FILES / name).read_text(encoding="utf-8")
-    for shown, ours in places.items():
-        if shown not in text:
-            raise ServerFailed(f"tests/proxies/{name} does not say {shown!r} any more")
-        text = text.replace(shown, ours)
-    return text
+from tests.support.servers import Server, free_port
+from tests.support.shown import filled
 
 
 class Proxy(Server):
@@ -62,7 +50,7 @@ class Nginx(Proxy):
         self.base_url = f"https://localhost:{self.port}" if certificate else f"http://127.0.0.1:{self.port}"
 
     def configure(self, upstreams: Sequence[int]) -> None:
-        self._file.write_text(filled("nginx.conf", self._places(upstreams) | self._changes), encoding="utf-8")
+        self._file.write_text(filled("proxies/nginx.conf", self._places(upstreams) | self._changes), encoding="utf-8")
 
     def reload(self) -> None:
         """It reads its file again."""
@@ -134,7 +122,7 @@ class Caddy(Proxy):
             "chat.example.com {\n": f"{self.base_url} {{\n\ttls internal\n",
             "127.0.0.1:8000 127.0.0.1:8001": " ".join(f"127.0.0.1:{port}" for port in upstreams),
         }
-        self._file.write_text(filled("Caddyfile", places), encoding="utf-8")
+        self._file.write_text(filled("proxies/Caddyfile", places), encoding="utf-8")
 
     def command(self) -> list[str]:
         return [program("caddy"), "run", "--config", str(self._file), "--adapter", "caddyfile"]
