@@ -53,6 +53,7 @@ from chat.settings import Settings
 from chat.sockets.door import Door
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.queue import QueueTeller
+from chat.sockets.revocation import AccessWatch
 from chat.sockets.socket import Socket
 from chat.sockets.staff import StaffTeller
 from chat.sockets.visitors import VisitorSockets
@@ -177,6 +178,7 @@ class Nightdesk:
         self._tasks: set[asyncio.Task[None]] = set()
         self.staff_teller = StaffTeller(self.hub, self.staff, self.visitor_sockets, self.operator_sockets)
         self.queue_teller = QueueTeller(self.clock, self.hub, self.places, self.visitor_sockets)
+        self.access_watch = AccessWatch(self.visitor_sockets, self.operator_sockets)
 
     def _door(self) -> Door:
         limits = Admission(
@@ -275,6 +277,7 @@ class Nightdesk:
         self._spawn(self.dispatcher.run(), "dispatcher")
         self._spawn(self.staff_teller.run(), "staff")
         self._spawn(self.queue_teller.run(), "places")
+        self._spawn(self.access_watch.run(), "access")
         self._spawn(self.operator_sockets.run(), "console rows")
         if self.works:
             self._spawn(self.outbox.run(), "outbox")

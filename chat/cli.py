@@ -28,7 +28,9 @@ cli = typer.Typer(
 )
 operators = typer.Typer(no_args_is_help=True, help="People who answer.")
 sites = typer.Typer(no_args_is_help=True, help="Web sites that embed the widget.")
+visitors = typer.Typer(no_args_is_help=True, help="People who ask.")
 cli.add_typer(operators, name="operator")
+cli.add_typer(visitors, name="visitor")
 cli.add_typer(sites, name="site")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON line, for machines.")]
@@ -309,11 +311,63 @@ def operator_password(email: Annotated[str, typer.Option(help="Whose.")]) -> Non
 
     settings = _settings()
     password = getpass.getpass("New password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    _changed(program.set_password(settings, email, password))
+    typer.echo("The password is set; all earlier sign-ins have ended.")
+
+
+@operators.command("role")
+def operator_role(
+    email: Annotated[str, typer.Option(help="Whose.")],
+    role: Annotated[str, typer.Option(help="operator, supervisor or administrator")],
+) -> None:
+    """Gives another role. Ends all their sign-ins: open consoles close within two seconds."""
+    from chat import program
+
+    _changed(program.set_role(_settings(), email, role))
+    typer.echo(f"{email} is {role} now; all earlier sign-ins have ended.")
+
+
+@operators.command("deactivate")
+def operator_deactivate(email: Annotated[str, typer.Option(help="Who leaves.")]) -> None:
+    """Ends an operator's access: signed out everywhere, and their conversations go back to the queue."""
+    from chat import program
+
+    _changed(program.set_active(_settings(), email, active=False))
+    typer.echo(f"{email} cannot come in any more; open consoles close within two seconds.")
+
+
+@operators.command("activate")
+def operator_activate(email: Annotated[str, typer.Option(help="Who comes back.")]) -> None:
+    """Lets an operator in again."""
+    from chat import program
+
+    _changed(program.set_active(_settings(), email, active=True))
+    typer.echo(f"{email} may sign in again.")
+
+
+@operators.command("sign-out")
+def operator_sign_out(email: Annotated[str, typer.Option(help="Whose.")]) -> None:
+    """Ends all sign-ins of an operator, of a lost machine, say."""
+    from chat import program
+
+    _changed(program.sign_out(_settings(), email))
+    typer.echo(f"{email} is signed out everywhere.")
+
+
+@visitors.command("end")
+def visitor_end(conversation: Annotated[str, typer.Option(help="Id of a conversation of theirs.")]) -> None:
+    """Ends a visitor's access: their token is worth nothing any more, open widgets close within two seconds."""
+    from chat import program
+
+    _changed(program.end_visitor(_settings(), conversation))
+    typer.echo("The visitor's access has ended. What was said is kept.")
+
+
+def _changed(work: Coroutine[Any, Any, None]) -> None:
     try:
-        _run(program.set_password(settings, email, password))
+        _run(work)
     except (ValueError, LookupError) as error:
         raise _fail(str(error)) from None
-    typer.echo("The password is set; all earlier sign-ins have ended.")
 
 
 # ── sites ────────────────────────────────────────────────────────────────────────────────────────────────────────────

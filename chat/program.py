@@ -12,18 +12,25 @@ from sqlmodel import col
 from chat.app import Nightdesk
 from chat.clock import SystemClock
 from chat.conversations.actions import checked_address
+from chat.conversations.models import Conversation
 from chat.db import Database
-from chat.ids import new_id
+from chat.ids import new_id, parse_id
 from chat.migrations import schema
 from chat.people.models import Department, Operator, Site
 from chat.people.operators import (
+    ROLES,
     SHORTEST_PASSWORD,
     NoSuchDepartment,
+    NoSuchOperator,
+    NoSuchRole,
     OperatorExists,
     Operators,
+    Passwords,
     PasswordTooShort,
+    require_role,
 )
 from chat.people.sign_in import SignIn
+from chat.people.visitors import Visitors
 from chat.protocol.errors import AddressInvalid
 from chat.settings import Settings
 
@@ -117,8 +124,10 @@ async def add_operator(
     settings: Settings, email: str, name: str, departments: Sequence[str], role: str, language: str, capacity: int
 ) -> str:
     """The sign-in link. Raises ValueError in words for people."""
-    if role not in ("operator", "supervisor", "administrator"):
-        raise ValueError(f"{role} is no role: use operator, supervisor or administrator.")
+    try:
+        require_role(role)
+    except NoSuchRole:
+        raise ValueError(_no_role(role)) from None
     if language not in settings.locales:
         raise ValueError(f"{language} is not offered: use {' or '.join(settings.locales)}.")
     clock = SystemClock()
@@ -150,20 +159,58 @@ async def list_operators(settings: Settings) -> list[dict[str, Any]]:
 
 
 async def set_password(settings: Settings, email: str, password: str) -> None:
-    clock = SystemClock()
+    try:
+        async with _operator(settings, email) as (operators, operator):
+            await operators.change_password(operator.id, password)
+    except PasswordTooShort:
+        raise ValueError(f"The password needs at least {SHORTEST_PASSWORD} characters; nothing was changed.") from None
+
+
+async def set_role(settings: Settings, email: str, role: str) -> None:
+    try:
+        async with _operator(settings, email) as (operators, operator):
+            await operators.set_role(operator.id, role)
+    except NoSuchRole:
+        raise ValueError(_no_role(role)) from None
+
+
+async def set_active(settings: Settings, email: str, *, active: bool) -> None:
+    async with _operator(settings, email) as (operators, operator):
+        await operators.set_active(operator.id, active=active)
+
+
+async def sign_out(settings: Settings, email: str) -> None:
+    async with _operator(settings, email) as (operators, operator):
+        await operators.sign_out(operator.id)
+
+
+@asynccontextmanager
+async def _operator(settings: Settings, email: str) -> AsyncIterator[tuple[Operators, Operator]]:
+    """Raises LookupError in words for people."""
     async with opened(settings) as db:
-        sign_in = SignIn(db, clock, settings)
-        async with db.read() as session:
-            statement = select(Operator).where(col(Operator.email) == email.strip().lower())
-            operator = (await session.execute(statement)).scalars().first()
-        if operator is None:
-            raise LookupError(f"There is no operator {email}.")
+        operators = Operators(db, SystemClock(), Passwords())
         try:
-            await Operators(db, clock, sign_in.passwords).change_password(operator.id, password)
-        except PasswordTooShort:
-            raise ValueError(
-                f"The password needs at least {SHORTEST_PASSWORD} characters; nothing was changed."
-            ) from None
+            found = await operators.by_email(email)
+        except NoSuchOperator:
+            raise LookupError(f"There is no operator {email}. `nightdesk operator list` shows all.") from None
+        yield operators, found
+
+
+def _no_role(role: str) -> str:
+    return f"{role} is no role: use {', '.join(ROLES[:-1])} or {ROLES[-1]}."
+
+
+async def end_visitor(settings: Settings, conversation: str) -> None:
+    """Raises LookupError in words for people."""
+    conversation_id = parse_id(conversation)
+    async with opened(settings) as db:
+        found = None
+        if conversation_id is not None:
+            async with db.read() as session:
+                found = await session.get(Conversation, conversation_id)
+        if found is None:
+            raise LookupError(f"There is no conversation {conversation}. Its id ends its address in the console.")
+        await Visitors(db, SystemClock()).end_access(found.visitor_id)
 
 
 async def add_site(

@@ -87,7 +87,7 @@ class OneTimeSecret(Row, table=True):
     __tablename__ = "one_time_secret"
     secret_hash: str = Field(primary_key=True, max_length=64)
     purpose: str = Field(max_length=20)
-    operator_id: UUID = Field(foreign_key="operator.id")
+    operator_id: UUID = Field(foreign_key="operator.id", index=True)
     login_session_id: UUID | None = Field(default=None, foreign_key="login_session.id")
     expires_at: datetime = Field(sa_type=UTCDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from pwdlib import PasswordHash
@@ -13,8 +14,9 @@ from sqlmodel import col
 from chat.clock import Clock
 from chat.db import Database, table_of
 from chat.ids import new_id
-from chat.people.models import Department, LoginSession, Operator, OperatorDepartment
+from chat.people.models import Department, LoginSession, OneTimeSecret, Operator, OperatorDepartment
 
+ROLES = ("operator", "supervisor", "administrator")
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 MEMORY_KIB = 64 * 1024
@@ -33,6 +35,14 @@ class PasswordTooShort(ValueError):
 
 class NoSuchDepartment(ValueError):
     """There is no department with this slug."""
+
+
+class NoSuchOperator(LookupError):
+    """There is no operator with this address."""
+
+
+class NoSuchRole(ValueError):
+    """A role is operator, supervisor or administrator."""
 
 
 class Passwords:
@@ -124,20 +134,58 @@ class Operators:
         async with self._db.read() as session:
             return await session.get(Operator, operator_id)
 
+    async def by_email(self, email: str) -> Operator:
+        """Raises NoSuchOperator."""
+        async with self._db.read() as session:
+            statement = select(Operator).where(col(Operator.email) == normalised(email))
+            found: Operator | None = (await session.execute(statement)).scalars().first()
+        if found is None:
+            raise NoSuchOperator(email)
+        return found
+
     async def change_password(self, operator_id: UUID, password: str) -> None:
         """Ends all sign-ins of this operator (security.md B2); the caller begins a new one. Raises PasswordTooShort."""
         require_length(password)
-        stored = await self.passwords.hashed(password)
+        await self._change(operator_id, password=await self.passwords.hashed(password))
+
+    async def set_role(self, operator_id: UUID, role: str) -> None:
+        """Ends all sign-ins: nobody goes on with the rights of another role (security.md B2). Raises NoSuchRole."""
+        require_role(role)
+        await self._change(operator_id, role=role)
+
+    async def set_active(self, operator_id: UUID, *, active: bool) -> None:
+        """Who is not active is signed out everywhere and cannot come in; what they had goes back to its queue."""
+        await self._change(operator_id, active=active)
+
+    async def sign_out(self, operator_id: UUID) -> None:
+        """Everywhere: of a lost machine, say."""
+        await self._change(operator_id)
+
+    async def _change(self, operator_id: UUID, **values: Any) -> None:
         operators, logins = table_of(Operator), table_of(LoginSession)
+        secrets = table_of(OneTimeSecret)
+        now = self._clock.now()
         async with self._db.write() as session:
-            await session.execute(update(operators).where(operators.c.id == operator_id).values(password=stored))
+            if values:
+                await session.execute(update(operators).where(operators.c.id == operator_id).values(**values))
             await session.execute(
                 update(logins)
                 .where(logins.c.operator_id == operator_id, logins.c.ended_at.is_(None))
-                .values(ended_at=self._clock.now())
+                .values(ended_at=now)
+            )
+            # Links and passes that were not used yet were given to whoever had access before.
+            await session.execute(
+                update(secrets)
+                .where(secrets.c.operator_id == operator_id, secrets.c.used_at.is_(None))
+                .values(used_at=now)
             )
 
 
 def require_length(password: str) -> None:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise PasswordTooShort
+
+
+def require_role(role: str) -> None:
+    if role not in ROLES:
+        raise NoSuchRole(role)

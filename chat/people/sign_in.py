@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -194,14 +194,18 @@ class SignIn:
         self, purpose: str, operator_id: UUID, life: timedelta, login_session_id: UUID | None = None
     ) -> str:
         secret = new_secret()
+        now = self._clock.now()
+        rows = table_of(OneTimeSecret)
         async with self._db.write() as session:
+            # Each connection of a console takes one: what has run out goes with the next.
+            await session.execute(delete(rows).where(rows.c.operator_id == operator_id, rows.c.expires_at < now))
             session.add(
                 OneTimeSecret(
                     secret_hash=hashed(secret),
                     purpose=purpose,
                     operator_id=operator_id,
                     login_session_id=login_session_id,
-                    expires_at=self._clock.now() + life,
+                    expires_at=now + life,
                 )
             )
         return secret

@@ -10,13 +10,14 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
-from chat.db import Database, table_of
+from chat.db import Database, rows_changed, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.people.browsers import in_words
 from chat.people.models import Site, Visitor
 from chat.protocol.frames import Page
 
 UNUSED = timedelta(days=180)
+LATELY = timedelta(hours=6)
 PAGES = 10
 _ZONES = available_timezones()
 
@@ -53,9 +54,28 @@ class Visitors:
             col(Visitor.token_hash) == hashed(token),
             col(Visitor.site_id) == site_id,
             col(Visitor.seen_at) > self._clock.now() - UNUSED,
+            col(Visitor.ended_at).is_(None),
         )
         async with self._db.read() as session:
             return (await session.execute(statement)).scalars().first()
+
+    async def end_access(self, visitor_id: UUID) -> bool:
+        """The token is worth nothing from now on, and open sockets are closed. False: there was none to end."""
+        rows = table_of(Visitor)
+        async with self._db.write() as session:
+            ended = await session.execute(
+                update(rows)
+                .where(rows.c.id == visitor_id, rows.c.ended_at.is_(None))
+                .values(ended_at=self._clock.now())
+            )
+        return rows_changed(ended) == 1
+
+    async def ended_lately(self) -> list[UUID]:
+        """The window is so wide that no difference between clocks matters."""
+        rows = table_of(Visitor)
+        statement = select(rows.c.id).where(rows.c.ended_at > self._clock.now() - LATELY)
+        async with self._db.read() as session:
+            return list((await session.execute(statement)).scalars())
 
     async def visited(self, visitor_id: UUID, page: Page) -> None:
         """Adds to the page trail and marks the visitor as seen."""

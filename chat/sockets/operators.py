@@ -75,7 +75,7 @@ class OperatorSockets:
         hub.on("appeared", self._on_appeared)
         hub.on("nudge", self._on_nudge)
         presence.on_ended.append(self._on_ended)
-        hub.on_sweep.append(self.end_revoked)
+        hub.on("signed-out", self._on_signed_out)
 
     def routes(self) -> list[BaseRoute]:
         return [WebSocketRoute("/console/socket", self.endpoint)]
@@ -210,14 +210,17 @@ class OperatorSockets:
             socket.push(frames.Appeared(str(news["status"]), str(news["because"])))
 
     def end_login(self, login_session_id: UUID) -> None:
-        """Signed out here: its sockets in this process end at once, those of others with their next sweep."""
+        """Signed out here: its sockets end at once, in every process that hears it; elsewhere within a second."""
+        self.hub.publish(DESK, {"kind": "signed-out", "login": str(login_session_id)})
+
+    def _on_signed_out(self, _topic: str, news: News) -> None:
         for socket in list(self.all):
-            if socket.login_session_id == login_session_id:
+            if str(socket.login_session_id) == news["login"]:
                 socket.connection.close(Closing.ACCESS_ENDED)
 
     async def end_revoked(self) -> None:
-        """Sign-out, expiry and deactivation end open sockets, a lost role or department ends open conversations; run
-        with each sweep (security.md W3)."""
+        """Sign-out, expiry, deactivation and another role end open sockets, a lost department ends open conversations
+        (security.md W3)."""
         asked = list(self.all)  # who attends meanwhile was asked just now
         if not asked:
             return
@@ -225,7 +228,8 @@ class OperatorSockets:
             alive = await access_of_logins(session, {socket.login_session_id for socket in asked}, self.clock.now())
             places = await places_of(session, {conversation for socket in asked for conversation in socket.open})
         for socket in asked:
-            if (access := alive.get(socket.login_session_id)) is None:
+            access = alive.get(socket.login_session_id)
+            if access is None or access.role != socket.access.role:
                 socket.connection.close(Closing.ACCESS_ENDED)
                 continue
             socket.access = access

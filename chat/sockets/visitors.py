@@ -31,6 +31,9 @@ from chat.sockets.paging import StreamReader
 from chat.sockets.socket import Socket
 from chat.strings import Strings
 
+ENDED_SECONDS = 60.0
+"""So long a socket may take from reading a token to being known by it; then its visitor need not be looked for."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -66,6 +69,7 @@ class VisitorSockets:
         self._base_url = base_url
         self.all: set[VisitorSocket] = set()
         self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
+        self._ended: dict[UUID, float] = {}
         hub.on("typed", self._on_typed)
         hub.on("seen", self._on_seen)
 
@@ -94,6 +98,20 @@ class VisitorSockets:
         """Raises `TooFast` for an address that has begun too many conversations lately (security.md E1)."""
         if wait := self._beginnings.take(address, self.clock.monotonic()):
             raise TooFast(retry_after=round(wait, 1))
+
+    async def end_revoked(self) -> None:
+        """Visitors whose access was ended leave, whoever ended it and in whatever process."""
+        if not self.all:
+            return
+        now = self.clock.monotonic()
+        found = await self.visitors.ended_lately()
+        self._ended = {visitor_id: self._ended.get(visitor_id, now) for visitor_id in found}
+        fresh = {visitor_id for visitor_id, since in self._ended.items() if now - since < ENDED_SECONDS}
+        if not fresh:
+            return
+        for socket in list(self.all):
+            if socket.visitor_id in fresh:
+                socket.connection.close(Closing.ACCESS_ENDED)
 
     def tell_staff(self, staff: frames.Staff) -> None:
         for socket in list(self.all):
@@ -167,6 +185,10 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
                 await self._all.conversations.rate(found.id, self._known(), score, text)
             case frames.Beat():
                 pass
+
+    @property
+    def visitor_id(self) -> UUID | None:
+        return self._visitor.id if self._visitor is not None else None
 
     async def leave(self) -> None:
         self._unfollow()

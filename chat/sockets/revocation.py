@@ -1,0 +1,30 @@
+"""Access that has ended ends open sockets: asked of the rows every second, so that neither a lost hint nor a bus that
+is away keeps anybody in."""
+
+import asyncio
+
+import structlog
+
+from chat.sockets.operators import OperatorSockets
+from chat.sockets.visitors import VisitorSockets
+
+LOOK_SECONDS = 1.0
+"""A sign-out, a deactivation or a change of role closes sockets within two."""
+
+log = structlog.get_logger(__name__)
+
+
+class AccessWatch:
+    def __init__(self, visitors: VisitorSockets, operators: OperatorSockets) -> None:
+        self._visitors = visitors
+        self._operators = operators
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._operators.end_revoked()
+                await self._visitors.end_revoked()
+            except Exception:
+                # The database is away: nothing can be read by anybody; the next look finds who may not stay.
+                log.warning("access could not be checked", exc_info=True)
