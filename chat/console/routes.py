@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from markupsafe import Markup
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.exceptions import HTTPException
@@ -19,9 +19,10 @@ from chat.console.colleagues import colleagues, department_choices
 from chat.console.context import ConversationView, conversation_view
 from chat.console.doorway import Doorway
 from chat.console.faces import ground, initials
+from chat.console.inbox import departments_of, inbox_rows
 from chat.console.panels import About, ConsolePanel, RailLink
 from chat.console.preferences import Preferences
-from chat.console.rows import ConversationRow, group_of, inbox_rows, row_of, visible_to
+from chat.console.rows import ConversationRow, group_of, row_of, visible_to
 from chat.console.settings_routes import SettingsRoutes
 from chat.console.sign_in_routes import SignInRoutes
 from chat.console.stream import Stream
@@ -30,6 +31,8 @@ from chat.conversations.presenter import Presenter, stamp
 from chat.db import Database
 from chat.ids import parse_id
 from chat.pages import Pages
+from chat.pairing.presence import online_count
+from chat.pairing.waiting import counts
 from chat.people.models import Operator
 from chat.people.sign_in import SignIn
 from chat.settings import Settings
@@ -104,7 +107,7 @@ class ConsoleRoutes:
             return self._door.to_sign_in(request)
         locale = self._door.locale(request, operator)
         async with self._db.read() as session:
-            rows = await inbox_rows(session, operator)
+            rows = await inbox_rows(session, operator, await departments_of(session, operator))
             view = await self._view(session, conversation_id, operator, locale)
             people = await colleagues(session, locale) if view is None else []
         if wanted and view is None:
@@ -192,23 +195,21 @@ class ConsoleRoutes:
         operator = await self._operator(request)
         locale = self._door.locale(request, operator)
         async with self._db.read() as session:
-            rows = await inbox_rows(session, operator)
-            online = await session.execute(
-                select(func.count()).where(
-                    col(Operator.present), col(Operator.status) == "online", col(Operator.active)
-                )
-            )
-            online_count = online.scalar_one()
-        known = _digest(rows, online_count)
+            departments = await departments_of(session, operator)
+            rows = await inbox_rows(session, operator, departments)
+            online = await online_count(session)
+            waiting = await counts(session)
+        mine = [waiting[department] for department in departments if department in waiting]
+        count = sum(count for count, _ in mine)
+        known = _digest(rows, online, count)
         if request.query_params.get("known") == known:
             return Response(status_code=204, headers=NO_STORE)
-        waiting = [row for row in rows if row.state in ("waiting", "offered")]
-        oldest = min((row.waiting_since for row in waiting if row.waiting_since), default=None)
+        oldest = min((since for _, since in mine if since is not None), default=None)
         answer = {
             "known": known,
-            "waiting": len(waiting),
+            "waiting": count,
             "oldest_since": stamp(oldest),
-            "online": online_count,
+            "online": online,
             "rows": [
                 {
                     "conversation": str(row.id),
@@ -272,6 +273,6 @@ class ConsoleRoutes:
         return operator, row, self._door.locale(request, operator)
 
 
-def _digest(rows: Sequence[ConversationRow], online: int) -> str:
-    text = f"{online};" + ",".join(f"{row.id}:{row.version}:{row.unread}" for row in rows)
+def _digest(rows: Sequence[ConversationRow], online: int, waiting: int) -> str:
+    text = f"{online};{waiting};" + ",".join(f"{row.id}:{row.version}:{row.unread}" for row in rows)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

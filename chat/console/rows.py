@@ -1,4 +1,4 @@
-"""Rows of the inbox: what one line says of a conversation, read in two queries whatever their number."""
+"""Rows of the inbox: what one line says of a conversation, read in one query whatever their number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,7 +16,8 @@ from chat.db import table_of
 from chat.people.models import Department, Operator, OperatorDepartment, Visitor
 
 OPEN = ("waiting", "offered", "active")
-RECENTLY_ENDED = 15
+MANY_UNREAD = 100
+"""More are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class ConversationRow:
     last_message_at: datetime
     priority: int
     unread: int
-    """Messages of the visitor that no operator has read."""
+    """Messages of the visitor that no operator has read, at most a hundred."""
     page_path: str
     version: int
 
@@ -62,41 +63,12 @@ async def rows_of(session: AsyncSession, ids: Sequence[UUID]) -> list[Conversati
     """In the order asked for; unknown ids are left out."""
     if not ids:
         return []
-    found = {row.id: row for row in await _rows(session, col(Conversation.id).in_(ids), limit=len(ids))}
+    found = {row.id: row for row in await _rows(session, ids)}
     return [found[wanted] for wanted in ids if wanted in found]
 
 
 async def row_of(session: AsyncSession, conversation_id: UUID) -> ConversationRow | None:
     return next(iter(await rows_of(session, [conversation_id])), None)
-
-
-async def inbox_rows(session: AsyncSession, operator: Operator, limit: int = 200) -> list[ConversationRow]:
-    """What is open, high priority first, then who waits longest; then what ended lately.
-
-    Operators see their departments and what is theirs, supervisors all. Their own come first when there are more than
-    `limit`.
-    """
-    rows = table_of(Conversation)
-    visible = visible_to(operator)
-    open_ones = await _rows(
-        session,
-        and_(visible, col(Conversation.state).in_(OPEN)),
-        order=[
-            rows.c.operator_id.is_distinct_from(operator.id),
-            rows.c.priority,
-            rows.c.waiting_since.is_(None),
-            rows.c.waiting_since,
-            rows.c.last_message_at.desc(),
-        ],
-        limit=limit,
-    )
-    ended = await _rows(
-        session,
-        and_(visible, col(Conversation.state).in_(("ended", "left")), col(Conversation.last_message_text) != ""),
-        order=[rows.c.last_message_at.desc()],
-        limit=RECENTLY_ENDED,
-    )
-    return sorted(open_ones, key=_service_order) + ended
 
 
 def visible_to(operator: Operator) -> ColumnElement[bool]:
@@ -108,18 +80,16 @@ def visible_to(operator: Operator) -> ColumnElement[bool]:
     return or_(col(Conversation.department_id).in_(mine), col(Conversation.operator_id) == operator.id)
 
 
-def _service_order(row: ConversationRow) -> tuple[Any, ...]:
+def service_order(row: ConversationRow) -> tuple[Any, ...]:
     if row.waiting_since is not None:
         return (0, row.priority, row.waiting_since.timestamp())
     return (1, 0, -row.last_message_at.timestamp())
 
 
-async def _rows(
-    session: AsyncSession, condition: ColumnElement[bool], *, order: Sequence[Any] = (), limit: int
-) -> list[ConversationRow]:
+async def _rows(session: AsyncSession, ids: Sequence[UUID]) -> list[ConversationRow]:
     conversations, messages = table_of(Conversation), table_of(Message)
-    unread = (
-        select(func.count())
+    new = (
+        select(messages.c.seq)
         .where(
             messages.c.conversation_id == conversations.c.id,
             messages.c.stream == PUBLIC,
@@ -128,16 +98,16 @@ async def _rows(
             messages.c.author_kind == "visitor",
         )
         .correlate(conversations)
-        .scalar_subquery()
+        .limit(MANY_UNREAD)
+        .subquery()
     )
+    unread = select(func.count()).select_from(new).scalar_subquery()
     statement = (
         select(Conversation, col(Visitor.name), col(Department.names), col(Operator.name), unread)
         .join(Visitor, col(Visitor.id) == col(Conversation.visitor_id))
         .join(Department, col(Department.id) == col(Conversation.department_id))
         .outerjoin(Operator, col(Operator.id) == col(Conversation.operator_id))
-        .where(condition)
-        .order_by(*order)
-        .limit(limit)
+        .where(col(Conversation.id).in_(ids))
     )
     found = await session.execute(statement)
     return [_row(*columns) for columns in found]

@@ -1,9 +1,9 @@
-"""`python -m tests.benchmarks start|browsers|memory|journal|registry`: one JSON object each."""
+"""`python -m tests.benchmarks start|browsers|memory|journal|registry|pairing|history`: one JSON object each."""
 
 import json
 import sys
 
-from tests.benchmarks import browsers, journal, memory, registry, start
+from tests.benchmarks import browsers, history, journal, memory, pairing, registry, start
 
 NAMES = {
     "start": start.measure,
@@ -11,6 +11,8 @@ NAMES = {
     "memory": memory.measure,
     "journal": journal.measure,
     "registry": registry.measure,
+    "pairing": pairing.measure,
+    "history": history.measure,
 }
 
 
