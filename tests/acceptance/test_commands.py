@@ -1,5 +1,6 @@
 """Bad input of every command: one sentence on stderr that says what to do, the right exit code, and nothing changed."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -53,6 +54,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("operator", "add", "--name", "x"), 2, "--email"),
         (("operator", "password", "--email", "nobody@acme.example"), 1, "no operator"),
         (("operator", "password", "--email", "ana@acme.example"), 1, "10 characters"),
+        (("operator", "role", "--email", "nobody@acme.example", "--role", "operator"), 1, "operator list"),
+        (("operator", "role", "--email", "ana@acme.example", "--role", "king"), 1, "supervisor or administrator"),
+        (("operator", "deactivate", "--email", "nobody@acme.example"), 1, "operator list"),
+        (("operator", "sign-out"), 2, "--email"),
+        (("visitor", "end", "--conversation", "nonsense"), 1, "no conversation"),
         (("demo", "--port", "99999"), 2, "port"),
         (("nonsense",), 2, "nonsense"),
     ],
@@ -102,6 +108,22 @@ def test_a_password_is_set_from_standard_input(folder: Path) -> None:
     done = run(folder, "operator", "password", "--email", "ana@acme.example", stdin="a long enough one\n")
     assert done.returncode == 0
     assert "long enough" not in done.stdout + done.stderr
+
+
+def test_access_is_ended_and_given_by_command(folder: Path) -> None:
+    ana = ("--email", "ana@acme.example")
+
+    def listed() -> tuple[object, object]:
+        row = json.loads(run(folder, "operator", "list", "--json").stdout)[0]
+        return row["active"], row["role"]
+
+    assert run(folder, "operator", "role", *ana, "--role", "supervisor").returncode == 0
+    assert listed() == (True, "supervisor")
+    assert run(folder, "operator", "deactivate", *ana).returncode == 0
+    assert listed() == (False, "supervisor")
+    assert run(folder, "operator", "sign-out", *ana).returncode == 0
+    assert run(folder, "operator", "activate", *ana).returncode == 0
+    assert listed() == (True, "supervisor")
 
 
 def test_migrate_check_tells_without_changing(tmp_path: Path) -> None:
