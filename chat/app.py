@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 import chat
@@ -63,6 +63,7 @@ from widget.demo import DemoRoutes
 from widget.routes import WidgetRoutes
 
 if TYPE_CHECKING:
+    from chat.operations.canary import Canary
     from chat.operations.metrics import DeskMetrics
 
 RETIRE_SECONDS = 10.0
@@ -173,6 +174,7 @@ class Nightdesk:
             bus_is_up=lambda: self.hub.bus_is_up,
             draining=lambda: self.draining,
         )
+        self.canary = self._canary()
         self.metrics = self._metrics()
         self.demo_site = demo_site
         self._tasks: set[asyncio.Task[None]] = set()
@@ -185,6 +187,15 @@ class Nightdesk:
             sockets=self.settings.sockets_per_address, attempts_per_minute=self.settings.attempts_per_minute
         )
         return Door(limits, self.clock)
+
+    def _canary(self) -> "Canary | None":
+        if not self.settings.canary:
+            return None
+        # A client of WebSockets is loaded only where somebody speaks through it.
+        from chat.operations.canary import Canary
+        from chat.operations.canary_rows import CanaryRows
+
+        return Canary(self.settings, CanaryRows(self.db, self.clock), self.sign_in, self.clock)
 
     def _metrics(self) -> "DeskMetrics | None":
         if not self.settings.metrics_listen and not self.settings.metrics_token:
@@ -199,6 +210,7 @@ class Nightdesk:
             hub=self.hub,
             visitors=self.visitor_sockets,
             operators=self.operator_sockets,
+            canary=self.canary,
             readers=[DeskFigures(self.db, self.clock, lambda: self.outbox.kinds).read],
         )
 
@@ -216,6 +228,7 @@ class Nightdesk:
             panels=[ConsolePanel(key="c", label="Ticket", url="/desk/conversations/{id}/ticket", icon="ticket")],
             links=[RailLink(label="Tickets", url="/desk/tickets", icon="ticket", keys="g t")],
             about=self.escalation.about.of_conversation,
+            canary=self.canary is not None,
         )
         widget_routes = WidgetRoutes(
             pages=self.pages,
@@ -235,6 +248,7 @@ class Nightdesk:
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", self.readiness.answer, methods=["GET"]),
             *(self.metrics.routes() if self.metrics else ()),
+            *([Route("/console/canary.json", self._canary_state, methods=["GET"])] if self.canary else ()),
         ]
         if self.demo_site is not None:
             demo = DemoRoutes(
@@ -279,6 +293,8 @@ class Nightdesk:
         self._spawn(self.queue_teller.run(), "places")
         self._spawn(self.access_watch.run(), "access")
         self._spawn(self.operator_sockets.run(), "console rows")
+        if self.canary is not None:
+            self._spawn(self.canary.run(), "canary")
         if self.works:
             self._spawn(self.outbox.run(), "outbox")
             self._spawn(self.escalation.worker.run(), "escalation")
@@ -313,6 +329,9 @@ class Nightdesk:
         """Make before break: every client is asked to come elsewhere, spread over a few seconds, and leaves this
         process when it is there. Alone, there is no elsewhere: the clients come back when the process does."""
         self.draining = True
+        for task in self._tasks:
+            if task.get_name() == "canary":
+                task.cancel()  # a process that leaves loses nothing
         if self.settings.redis_url is None:
             return
         sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
@@ -341,6 +360,12 @@ class Nightdesk:
         sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
         for one in sockets:
             one.connection.close(Closing.RETIRING)
+
+    async def _canary_state(self, request: Request) -> Response:
+        """Asked by consoles again and again, not told over the socket: that may be just what is broken."""
+        if await self.sign_in.operator(request) is None:
+            raise HTTPException(401)
+        return JSONResponse({"state": self.canary.state if self.canary else "new"})
 
     async def _departments(self) -> Sequence[Department]:
         async with self.db.read() as session:

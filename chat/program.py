@@ -16,7 +16,7 @@ from chat.conversations.models import Conversation
 from chat.db import Database
 from chat.ids import new_id, parse_id
 from chat.migrations import schema
-from chat.people.models import Department, Operator, Site
+from chat.people.models import CANARY, Department, Operator, Site
 from chat.people.operators import (
     ROLES,
     SHORTEST_PASSWORD,
@@ -153,7 +153,8 @@ async def add_operator(
 
 async def list_operators(settings: Settings) -> list[dict[str, Any]]:
     async with opened(settings) as db, db.read() as session:
-        found = (await session.execute(select(Operator).order_by(col(Operator.email)))).scalars()
+        people = select(Operator).where(col(Operator.role) != CANARY).order_by(col(Operator.email))
+        found = (await session.execute(people)).scalars()
         names = ("email", "name", "role", "locale", "present", "status", "load", "capacity", "active")
         return [{name: getattr(operator, name) for name in names} for operator in found]
 

@@ -8,7 +8,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
-from chat.people.models import Department, Operator, OperatorDepartment
+from chat.people.models import CANARY, Department, Operator, OperatorDepartment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class DepartmentChoice:
 
 async def colleagues(session: AsyncSession, locale: str) -> list[Colleague]:
     """All active operators: who is here first, then who has most room."""
-    operators = (await session.execute(select(Operator).where(col(Operator.active)))).scalars().all()
+    people = select(Operator).where(col(Operator.active), col(Operator.role) != CANARY)
+    operators = (await session.execute(people)).scalars().all()
     names: dict[UUID, list[str]] = {}
     members = await session.execute(
         select(col(OperatorDepartment.operator_id), Department)

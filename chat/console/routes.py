@@ -62,6 +62,7 @@ class ConsoleRoutes:
         links: Sequence[RailLink] = (),
         about: About | None = None,
         signed_out: Callable[[UUID], None] | None = None,
+        canary: bool = False,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -73,6 +74,7 @@ class ConsoleRoutes:
         self._panels = tuple(panels)
         self._links = tuple(links)
         self._known_about = about
+        self._canary = canary
         self._door = Doorway(pages, strings, sign_in)
         self._parts = (
             SignInRoutes(db, settings, self._door, signed_out),
@@ -116,6 +118,7 @@ class ConsoleRoutes:
             **await self._context_of(view, operator, locale),
             "groups": {group: [row for row in rows if group_of(row, operator.id) == group] for group in GROUPS},
             "colleagues": people,
+            "canary": self._canary,
             "desk": self._for_modules(operator, locale),
         }
         return self._door.page(request, "page.html", context, operator)

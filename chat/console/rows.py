@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.conversations.models import PUBLIC, Conversation, Message
+from chat.conversations.models import CANARY, PUBLIC, Conversation, Message
 from chat.db import table_of
-from chat.people.models import Department, Operator, OperatorDepartment, Visitor
+from chat.people.models import SUPERVISING, Department, Operator, OperatorDepartment, Visitor
 
 OPEN = ("waiting", "offered", "active")
 MANY_UNREAD = 100
@@ -73,11 +73,12 @@ async def row_of(session: AsyncSession, conversation_id: UUID) -> ConversationRo
 
 def visible_to(operator: Operator) -> ColumnElement[bool]:
     """Which conversations this operator may see; the same rule as on the socket (security.md W4)."""
-    if operator.role != "operator":
-        return true()
+    is_real = col(Conversation.state) != CANARY
+    if operator.role in SUPERVISING:
+        return is_real
     members = table_of(OperatorDepartment)
     mine = select(members.c.department_id).where(members.c.operator_id == operator.id)
-    return or_(col(Conversation.department_id).in_(mine), col(Conversation.operator_id) == operator.id)
+    return and_(is_real, or_(col(Conversation.department_id).in_(mine), col(Conversation.operator_id) == operator.id))
 
 
 def service_order(row: ConversationRow) -> tuple[Any, ...]:
@@ -107,7 +108,7 @@ async def _rows(session: AsyncSession, ids: Sequence[UUID]) -> list[Conversation
         .join(Visitor, col(Visitor.id) == col(Conversation.visitor_id))
         .join(Department, col(Department.id) == col(Conversation.department_id))
         .outerjoin(Operator, col(Operator.id) == col(Conversation.operator_id))
-        .where(col(Conversation.id).in_(ids))
+        .where(col(Conversation.id).in_(ids), col(Conversation.state) != CANARY)
     )
     found = await session.execute(statement)
     return [_row(*columns) for columns in found]

@@ -11,6 +11,8 @@ from chat.db import Row, UTCDateTime
 
 PUBLIC = "public"
 INTERNAL = "internal"
+CANARY = "canary"
+"""State of the conversation that the program holds with itself: in no queue, list or count."""
 
 
 class Conversation(Row, table=True):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from hmac import compare_digest
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from prometheus_client.core import Metric
 from starlette.exceptions import HTTPException
@@ -21,6 +22,9 @@ from chat.settings import Settings
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.visitors import VisitorSockets
 
+if TYPE_CHECKING:
+    from chat.operations.canary import Canary
+
 
 class DeskMetrics:
     """On an address of its own where one is set; on the main address only with the token, else 404."""
@@ -34,11 +38,13 @@ class DeskMetrics:
         visitors: VisitorSockets,
         operators: OperatorSockets,
         readers: Sequence[Reader],
+        canary: "Canary | None" = None,
     ) -> None:
         self._db = db
         self._hub = hub
         self._visitors = visitors
         self._operators = operators
+        self._canary = canary
         self.http = HttpTally()
         self._version = version("nightdesk")
         self._token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
@@ -72,6 +78,7 @@ class DeskMetrics:
 
     def _families(self) -> list[Metric]:
         return [
+            *self._of_canary(),
             counter(names.HTTP_REQUESTS, self.http.requests),
             histogram(names.HTTP_SECONDS, self.http.seconds),
             gauge(
@@ -81,4 +88,12 @@ class DeskMetrics:
             gauge(names.BUS_UP, {(): self._hub.bus_is_up}),
             gauge(names.DB_CONNECTIONS, {(): self._db.connections_in_use}),
             gauge(names.BUILD_INFO, {(self._version,): 1}),
+        ]
+
+    def _of_canary(self) -> list[Metric]:
+        if self._canary is None:
+            return []
+        return [
+            histogram(names.CANARY_SECONDS, {(): self._canary.seconds}),
+            counter(names.CANARY_LOST, {(): self._canary.lost}),
         ]

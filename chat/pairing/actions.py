@@ -18,7 +18,7 @@ from chat.clock import Clock
 from chat.conversations import store
 from chat.conversations.actions import Conversations
 from chat.conversations.entry import SYSTEM, Author, EntryDraft, StoredEntry, event
-from chat.conversations.models import INTERNAL, Conversation, Message
+from chat.conversations.models import CANARY, INTERNAL, Conversation, Message
 from chat.conversations.streams import append
 from chat.db import Database, rows_changed, table_of
 from chat.hub.hub import Hub
@@ -294,7 +294,7 @@ class Pairing:
             found = await store.conversation(session, conversation_id)
         if found is None:
             raise UnknownConversation
-        if found.state == "active" and found.operator_id == operator.id:
+        if found.state in ("active", CANARY) and found.operator_id == operator.id:
             return
         if found.state == "offered" and found.operator_id == operator.id:
             await self.accept(conversation_id, operator.id)

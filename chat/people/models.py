@@ -38,6 +38,10 @@ CANARY = "canary"
 """Role of the synthetic operator: in no list, in no count, sees nothing but its own conversation."""
 
 
+SUPERVISING = ("supervisor", "administrator")
+"""Roles that see all conversations."""
+
+
 class Operator(Row, table=True):
     """A person who answers. `load` counts offers and assignments and is changed only with them,
     `present` mirrors the presence rows: both stand here so that one conditional UPDATE can judge."""

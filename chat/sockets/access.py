@@ -13,7 +13,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
-from chat.people.models import LoginSession, Operator, OperatorDepartment
+from chat.people.models import SUPERVISING, LoginSession, Operator, OperatorDepartment
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Access:
     departments: frozenset[UUID]
 
     def sees(self, department_id: UUID, operator_id: UUID | None) -> bool:
-        return self.role != "operator" or department_id in self.departments or operator_id == self.operator_id
+        return self.role in SUPERVISING or department_id in self.departments or operator_id == self.operator_id
 
 
 async def departments_of(session: AsyncSession, operators: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
