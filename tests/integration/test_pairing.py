@@ -17,11 +17,14 @@ from chat.conversations.entry import Author
 from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import new_id
+from chat.pairing import steps
 from chat.pairing.leases import DEAD_SECONDS
 from chat.pairing.models import Assignment
 from chat.people.models import Operator
 from chat.protocol.errors import AtCapacity, NoSuchTarget, NoteMissing, NothingWaiting, NotYours, RefTaken
 from tests.support.clock import FakeClock
+from tests.support.crowd import gather
+from tests.support.databases import PostgresMaker
 from tests.support.parts import Parts, running
 
 
@@ -381,3 +384,39 @@ async def test_nobody_who_is_gone_is_shown_longer_than_thirty_seconds(
     await parts.presence.bury()
     await watch(parts, clock, 28)
     assert not (await operator_now(parts, ana.id)).present
+
+
+async def test_one_process_decides_at_a_time_and_the_others_do_not_wait(
+    postgres_maker: PostgresMaker, clock: FakeClock
+) -> None:
+    db = Database(postgres_maker.make())
+    async with running(db, clock) as first, running(db, clock) as second:
+        site, departments = await first.furnish()
+        begun = [await first.conversation(site) for _ in range(2)]
+        ana = await first.operator("Ana", departments=(departments[0].id,))
+        await first.presence.arrive(ana.id)
+        async with db.write() as session:
+            assert await steps.held(session, departments[0].id)
+            assert await second.pairing.offer_next() is None
+            # Somebody who comes in meanwhile is not held up: a new row needs a weaker lock on the department.
+            begun.append(await second.conversation(site))
+        assert await second.pairing.offer_next()
+        assert (await state_of(first, begun[0].id)).operator_id == ana.id
+    await db.close()
+
+
+async def test_many_processes_offer_each_conversation_once_and_in_order(db: Database, clock: FakeClock) -> None:
+    crowd = await gather(db, clock.now(), waiting=60, operators=10, capacity=3)
+    async with AsyncExitStack() as stack:
+        processes = [await stack.enter_async_context(running(db, clock)) for _ in range(3)]
+
+        async def decide(parts: Parts) -> None:
+            while await parts.pairing.offer_next() is not False:
+                pass
+
+        await asyncio.gather(*(decide(parts) for parts in processes))
+        await check_invariants(processes[0])
+        assignments = table_of(Assignment)
+        async with db.read() as session:
+            offered = set((await session.execute(select(assignments.c.conversation_id))).scalars())
+        assert offered == set(crowd.waiting[:30])

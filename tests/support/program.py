@@ -158,6 +158,10 @@ class Client:
             for entry in frame["entries"]
         ]
 
+    def stop_answering(self) -> None:
+        """The line stays, and nothing comes from here any more."""
+        self._reader.cancel()
+
     async def leave(self) -> None:
         await self.socket.close()
         await asyncio.gather(self._reader, return_exceptions=True)
