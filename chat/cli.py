@@ -199,7 +199,7 @@ def migrate(check: Annotated[bool, typer.Option("--check", help="Only ask: 0 at 
     if check:
         current, head = _run(program.standing(settings))
         typer.echo(f"database {current or 'empty'}, program {head}")
-        raise typer.Exit(0 if current == head else 1)
+        raise typer.Exit(1 if program.is_behind(current) else 0)
     changed = _run(program.migrate_now(settings))
     typer.echo("The schema is at head now." if changed else "The schema was at head already.")
 

@@ -71,6 +71,10 @@ async def standing(settings: Settings) -> tuple[str | None, str | None]:
         await db.close()
 
 
+def is_behind(current: str | None) -> bool:
+    return schema.is_behind(current)
+
+
 async def migrate_now(settings: Settings) -> bool:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     db = Database(settings.effective_database_url)
@@ -110,8 +114,8 @@ def _at_head(settings: Settings, fail: Callable[[str], Exception]) -> None:
         if not settings.is_postgresql:
             async with opened(settings):
                 return True
-        current, head = await standing(settings)
-        return current == head
+        current, _head = await standing(settings)
+        return not schema.is_behind(current)
 
     if not asyncio.run(look()):
         raise fail("The database is behind this program. Run `nightdesk migrate`, then start again.")

@@ -78,10 +78,16 @@ def history() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
+def is_behind(current: str | None) -> bool:
+    """Whether this program cannot work with a database at that revision. One that it does not know was made by a newer
+    program, which only added: during an upgrade, and after going back, both versions work with it."""
+    return current is None or current in history()[1:]
+
+
 async def migrate(db: Database, *, copy_to: Path | None = None) -> bool:
     """To head; True when there was something to do. SQLite: a copy of the file is made first, to go back to."""
-    current, head = await standing(db)
-    if current == head:
+    current, _head = await standing(db)
+    if not is_behind(current):
         return False
     if copy_to is not None and current is not None:
         await asyncio.to_thread(_copy, db, copy_to)

