@@ -116,7 +116,9 @@ class Hub:
             return
         first = head.seq - len(head.entries) + 1
         # What was in the batch of a commit is in the rows: it may be shown before the ones below it are here.
-        feed.add([self._source.decode(key, one) for seq, one in enumerate(head.entries, first) if feed.wants(seq)])
+        feed.add(
+            [self._source.decode(key, bytes(one)) for seq, one in enumerate(head.entries, first) if feed.wants(seq)]
+        )
         feed.head = max(feed.head, head.seq)
         self._pump(feed)
 

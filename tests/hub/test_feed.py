@@ -210,3 +210,111 @@ async def test_what_is_committed_while_rows_are_read_does_not_wait_for_the_sweep
     assert await transport.until(2, seconds=1) == ["1", "2"]
     writer.cancel()
     await hub.stop()
+
+
+class Counted(Log):
+    """Rows, and how often they were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    async def entries(self, key: FeedKey, after: int, limit: int) -> list[StreamEntry]:
+        self.reads += 1
+        return await super().entries(key, after, limit)
+
+
+class Process:
+    """A hub on the bus with one follower of the stream."""
+
+    def __init__(self, broker: MemoryBroker, log: Log) -> None:
+        self.hub = Hub(MemoryBus(broker), log)
+        self.transport = MemoryTransport()
+        self.connection = Connection(self.transport)
+        self.follower = Follower(self.connection, "any", 0)
+
+    async def __aenter__(self) -> "Process":
+        swept = asyncio.Event()
+
+        async def note() -> None:
+            if self.hub.bus_is_up:
+                swept.set()
+
+        self.hub.on_sweep.append(note)
+        await self.hub.start()
+        await swept.wait()  # the one that a bus asks for when it has come up
+        self.writer = asyncio.create_task(self.connection.write())
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self.writer.cancel()
+        await self.hub.stop()
+
+    def follow(self, cursor: int = 0) -> None:
+        self.follower.cursor = cursor
+        self.hub.join(KEY, self.follower)
+        self.hub.go_live(KEY, self.follower)
+
+
+async def test_a_hint_brings_the_entry_and_no_row_is_read() -> None:
+    log, broker = Counted(), MemoryBroker()
+    async with Process(broker, log) as here, Process(broker, log) as there:
+        there.follow()
+        here.hub.entered(KEY, [log.append()])
+        await there.transport.until(1)
+        for _ in range(200):
+            here.hub.entered(KEY, [log.append() for _ in range(3)])
+        assert await there.transport.until(601) == [str(n + 1) for n in range(601)]
+    assert log.reads == 0
+
+
+async def test_an_entry_that_is_not_the_next_waits_for_the_rows_below_it() -> None:
+    log, broker = Counted(), MemoryBroker()
+    async with Process(broker, log) as here, Process(broker, log) as there:
+        there.follow()
+        here.hub.entered(KEY, [log.append()])
+        await there.transport.until(1)
+        for _ in range(5):
+            log.append()  # committed, and its hint was lost
+        here.hub.entered(KEY, [log.append()])
+        assert await there.transport.until(7) == [str(n + 1) for n in range(7)]
+    assert log.reads == 1
+
+
+async def test_who_follows_a_moment_after_the_commit_does_not_wait_for_the_sweep() -> None:
+    log, broker = Counted(), MemoryBroker()
+    async with Process(broker, log) as here, Process(broker, log) as there:
+        for _ in range(3):
+            here.hub.entered(KEY, [log.append()])
+        there.follow(cursor=2)  # what its rows said a moment before the third was committed
+        async with asyncio.timeout(1):
+            assert await there.transport.until(1) == ["3"]
+    assert log.reads == 0
+
+
+async def test_an_idle_feed_keeps_no_entries() -> None:
+    log = Log()
+    async with Process(MemoryBroker(), log) as here:
+        here.follow()
+        for _ in range(100):
+            here.hub.entered(KEY, [log.append()])
+        assert here.hub._feeds[KEY].window is None
+        slow = Follower(here.connection, "any", 0)
+        here.hub.join(KEY, slow)
+        for _ in range(100):
+            here.hub.entered(KEY, [log.append()])
+        window = here.hub._feeds[KEY].window
+        assert window is not None
+        assert len(window) == 64
+
+
+async def test_hints_that_make_no_sense_are_left_alone() -> None:
+    log = Counted()
+    async with Process(MemoryBroker(), log) as here:
+        here.follow()
+        topic = f"conversation:{KEY.conversation_id}"
+        for payload in (b"", b"[", b"[]", b"{}", b'["public","x"]', b'["public",1,[{"a":1}]]', b'{"kind":"typed"}'):
+            here.hub._take_hint(topic, payload)
+        here.hub._take_hint("conversation:none", b'["public",1]')
+        here.hub.entered(KEY, [log.append()])
+        assert await here.transport.until(1) == ["1"]

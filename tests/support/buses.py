@@ -76,12 +76,16 @@ class LosingWire:
         return self._wire.is_ready
 
 
+PROBE = b"probe"
+
+
 class Ear:
-    """A process on the bus that writes down what it hears."""
+    """A process on the bus that writes down what it hears, but for the probes of `followed`."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.heard: list[tuple[str, bytes]] = []
+        self.probed: set[str] = set()
         self.gaps = 0
         self.news = asyncio.Event()
 
@@ -89,7 +93,10 @@ class Ear:
         await self.bus.start(self.hint, self._gap)
 
     def hint(self, topic: str, payload: bytes) -> None:
-        self.heard.append((topic, payload))
+        if payload == PROBE:
+            self.probed.add(topic)
+        else:
+            self.heard.append((topic, payload))
         self.news.set()
 
     def _gap(self) -> None:
@@ -107,6 +114,11 @@ class Ear:
             while not self.bus.is_up:
                 self.news.clear()
                 await self.news.wait()
+
+
+def bus_of(ear: Ear) -> ProcessBus:
+    assert isinstance(ear.bus, ProcessBus)
+    return ear.bus
 
 
 def losing(bus: ProcessBus) -> LosingWire:
@@ -129,16 +141,16 @@ async def follow(ear: Ear, by: Ear, topic: str) -> None:
 
 
 async def followed(ear: Ear, by: Ear, topic: str) -> None:
+    ear.probed.discard(topic)
     async with asyncio.timeout(20):
-        while (topic, b"probe") not in ear.heard:
-            by.bus.publish(topic, b"probe")
+        while topic not in ear.probed:
+            by.bus.publish(topic, PROBE)
             ear.news.clear()
             try:
                 async with asyncio.timeout(0.2):
                     await ear.news.wait()
             except TimeoutError:
                 continue
-    ear.heard.clear()
 
 
 async def until(fits: Callable[[], bool], seconds: float = 20) -> None:
