@@ -1,5 +1,6 @@
 """The one place that writes conversations: a transaction, then events after the commit."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,10 @@ from chat.protocol.frames import Page
 
 DESK = "desk"
 """Topic of all consoles: rows, counts, nudges."""
+ROWS_SECONDS = 0.03
+"""Rows of the inbox that change within this time are told of together …"""
+ROWS_AT_ONCE = 90
+"""… so many of them in one hint of 4 kB."""
 PAIRING = "pairing"
 """Topic of all dispatchers: somebody began to wait, or became free."""
 LEFT = "conversation.left"
@@ -56,6 +61,7 @@ class Conversations:
         self._outbox = outbox
         self.presenter = presenter
         self._on_said: list[Callable[[UUID], None]] = []
+        self._changed_rows: set[UUID] = set()
         self.journal = Journal(db, clock, self._committed)
 
     def on_said(self, callback: Callable[[UUID], None]) -> None:
@@ -330,7 +336,15 @@ class Conversations:
             self.changed_row(conversation_id)
 
     def changed_row(self, conversation_id: UUID) -> None:
-        self._hub.publish(DESK, {"kind": "row", "conversation": str(conversation_id)})
+        """Told to all consoles, with what else changes in a moment: else each message were a hint to each process."""
+        if not self._changed_rows:
+            asyncio.get_running_loop().call_later(ROWS_SECONDS, self._tell_rows)
+        self._changed_rows.add(conversation_id)
+
+    def _tell_rows(self) -> None:
+        changed, self._changed_rows = [str(one) for one in self._changed_rows], set()
+        for start in range(0, len(changed), ROWS_AT_ONCE):
+            self._hub.publish(DESK, {"kind": "rows", "conversations": changed[start : start + ROWS_AT_ONCE]})
 
     def waiting_changed(self) -> None:
         """Somebody began or ceased to wait, or an operator became free: dispatchers look now."""

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 
 from chat.console.rows import rows_of
 from chat.conversations import store
+from chat.conversations.actions import DESK
 from chat.conversations.entry import Author
 from chat.conversations.models import INTERNAL, PUBLIC, Conversation
 from chat.conversations.presenter import Audience
@@ -30,6 +31,9 @@ from chat.sockets.socket import Socket
 if TYPE_CHECKING:
     from chat.sockets.operators import OperatorSockets
 
+VIEWED_SECONDS = 0.05
+"""Colleagues who come to a conversation within this time are told of together."""
+
 
 class OperatorSocket(Socket[frames.OperatorFrame]):
     """Has `operator`, `access` and `login_session_id` once it is introduced."""
@@ -44,6 +48,7 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         self.open: dict[UUID, dict[str, StreamReader]] = {}
         self._colleagues: dict[str, dict[tuple[str, UUID], frames.Person]] = {}
         """By topic: who is viewing too, and through which process."""
+        self._viewed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -129,7 +134,8 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         for conversation_id in list(self.open):
             self._close(conversation_id)
         if self.introduced:
-            self._all.hub.unfollow(f"operator:{self.operator.id}")
+            for topic in (DESK, f"operator:{self.operator.id}"):
+                self._all.hub.unfollow(topic)
             silent = self.connection.closing is Closing.SILENT
             unheard = self._clock.monotonic() - self._heard if silent else 0.0
             await self._all.presence.depart(self.operator.id, unheard=unheard)
@@ -146,7 +152,9 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             departments = await departments_of(session, [self.operator.id])
         self.access = Access(self.operator.id, self.operator.role, departments[self.operator.id])
         self.introduced = True
-        self._all.hub.follow(f"operator:{self.operator.id}")
+        # Of the desk only a process with consoles hears: it is news at every message.
+        for topic in (DESK, f"operator:{self.operator.id}"):
+            self._all.hub.follow(topic)
         await self._all.presence.arrive(self.operator.id)
         # Who reads `attended` is present for all others; what was offered in between is found by the query.
         self._all.all.add(self)
@@ -231,11 +239,11 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
 
     def colleague(self, topic: str, person: frames.Person, epoch: UUID, viewing: bool, *, asks: bool) -> None:
         here = self._colleagues.setdefault(topic, {})
+        known = here.pop((person.id, epoch), None)
         if viewing:
             here[person.id, epoch] = person
-        else:
-            here.pop((person.id, epoch), None)
-        self._tell_colleagues(topic)
+        if known != here.get((person.id, epoch)):
+            self._tell_colleagues(topic)
         if asks:
             self._view(UUID(topic.removeprefix("conversation:")), viewing=True, asks=False)
 
@@ -247,8 +255,16 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
                 self._tell_colleagues(topic)
 
     def _tell_colleagues(self, topic: str) -> None:
-        people = {person.id: person for person in self._colleagues[topic].values()}
-        self.push(frames.Viewed(topic.removeprefix("conversation:"), list(people.values())))
+        # Each of a hundred viewers answers a newcomer: one by one they would fill the outbound with growing lists.
+        if not self._viewed:
+            asyncio.get_running_loop().call_later(VIEWED_SECONDS, self._tell_viewed)
+        self._viewed.add(topic)
+
+    def _tell_viewed(self) -> None:
+        viewed, self._viewed = self._viewed, set()
+        for topic in viewed & self._colleagues.keys():
+            people = {person.id: person for person in self._colleagues[topic].values()}
+            self.push(frames.Viewed(topic.removeprefix("conversation:"), list(people.values())))
 
     async def tell_offer(self, conversation_id: UUID) -> None:
         async with self._all.db.read() as session:

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 from chat.clock import Clock
 from chat.console.rows import ConversationRow, rows_of
 from chat.console.stream import Stream
-from chat.conversations.actions import DESK, Conversations
+from chat.conversations.actions import Conversations
 from chat.conversations.presenter import stamp
 from chat.db import Database
 from chat.hub.hub import Hub, News
@@ -26,7 +26,7 @@ from chat.sockets.door import Door
 from chat.sockets.operator import OperatorSocket
 from chat.strings import Strings
 
-ROWS_SECONDS = 0.08
+ROWS_SECONDS = 0.05
 """Rows that change within this time are read and rendered together."""
 
 TOUCH_SECONDS = 300.0
@@ -66,7 +66,7 @@ class OperatorSockets:
         self._dirty: set[UUID] = set()
         self._changed = asyncio.Event()
         self._touched = clock.monotonic()
-        hub.on("row", self._on_row)
+        hub.on("rows", self._on_rows)
         hub.on("typed", self._on_typed)
         hub.on("seen", self._on_seen)
         hub.on("viewing", self._on_viewing)
@@ -99,7 +99,6 @@ class OperatorSockets:
 
     async def run(self) -> None:
         """Renders changed rows once per language and hands them to whoever may see them."""
-        self.hub.follow(DESK)
         while True:
             await self._changed.wait()
             await asyncio.sleep(ROWS_SECONDS)
@@ -151,8 +150,8 @@ class OperatorSockets:
             count = sum(count for count, _ in mine)
             socket.push(frames.Counted(waiting=count, online=online, oldest_since=stamp(oldest)))
 
-    def _on_row(self, _topic: str, news: News) -> None:
-        self._dirty.add(UUID(str(news["conversation"])))
+    def _on_rows(self, _topic: str, news: News) -> None:
+        self._dirty.update(UUID(str(one)) for one in news["conversations"])
         self._changed.set()
 
     def staff_changed(self) -> None:
