@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket
 from chat.clock import Clock
 from chat.console.rows import ConversationRow, rows_of
 from chat.console.stream import Stream
-from chat.conversations.actions import Conversations
+from chat.conversations.actions import DESK, Conversations
 from chat.conversations.presenter import stamp
 from chat.db import Database
 from chat.hub.hub import Hub, News
