@@ -17,7 +17,9 @@ from chat.conversations import store
 from chat.conversations.entry import StoredEntry
 from chat.conversations.models import INTERNAL, PUBLIC, Conversation, Draft
 from chat.conversations.presenter import Audience, Presenter
+from chat.pairing import reasons
 from chat.pairing.models import Assignment
+from chat.pairing.reasons import Reason
 from chat.people.models import Operator, Site, Visitor
 
 FIRST_ENTRIES = 60
@@ -56,7 +58,7 @@ class AssignmentView:
     name: str
     at: datetime
     outcome: str
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +217,7 @@ async def _assignments(session: AsyncSession, conversation_id: UUID) -> list[Ass
         .where(col(Assignment.conversation_id) == conversation_id)
         .order_by(col(Assignment.offered_at))
     )
-    return [AssignmentView(name, one.offered_at, one.ended_because or one.state, one.reason) for one, name in found]
+    return [
+        AssignmentView(name, one.offered_at, one.ended_because or one.state, reasons.read(one.reason))
+        for one, name in found
+    ]

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.console.rows import ConversationRow, rows_of, service_order
 from chat.conversations.models import Conversation
 from chat.db import table_of
-from chat.people.models import Department, Operator, OperatorDepartment
+from chat.people.models import SUPERVISING, Department, Operator, OperatorDepartment
 
 RECENTLY_ENDED = 15
 PRIORITIES = (0, 1)
@@ -18,7 +18,7 @@ PRIORITIES = (0, 1)
 
 async def departments_of(session: AsyncSession, operator: Operator) -> list[UUID]:
     """Whose conversations this operator sees, beside those that are theirs."""
-    if operator.role != "operator":
+    if operator.role in SUPERVISING:
         return list((await session.execute(select(table_of(Department).c.id))).scalars())
     members = table_of(OperatorDepartment)
     mine = select(members.c.department_id).where(members.c.operator_id == operator.id)

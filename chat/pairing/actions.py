@@ -23,8 +23,9 @@ from chat.conversations.streams import append
 from chat.db import Database, rows_changed, table_of
 from chat.hub.hub import Hub
 from chat.ids import new_id
-from chat.pairing import steps, waiting
+from chat.pairing import reasons, steps, waiting
 from chat.pairing.models import Assignment
+from chat.pairing.reasons import Reason, written
 from chat.pairing.routing import choose
 from chat.people.models import Department, Operator, OperatorDepartment
 from chat.protocol.errors import (
@@ -88,7 +89,7 @@ class Pairing:
                     conversation_id=head.id,
                     operator_id=choice.operator_id,
                     state="offered",
-                    reason=choice.reason,
+                    reason=written(choice.reason),
                     offered_at=now,
                 )
             )
@@ -167,7 +168,7 @@ class Pairing:
                 raise UnknownConversation
             if locked.state == "active" and locked.operator_id == operator.id:
                 return conversation_id
-            entries, before = await self._assign(session, locked, operator, "taken", "taken by hand")
+            entries, before = await self._assign(session, locked, operator, "taken", reasons.BY_HAND)
         if before is not None:
             because = "accepted" if before == operator.id else "taken"
             self._tell_operator(before, "withdrawn", conversation_id, because=because)
@@ -192,7 +193,7 @@ class Pairing:
                 locked = await steps.locked(session, candidate.id)
                 if locked is None or locked.state != "waiting":
                     continue
-                entries, _ = await self._assign(session, locked, operator, "taken", "took the oldest waiting")
+                entries, _ = await self._assign(session, locked, operator, "taken", reasons.OLDEST)
             self._after(candidate.id, entries)
             return candidate.id
         raise NothingWaiting
@@ -239,7 +240,7 @@ class Pairing:
                         conversation_id=conversation_id,
                         operator_id=other.id,
                         state="offered",
-                        reason=f"transferred by {by.name}"[:200],
+                        reason=written(reasons.transferred(by.name)),
                         offered_at=now,
                     )
                 )
@@ -317,7 +318,7 @@ class Pairing:
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _assign(
-        self, session: AsyncSession, locked: Conversation, operator: Operator, because: str, reason: str
+        self, session: AsyncSession, locked: Conversation, operator: Operator, because: str, reason: Reason
     ) -> tuple[list[StoredEntry], UUID | None]:
         now = self._clock.now()
         before = locked.operator_id if locked.state in ("offered", "active") else None
@@ -337,7 +338,7 @@ class Pairing:
                 conversation_id=locked.id,
                 operator_id=operator.id,
                 state="accepted",
-                reason=reason,
+                reason=written(reason),
                 offered_at=now,
                 accepted_at=now,
             )

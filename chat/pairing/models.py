@@ -44,7 +44,7 @@ class Assignment(Row, table=True):
     operator_id: UUID = Field(foreign_key="operator.id", index=True)
     state: str = Field(max_length=10)  # offered, accepted, ended
     reason: str = Field(default="", max_length=200)
-    """A readable line of why: "least loaded of 3 in technical"."""
+    """Why, as reasons.py writes it."""
     offered_at: datetime = Field(sa_type=UTCDateTime)
     accepted_at: datetime | None = Field(default=None, sa_type=UTCDateTime, index=True)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)

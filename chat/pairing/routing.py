@@ -1,9 +1,11 @@
-"""The choice of an operator. Pure: candidates in, one out, with a readable reason."""
+"""The choice of an operator. Pure: candidates in, one out, with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
+
+from chat.pairing.reasons import Reason
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -23,7 +25,7 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Choice:
     operator_id: UUID
-    reason: str
+    reason: Reason
 
 
 def choose(candidates: Sequence[Candidate], among: int | None = None) -> Choice | None:
@@ -39,7 +41,5 @@ def choose(candidates: Sequence[Candidate], among: int | None = None) -> Choice 
         fit,
         key=lambda one: (one.missed, one.load / one.capacity, one.assigned_at or _NEVER, one.operator_id),
     )
-    reason = f"least loaded of {among or len(fit)}: {best.load} of {best.capacity}"
-    if best.missed:
-        reason += f", offered again after {best.missed}"
+    reason = Reason("least-busy", among or len(fit), best.load, best.capacity, best.missed)
     return Choice(best.operator_id, reason)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlmodel import select
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -17,10 +17,12 @@ from chat.console.routes import ConsolePanel, ConsoleRoutes, RailLink
 from chat.console.stream import Stream
 from chat.conversations.models import Conversation
 from chat.conversations.presenter import Presenter
-from chat.db import Database
+from chat.db import Database, table_of
 from chat.ids import new_id
 from chat.links import Links
 from chat.pages import Pages
+from chat.pairing.models import Assignment
+from chat.pairing.reasons import Reason, transferred, written
 from chat.people.models import Department, LoginSession, Operator, Site, Visitor
 from chat.people.operators import NoSuchDepartment, OperatorExists, Operators, PasswordTooShort
 from chat.people.sign_in import Login, SignIn
@@ -364,6 +366,38 @@ async def test_a_partial_holds_what_changes_and_never_the_composer(desk: Desk) -
     assert "<html" not in part
     assert "ann@example.com" in part
     assert "not verified" in part
+    await browser.aclose()
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("en", ("least busy of 3: 1 of 5 · offered again (passed on 2×)", "transferred by Luka &#34;L&#34;")),
+        ("sl", ("najmanj pogovorov od 3: 1 od 5 · znova ponujeno (prej neprevzeto 2×)", "predaja: Luka &#34;L&#34;")),
+    ],
+)
+async def test_why_somebody_had_it_is_told_in_the_language_of_who_reads_it(
+    desk: Desk, locale: str, words: tuple[str, ...]
+) -> None:
+    found = await conversation(desk, "technical")
+    async with desk.db.write() as session:
+        for reason in (Reason("least-busy", 3, 1, 5, 2), transferred('Luka "L"')):
+            session.add(
+                Assignment(
+                    id=new_id(),
+                    conversation_id=found,
+                    operator_id=desk.ana.id,
+                    state="accepted",
+                    reason=written(reason),
+                    offered_at=desk.clock.now(),
+                )
+            )
+        await session.execute(update(table_of(Operator)).values(locale=locale))
+    browser = await desk.signed_in()
+    part = (await browser.get(f"/console/conversations/{found}", headers={"X-Partial": "1"})).text
+    for one in words:
+        assert f" · {one}</small>" in part
+        assert f'title="{one}"' in part
     await browser.aclose()
 
 

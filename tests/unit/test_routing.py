@@ -33,7 +33,7 @@ def test_never_somebody_full_and_never_nobody_while_there_is_room(found: list[Ca
         assert chosen.missed == min(one.missed for one in free.values())
         peers = [one for one in free.values() if one.missed == chosen.missed]
         assert chosen.load / chosen.capacity == min(one.load / one.capacity for one in peers)
-        assert choice.reason
+        assert (choice.reason.of, choice.reason.load) == (len(free), chosen.load)
 
 
 @given(candidates())
