@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import ssl
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from chat.sockets import socket as beat
 from tests.support.certificates import certificate
 from tests.support.databases import PostgresMaker
+from tests.support.program import Running, program
 from tests.support.proxies import Caddy, Nginx, Proxy
 from tests.support.servers import RedisServer, free_port
 from tests.support.serving import Desk, Process
@@ -225,3 +228,35 @@ async def newcomers(desk: Desk, nginx: Nginx, trust: ssl.SSLContext, errors: lis
 def restart(server: Process) -> None:
     server.end(signal.SIGTERM)
     server.start()
+
+
+async def through(nginx: Nginx, running: Running, beats: int) -> int:
+    """How many heartbeats an idle visitor heard, of so many, before nginx cut the line."""
+    address = f"{nginx.base_url.replace('http', 'ws', 1)}/w/{running.site_key}/socket"
+    heard = 0
+    async with connect(address, origin=websockets.Origin(running.base_url), ping_interval=None) as socket:
+        await socket.send(json.dumps({"type": "hello", "site": running.site_key}))
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while heard < beats:
+                if json.loads(await socket.recv())["type"] == "beat":
+                    heard += 1
+                    await socket.send('{"type":"beat"}')
+    return heard
+
+
+async def test_an_idle_line_is_kept_by_the_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """nginx cuts what is silent for 75 s, three times as long as Nightdesk is at most (20 s, and 5 s for the answer).
+    Here all of it is forty times as fast."""
+    nginx = Nginx(changes={"proxy_read_timeout 75s;": "proxy_read_timeout 1875ms;"})
+    assert beat.BEAT_SECONDS + beat.ANSWER_SECONDS <= 25
+    try:
+        monkeypatch.setattr(beat, "BEAT_SECONDS", 0.225)
+        monkeypatch.setattr(beat, "ANSWER_SECONDS", 0.4)
+        async with program(tmp_path) as running:
+            nginx.configure([running.settings.listen_port])
+            await asyncio.to_thread(nginx.start)
+            assert await through(nginx, running, beats=6) == 6
+            monkeypatch.setattr(beat, "BEAT_SECONDS", 20)
+            assert await through(nginx, running, beats=6) == 0
+    finally:
+        await asyncio.to_thread(nginx.remove)

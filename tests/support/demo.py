@@ -33,6 +33,8 @@ class DemoProgram:
         self.console = ""
         self.ready_seconds = 0.0
         self.process: subprocess.Popen[str] | None = None
+        self.program = [NIGHTDESK]
+        """What is started: another version, if need be."""
         self._port = 0
         self._settings = settings
 
@@ -51,7 +53,7 @@ class DemoProgram:
     def start(self) -> None:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [NIGHTDESK, "demo", "--port", str(self._port), "--json"],
+                [*self.program, "demo", "--port", str(self._port), "--json"],
                 cwd=ROOT,
                 env=self._environment(self.folder),
                 stdout=subprocess.PIPE,
