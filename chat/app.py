@@ -51,6 +51,8 @@ from chat.protocol.closing import Closing
 from chat.request_ids import RequestIds
 from chat.settings import Settings
 from chat.sockets.door import Door
+from chat.sockets.entrance import Entrance
+from chat.sockets.heart import Heart
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.queue import QueueTeller
 from chat.sockets.revocation import AccessWatch
@@ -128,6 +130,7 @@ class Nightdesk:
         self.places = PlaceBoard(self.db, self.clock)
         self.sign_in = SignIn(self.db, self.clock, settings)
         self.visitors = Visitors(self.db, self.clock)
+        self.heart = Heart()
         self.visitor_sockets = VisitorSockets(
             self.db,
             self.clock,
@@ -138,6 +141,7 @@ class Nightdesk:
             self.pairing,
             self.staff,
             self.places,
+            self.heart,
             self._door(),
             PerAddress(settings.conversations_per_hour, 3600),
             settings.base_url,
@@ -152,9 +156,11 @@ class Nightdesk:
             self.pairing,
             self.presence,
             self.stream,
+            self.heart,
             self._door(),
             settings.base_url,
         )
+        self.entrance = Entrance(self.visitor_sockets, self.operator_sockets)
         self.escalation = Escalation(
             db=self.db,
             clock=self.clock,
@@ -239,8 +245,7 @@ class Nightdesk:
             departments=self._departments,
         )
         routes: list[BaseRoute] = [
-            *self.visitor_sockets.routes(),
-            *self.operator_sockets.routes(),
+            *self.entrance.routes(),
             *widget_routes.routes(),
             *console.routes(),
             *self.escalation.routes(),
@@ -277,6 +282,7 @@ class Nightdesk:
             middleware=middleware,
             exception_handlers={HTTPException: _http_error, 500: _server_error},
         )
+        app.state.entrance = self.entrance
         # It would send browsers to the host that the request names (security.md B6, T8).
         app.router.redirect_slashes = False
         return app
@@ -287,6 +293,7 @@ class Nightdesk:
         await self.conversations.journal.start()
         if self.metrics is not None:
             await self.metrics.start()
+        self._spawn(self.heart.run(), "heart")
         self._spawn(self.presence.run(), "presence")
         self._spawn(self.dispatcher.run(), "dispatcher")
         self._spawn(self.staff_teller.run(), "staff")
@@ -309,7 +316,8 @@ class Nightdesk:
         self._spawn(self.escalation.worker.run(), "escalation")
 
     async def stop(self) -> None:
-        """The running group is committed, then everything ends; presence goes at once."""
+        """What was begun is finished, then everything ends; presence goes at once."""
+        await self.heart.rest()
         await self.conversations.journal.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -340,7 +348,7 @@ class Nightdesk:
             one.push(frames.Retired(after=round(spread * place / max(1, len(sockets)), 2)))
         try:
             async with asyncio.timeout(spread + RETIRE_SECONDS):
-                await asyncio.gather(*(one.connection.closed.wait() for one in sockets))
+                await asyncio.gather(*(one.connection.until_closed() for one in sockets))
         except TimeoutError:
             for one in sockets:
                 one.connection.close(Closing.RETIRING)

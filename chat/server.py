@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -51,17 +52,16 @@ class Server(uvicorn.Server):
         return any(not getattr(one, "handshake_complete", True) for one in self.server_state.connections)
 
 
-def serve(
-    app: Starlette,
-    settings: Settings,
-    sock: socket.socket,
-    on_ready: Callable[[], None],
-    retire: Callable[[], Awaitable[None]] | None = None,
-) -> None:
-    """Until a signal; `retire` is awaited when nobody new comes and before the open sockets are closed."""
-    config = uvicorn.Config(
+def config_of(app: Starlette, settings: Settings) -> uvicorn.Config:
+    """`app` carries its entrance for sockets in `state.entrance`."""
+    ws: Any = "websockets-sansio"
+    if settings.websockets == "picows":
+        from chat.sockets.upgrade import upgrading  # compiled code that the other transport does not need
+
+        ws = upgrading(app.state.entrance, settings.frame_max_bytes, settings.trusted_proxies)
+    return uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=ws,
         ws_max_size=settings.frame_max_bytes,
         ws_ping_interval=20,
         ws_ping_timeout=20,
@@ -76,6 +76,17 @@ def serve(
         access_log=False,
         lifespan="on",
     )
+
+
+def serve(
+    app: Starlette,
+    settings: Settings,
+    sock: socket.socket,
+    on_ready: Callable[[], None],
+    retire: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Until a signal; `retire` is awaited when nobody new comes and before the open sockets are closed."""
+    config = config_of(app, settings)
     server = Server(config, on_ready, retire)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[sock]))

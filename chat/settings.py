@@ -123,6 +123,9 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
         (), description="networks whose `X-Forwarded-For` counts, comma-separated"
     )
+    websockets: Literal["picows", "websockets"] = Field(
+        "picows", description="what carries WebSockets: `picows`, lean and fast, or `websockets`, pure Python"
+    )
     frame_max_bytes: int = Field(65536, ge=4096, le=1_048_576, description="largest frame on a WebSocket")
     sockets_per_address: int = Field(
         50, ge=1, description="WebSockets that one address (IPv6: /64) may hold in one process"

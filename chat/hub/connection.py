@@ -1,91 +1,124 @@
-"""One client's socket as the hub sees it: a bounded outbound and one writer.
+"""One client's socket as the hub sees it: a bounded outbound.
 
-`push` never waits. When more than `OUTBOUND_BYTES` wait, the connection closes with 4008 and the client resumes from
-its cursor: nothing is dropped in silence and nobody slow can slow the others.
+`push` never waits. What a slow client has not taken is held here; when more than `OUTBOUND_BYTES` are held, the
+connection closes with 4008 and the client resumes from its cursor: nothing is dropped in silence and nobody slow can
+slow the others. An idle connection has neither a task nor a queue.
 """
 
 import asyncio
 from collections import deque
-from typing import Protocol
 
+from chat.hub.transport import Transport
 from chat.protocol.closing import Closing
 
 OUTBOUND_BYTES = 256 * 1024
 SEND_SECONDS = 5.0
-
-
-class Gone(Exception):
-    """The other side is not there any more."""
-
-
-class Transport(Protocol):
-    """Moves text. `receive` and `send` raise `Gone` when the other side left."""
-
-    async def receive(self) -> str: ...
-
-    async def send(self, text: str) -> None: ...
-
-    async def close(self, code: int, reason: str) -> None: ...
+"""A client that takes nothing for so long is gone."""
 
 
 class Connection:
+    __slots__ = (
+        "_held",
+        "_held_bytes",
+        "_limit",
+        "_said_goodbye",
+        "_stuck",
+        "_transport",
+        "_until",
+        "closed",
+        "closing",
+    )
+
     def __init__(self, transport: Transport, *, outbound_bytes: int = OUTBOUND_BYTES) -> None:
         self._transport = transport
-        self._outbound: deque[str] = deque()
         self._limit = outbound_bytes
-        self._waiting = 0
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._held: deque[str] | None = None
+        self._held_bytes = 0
+        self._stuck: asyncio.TimerHandle | None = None
+        self._said_goodbye = False
+        self._until: asyncio.Future[None] | None = None
         self.closing: Closing | None = None
-        self.closed = asyncio.Event()
+        self.closed = False
 
     def push(self, text: str) -> None:
         if self.closing is not None:
             return
-        self._waiting += len(text)
-        if self._waiting > self._limit:
+        if self._held is None and not self._transport.is_full:
+            self._transport.write(text)
+            return
+        self._held_bytes += len(text)
+        if self._held_bytes > self._limit:
             self.close(Closing.TOO_SLOW)
             return
-        self._outbound.append(text)
-        self._wake.set()
-        if self._waiting > self._limit // 4:
-            self._room.clear()
+        if self._held is None:
+            self._held = deque()
+            self._watch()
+        self._held.append(text)
 
-    async def room(self) -> None:
-        """Until most of the outbound is free. Who asks waits for it, so that answers alone never make a client slow."""
-        await self._room.wait()
+    @property
+    def has_room(self) -> bool:
+        """Whether most of the outbound is free. Who asks is heard again when it is, so that answers alone never make a
+        client slow."""
+        return self._held_bytes <= self._limit // 4 or self.closing is not None
+
+    def drained(self) -> None:
+        """The transport takes more: what was held goes out."""
+        held = self._held
+        while held and not self._transport.is_full:
+            text = held.popleft()
+            self._held_bytes -= len(text)
+            self._transport.write(text)
+        if held:
+            self._watch()
+            return
+        self._held = None
+        self._held_bytes = 0
+        if self.closing is not None:
+            self._goodbye()
+        elif self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def close(self, closing: Closing) -> None:
-        """Asks the writer to finish: what waits is sent first, but for a client that is too slow or may not read it."""
-        if self.closing is None:
-            self.closing = closing
-            if closing in (Closing.TOO_SLOW, Closing.ACCESS_ENDED):
-                self._outbound.clear()
-            self._room.set()
-            self._wake.set()
-
-    async def write(self) -> None:
-        """The writer task; ends when the connection has ended, for whatever reason."""
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._outbound:
-                    text = self._outbound.popleft()
-                    async with asyncio.timeout(SEND_SECONDS):
-                        await self._transport.send(text)
-                    self._waiting -= len(text)
-                    if self._waiting <= self._limit // 4:
-                        self._room.set()
-                if self.closing is not None:
-                    async with asyncio.timeout(SEND_SECONDS):
-                        await self._transport.close(self.closing.code, self.closing.reason)
-                    return
-        except (Gone, TimeoutError):
+        """Asks for the end: what is held is sent first, but for a client that is too slow or may not read it."""
+        if self.closing is not None:
             return
-        finally:
-            self.closing = self.closing or Closing.GONE
-            self._outbound.clear()
-            self._room.set()
-            self.closed.set()
+        self.closing = closing
+        if closing in (Closing.TOO_SLOW, Closing.ACCESS_ENDED):
+            self._held = None
+            self._held_bytes = 0
+        if self._held is None:
+            self._goodbye()
+
+    def _goodbye(self) -> None:
+        if self._said_goodbye or self.closing is None or self.closed:
+            return
+        self._said_goodbye = True
+        self._watch()
+        if self.closing is Closing.GONE:
+            self._transport.abort()
+        else:
+            self._transport.close(self.closing.code, self.closing.reason)
+
+    def _watch(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+        self._stuck = asyncio.get_running_loop().call_later(SEND_SECONDS, self._transport.abort)
+
+    def ended(self) -> None:
+        """The transport is gone; what was held is found again by the cursor."""
+        self.closing = self.closing or Closing.GONE
+        self._held = None
+        self._held_bytes = 0
+        self.closed = True
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+        if self._until is not None and not self._until.done():
+            self._until.set_result(None)
+
+    async def until_closed(self) -> None:
+        if not self.closed:
+            if self._until is None:
+                self._until = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._until)

@@ -1,41 +1,147 @@
-"""Starlette's WebSocket as a `Transport`: text in, text out, and one meaning of "gone"."""
+"""What carries texts between one client and this process. Two implementations with one contract: `AsgiTransport` here,
+and `PicowsTransport`; the long poll has a third one for its short-lived connections."""
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
-from chat.hub.connection import Gone
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+READ_AHEAD = 8
+"""Texts that may wait to be acted upon before the client's next ones stay where they come from."""
 
 
-class BinaryRefused(Exception):
-    """The protocol is text; a binary message is malformed."""
+class Receiver(Protocol):
+    """Whom a transport tells what happens. All four are called in the loop and never wait."""
+
+    def received(self, text: str) -> None: ...
+
+    def malformed(self) -> None:
+        """A binary message: the protocol is text."""
+        ...
+
+    def drained(self) -> None:
+        """Not full any more."""
+        ...
+
+    def ended(self) -> None:
+        """Nothing comes and nothing goes any more. Called once."""
+        ...
 
 
-class StarletteTransport:
+class Transport(Protocol):
+    is_full: bool
+    """What is written now waits for a client that reads slowly. `drained` tells the end of it."""
+
+    def start(self, receiver: Receiver) -> None: ...
+
+    def write(self, text: str) -> None:
+        """At once or after what was written before; never waits and never fails."""
+        ...
+
+    def pause(self) -> None:
+        """No more texts for now, where that is possible: the client's words wait where they come from."""
+        ...
+
+    def resume(self) -> None: ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Says goodbye after what was written."""
+        ...
+
+    def abort(self) -> None:
+        """Ends at once, without a word."""
+        ...
+
+
+class AsgiTransport:
+    """Starlette's WebSocket, after it was accepted. `run` reads until the end."""
+
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self._receiver: Receiver | None = None
+        self._outbound: list[str] = []
+        self._goodbye: tuple[int, str] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._reads = asyncio.Event()
+        self._reads.set()
+        self._aborted = asyncio.Event()
+        self.is_full = False
 
-    async def receive(self) -> str:
-        try:
-            message = await self._websocket.receive()
-        except (WebSocketDisconnect, RuntimeError) as error:
-            raise Gone from error
-        if message["type"] == "websocket.disconnect":
-            raise Gone
-        text = message.get("text")
-        if not isinstance(text, str):
-            raise BinaryRefused
-        return text
+    def start(self, receiver: Receiver) -> None:
+        self._receiver = receiver
 
-    async def send(self, text: str) -> None:
-        # Sending after the close raises RuntimeError, not WebSocketDisconnect: both mean gone.
+    async def run(self) -> None:
+        """Hands texts on until the client left or the transport was aborted."""
+        receiver = self._receiver
+        if receiver is None:
+            raise RuntimeError("a transport runs after its start")
+        reader = asyncio.create_task(self._read(receiver))
+        aborted = asyncio.create_task(self._aborted.wait())
         try:
-            await self._websocket.send_text(text)
-        except (WebSocketDisconnect, RuntimeError, OSError) as error:
-            raise Gone from error
+            await asyncio.wait({reader, aborted}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, aborted, self._writer):
+                if task is not None:
+                    task.cancel()
+            receiver.ended()
 
-    async def close(self, code: int, reason: str) -> None:
-        if self._websocket.application_state is WebSocketState.DISCONNECTED:
-            raise Gone
+    async def _read(self, receiver: Receiver) -> None:
+        while True:
+            await self._reads.wait()
+            try:
+                message = await self._websocket.receive()
+            except (WebSocketDisconnect, RuntimeError):
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if isinstance(text, str):
+                receiver.received(text)
+            else:
+                receiver.malformed()
+
+    def write(self, text: str) -> None:
+        self._outbound.append(text)
+        self._write_on()
+
+    def close(self, code: int, reason: str) -> None:
+        self._goodbye = (code, reason)
+        self._write_on()
+
+    def _write_on(self) -> None:
+        if self._writer is None:
+            self.is_full = True  # the server says nothing of its buffer but by making us wait
+            self._writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        # Sending after the close raises RuntimeError, not WebSocketDisconnect: both mean that the other side is gone.
         try:
-            await self._websocket.close(code, reason)
-        except (WebSocketDisconnect, RuntimeError, OSError) as error:
-            raise Gone from error
+            while self._outbound or self._goodbye is None:
+                texts, self._outbound = self._outbound, []
+                for text in texts:
+                    await self._websocket.send_text(text)
+                if not self._outbound:
+                    self.is_full = False
+                    if self._receiver is not None:
+                        self._receiver.drained()
+                    if not self._outbound and self._goodbye is None:
+                        self._writer = None
+                        return
+                    self.is_full = True
+            await self._websocket.close(*self._goodbye)
+        except (WebSocketDisconnect, RuntimeError, OSError):
+            self._aborted.set()
+
+    def pause(self) -> None:
+        self._reads.clear()
+
+    def resume(self) -> None:
+        self._reads.set()
+
+    def abort(self) -> None:
+        self._aborted.set()
+
+
+Accept = Callable[[Transport], Receiver]
+"""Makes who listens to a transport that has just been opened."""

@@ -1,15 +1,47 @@
-"""Who may come in: admits a WebSocket, or answers 429 with the time to wait. Visitors and operators have a door each,
-so that a crowd of visitors cannot shut operators out."""
+"""Who may come in: a request for a socket is admitted or denied, before anything is upgraded. Visitors and operators
+have a door each, so that a crowd of visitors cannot shut operators out."""
 
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from starlette.responses import PlainTextResponse
-from starlette.websockets import WebSocket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from chat.clock import Clock
 from chat.hub.admission import Admission
+from chat.hub.transport import Transport
+from chat.sockets.socket import Socket
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A request to upgrade, however it came."""
+
+    path: str
+    origin: str | None
+    browser: str
+    address: str
+    """The peer, or behind a trusted proxy the address that it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The answer to a request that is not upgraded."""
+
+    status: int
+    text: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+FORBIDDEN = Denied(403, "Forbidden")
+NOT_FOUND = Denied(404, "Not Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    open: Callable[[Transport], Socket[Any]]
+    """Makes the socket on its transport, which lets itself out when it departs."""
+    leave: Callable[[], None]
+    """For one who was admitted and did not come."""
 
 
 class Door:
@@ -17,21 +49,11 @@ class Door:
         self._admission = admission
         self._clock = clock
 
-    @asynccontextmanager
-    async def admitted(self, websocket: WebSocket) -> AsyncIterator[bool]:
-        """True: the socket may be accepted and is counted until the block ends. False: it was refused."""
-        address = address_of(websocket)
+    def enter(self, address: str) -> Denied | None:
+        """None: admitted, and counted until `leave`."""
         if wait := self._admission.enter(address, self._clock.monotonic()):
-            headers = {"Retry-After": str(math.ceil(wait))}
-            await websocket.send_denial_response(PlainTextResponse("Too many connections", 429, headers))
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            self._admission.leave(address)
+            return Denied(429, "Too many connections", {"Retry-After": str(math.ceil(wait))})
+        return None
 
-
-def address_of(websocket: WebSocket) -> str:
-    """The peer, or behind a trusted proxy the address that it names (the server sees to that)."""
-    return websocket.client.host if websocket.client else ""
+    def leave(self, address: str) -> None:
+        self._admission.leave(address)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import select
-from starlette.websockets import WebSocket
 
 from chat.console.rows import rows_of
 from chat.conversations import store
@@ -17,6 +16,7 @@ from chat.conversations.presenter import Audience
 from chat.db import table_of
 from chat.hub.feed import FeedKey
 from chat.hub.hub import conversation_topic
+from chat.hub.transport import Transport
 from chat.ids import parse_id
 from chat.pairing.models import Assignment
 from chat.people.models import Operator
@@ -42,14 +42,21 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
     access: Access
     login_session_id: UUID
 
-    def __init__(self, websocket: WebSocket, sockets: "OperatorSockets") -> None:
-        super().__init__(websocket, sockets.clock, sockets.strings, OperatorSession().receive)
+    def __init__(self, transport: Transport, sockets: "OperatorSockets", address: str) -> None:
         self._all = sockets
         self.open: dict[UUID, dict[str, StreamReader]] = {}
         self._colleagues: dict[str, dict[tuple[str, UUID], frames.Person]] = {}
         """By topic: who is viewing too, and through which process."""
         self._viewed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        super().__init__(
+            transport,
+            sockets.heart,
+            sockets.clock,
+            sockets.strings,
+            OperatorSession().receive,
+            lambda: sockets.departed(self, address),
+        )
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -63,12 +70,12 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         if isinstance(frame, frames.Appear):
             await self._all.pairing.appear(self.operator.id, frame.status)
             return
-        if isinstance(frame, frames.Beat):
-            return
         if isinstance(frame, frames.Take):
             wanted = await self._seen(frame.conversation) if frame.conversation else None
             taken = await self._all.pairing.take(wanted.id if wanted else None, self.operator)
             self.push(frames.Done(frame.ref, str(taken)))
+            return
+        if isinstance(frame, frames.Beat):
             return
         found = await self._seen(frame.conversation)
         author = Author("operator", self.operator.id, self.operator.name)
@@ -113,6 +120,9 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
                 self._done(ref, found.id)
             case frames.Keep(mode=mode, text=text):
                 await self._all.conversations.keep_draft(found.id, self.operator.id, mode, text)
+
+    def act_now(self, frame: frames.OperatorFrame) -> bool:
+        return isinstance(frame, frames.Beat)
 
     def _done(self, ref: str | None, conversation_id: UUID) -> None:
         if ref:

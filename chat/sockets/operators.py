@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from uuid import UUID
 
 import structlog
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket
 
 from chat.clock import Clock
 from chat.console.rows import ConversationRow, rows_of
@@ -22,7 +20,8 @@ from chat.people.sign_in import SignIn
 from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.sockets.access import access_of_logins, places_of
-from chat.sockets.door import Door
+from chat.sockets.door import FORBIDDEN, Admitted, Denied, Door, Knock
+from chat.sockets.heart import Heart
 from chat.sockets.operator import OperatorSocket
 from chat.strings import Strings
 
@@ -48,6 +47,7 @@ class OperatorSockets:
         pairing: Pairing,
         presence: PresenceBook,
         stream: Stream,
+        heart: Heart,
         door: Door,
         base_url: str,
     ) -> None:
@@ -60,6 +60,7 @@ class OperatorSockets:
         self.pairing = pairing
         self.presence = presence
         self.stream = stream
+        self.heart = heart
         self._door = door
         self._base_url = base_url
         self.all: set[OperatorSocket] = set()
@@ -77,23 +78,20 @@ class OperatorSockets:
         presence.on_ended.append(self._on_ended)
         hub.on("signed-out", self._on_signed_out)
 
-    def routes(self) -> list[BaseRoute]:
-        return [WebSocketRoute("/console/socket", self.endpoint)]
+    def enter(self, knock: Knock) -> Admitted | Denied:
+        if denied := self._door.enter(knock.address):
+            return denied
+        # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served (W1).
+        if knock.origin != self._base_url:
+            self._door.leave(knock.address)
+            return FORBIDDEN
+        return Admitted(
+            lambda transport: OperatorSocket(transport, self, knock.address), lambda: self._door.leave(knock.address)
+        )
 
-    async def endpoint(self, websocket: WebSocket) -> None:
-        async with self._door.admitted(websocket) as admitted:
-            if not admitted:
-                return
-            # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served (W1).
-            if websocket.headers.get("origin") != self._base_url:
-                await websocket.close(Closing.ACCESS_ENDED.code)
-                return
-            await websocket.accept()
-            socket = OperatorSocket(websocket, self)
-            try:
-                await socket.run()
-            finally:
-                self.all.discard(socket)
+    def departed(self, socket: OperatorSocket, address: str) -> None:
+        self.all.discard(socket)
+        self._door.leave(address)
 
     # ── news of the desk ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,57 +1,94 @@
-"""Runs one connection: a writer, a heartbeat, and a loop that reads frames until somebody leaves.
+"""One connection: frames come in and are acted upon in order, until somebody leaves.
 
-Whatever a client sends costs at most itself: a refusal answers the request, a malformed frame closes this socket.
+Whatever a client sends costs at most itself: a refusal answers the request, a malformed frame closes this socket. An
+idle socket has no task: the transport calls `received`, and the heart asks all of them in turn.
 """
 
 import asyncio
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import structlog
-from starlette.websockets import WebSocket
 
 from chat.clock import Clock
 from chat.db import DatabaseAway
-from chat.hub.connection import Connection, Gone
-from chat.hub.transport import BinaryRefused, StarletteTransport
+from chat.hub.connection import Connection
+from chat.hub.transport import READ_AHEAD, Transport
 from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.protocol.decoding import Undecodable, ref_in
 from chat.protocol.errors import Fatal, Refusal, Unavailable
 from chat.protocol.pace import Pace
+from chat.sockets.heart import Heart
 from chat.strings import Strings
 
-HELLO_SECONDS = 10.0
-BEAT_SECONDS = 20.0
-ANSWER_SECONDS = 5.0
 FLOOD_BURST = 300
 FLOOD_PER_SECOND = 60
 """Above what any session allows: for frames that are refused, or are none."""
 
 F = TypeVar("F")
+BEAT = frames.encode(frames.Beat())
 log = structlog.get_logger(__name__)
 
 
 class Socket(Generic[F]):
-    """Subclasses say what to do with a frame (`act`) and what to undo at the end (`leave`)."""
+    """Subclasses say what to do with a frame (`act`, `act_now`) and what to undo at the end (`leave`)."""
+
+    __slots__ = (
+        "_acting",
+        "_asked",
+        "_clock",
+        "_departed",
+        "_flood",
+        "_heard",
+        "_heart",
+        "_inbox",
+        "_is_held",
+        "_receive",
+        "_slot",
+        "_strings",
+        "_transport",
+        "connection",
+        "introduced",
+        "locale",
+    )
 
     def __init__(
-        self, websocket: WebSocket, clock: Clock, strings: Strings, receive: Callable[[str, float], F | None]
+        self,
+        transport: Transport,
+        heart: Heart,
+        clock: Clock,
+        strings: Strings,
+        receive: Callable[[str, float], F | None],
+        departed: Callable[[], None],
     ) -> None:
-        self._transport = StarletteTransport(websocket)
+        self._transport = transport
+        self._heart = heart
         self._clock = clock
         self._strings = strings
         self._receive = receive
+        self._departed = departed
         self._heard = clock.monotonic()
-        self.introduced = False
-        self.locale = "en"
-        self.connection = Connection(self._transport)
+        self._asked = 0.0
+        self._inbox: deque[str] | None = None
+        self._is_held = False
+        """A flood waits where it comes from."""
         self._acting: asyncio.Task[None] | None = None
         self._flood = Pace(burst=FLOOD_BURST, per_second=FLOOD_PER_SECOND)
+        self.introduced = False
+        self.locale = "en"
+        self.connection = Connection(transport)
+        self._slot = heart.add(self)
+        transport.start(self)
 
     @abstractmethod
     async def act(self, frame: F) -> None: ...
+
+    def act_now(self, _frame: F) -> bool:
+        """True for a frame that was dealt with here and now, because nothing has to be waited for."""
+        return False
 
     @abstractmethod
     async def leave(self) -> None: ...
@@ -59,77 +96,116 @@ class Socket(Generic[F]):
     def push(self, frame: frames.Frame) -> None:
         self.connection.push(frames.encode(frame))
 
-    async def run(self) -> None:
-        """Until the socket has ended. Everything it started ends with it, but what a client asked for is finished:
-        nobody who leaves cuts a transaction from the news that follow its commit."""
+    # ── what the transport tells ─────────────────────────────────────────────────────────────────────────────────
+
+    def received(self, text: str) -> None:
+        self._heard = self._clock.monotonic()
+        if self._acting is None and not self._inbox and self._may_act:
+            self._take(text)
+            return
+        if self._inbox is None:
+            self._inbox = deque()
+        self._inbox.append(text)
+        if len(self._inbox) >= READ_AHEAD:
+            self._transport.pause()
+
+    def malformed(self) -> None:
+        self.connection.close(Closing.MALFORMED)
+
+    def drained(self) -> None:
+        self.connection.drained()
+        self._go_on()
+
+    def ended(self) -> None:
+        """What the client asked for is finished all the same: nobody who leaves cuts a transaction from the news that
+        follow its commit."""
+        self.connection.ended()
+        self._inbox = None
+        self._heart.remove(self, self._slot)
+        self._heart.spawn(self._depart())
+
+    async def _depart(self) -> None:
         try:
-            async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(self.connection.write())
-                helpers = [tasks.create_task(self._read()), tasks.create_task(self._beat())]
-                try:
-                    await self.connection.closed.wait()
-                finally:
-                    for helper in helpers:
-                        helper.cancel()
-                    writer.cancel()
-        finally:
             if self._acting is not None:
                 await asyncio.wait({self._acting})
-            try:
-                await self.leave()
-            except DatabaseAway:
-                log.warning("a departure could not be written; the lease ends it")
-
-    async def _read(self) -> None:
-        until = asyncio.get_running_loop().time() + HELLO_SECONDS
-        try:
-            while self.connection.closing is None:
-                await self.connection.room()
-                text = await self._next(until)
-                self._heard = self._clock.monotonic()
-                self._acting = asyncio.create_task(self._handle(text))
-                await asyncio.shield(self._acting)
-                if wait := self._flood.take(self._clock.monotonic()):
-                    # Read more slowly: the rest of the flood waits where it comes from.
-                    await asyncio.sleep(wait)
-        except TimeoutError:
-            self.connection.close(Closing.OUT_OF_TURN)
-        except Gone:
-            self.connection.close(Closing.GONE)
-        except BinaryRefused:
-            self.connection.close(Closing.MALFORMED)
-
-    async def _next(self, until: float) -> str:
-        """The next text; who has not introduced themselves by `until` is not waited for."""
-        if self.introduced:
-            return await self._transport.receive()
-        async with asyncio.timeout_at(until):
-            return await self._transport.receive()
-
-    async def _handle(self, text: str) -> None:
-        """Everything that can come of a frame ends here."""
-        frame: F | None = None
-        introduced = self.introduced
-        try:
-            frame = self._receive(text, self._clock.monotonic())
-            if frame is not None:
-                await self.act(frame)
-        except Undecodable as error:
-            self.refuse(error.refusal, ref=error.ref)
-        except Refusal as refusal:
-            self.refuse(refusal, frame, ref="" if frame is not None else ref_in(text))
-        except DatabaseAway as error:
-            log.warning("the database is away", error=type(error.__cause__ or error).__name__)
-            if introduced:
-                self.refuse(Unavailable(), frame)
-            else:
-                self.connection.close(Closing.DATABASE_AWAY)  # an introduction cannot be sent twice
-        except Fatal as error:
-            self.connection.close(error.closing)
+            await self.leave()
+        except DatabaseAway:
+            log.warning("a departure could not be written; the lease ends it")
         except Exception:
-            # Ours, not the client's: it may come back and resend what was not acknowledged.
-            log.exception("a connection failed")
-            self.connection.close(Closing.DATABASE_AWAY)
+            log.exception("a departure failed")
+        finally:
+            self._departed()
+
+    # ── frames, one after the other ──────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _may_act(self) -> bool:
+        return self.connection.has_room and not self._is_held
+
+    def _go_on(self) -> None:
+        while self._inbox and self._acting is None and self._may_act and self.connection.closing is None:
+            self._take(self._inbox.popleft())
+        if not self._inbox:
+            self._inbox = None
+            if self._may_act:
+                self._transport.resume()
+
+    def _take(self, text: str) -> None:
+        """Acts on a text, at once or in a task of its own."""
+        if self.connection.closing is not None:
+            return
+        introduced = self.introduced
+        frame: F | None = None
+        try:
+            frame = self._receive(text, self._heard)
+            if frame is not None and not self.act_now(frame):
+                self._acting = self._heart.spawn(self._act(frame, introduced=introduced))
+                self._acting.add_done_callback(self._acted)
+        except Exception as error:
+            self._failed(error, frame, text, introduced=introduced)
+        if wait := self._flood.take(self._heard):
+            # Read more slowly: the rest of the flood waits where it comes from.
+            self._is_held = True
+            self._transport.pause()
+            asyncio.get_running_loop().call_later(wait, self._release)
+        elif not self._may_act:
+            self._transport.pause()
+
+    def _release(self) -> None:
+        self._is_held = False
+        if not self.connection.closed:
+            self._go_on()
+
+    async def _act(self, frame: F, *, introduced: bool) -> None:
+        try:
+            await self.act(frame)
+        except Exception as error:
+            self._failed(error, frame, "", introduced=introduced)
+
+    def _acted(self, _task: asyncio.Task[None]) -> None:
+        self._acting = None
+        if not self.connection.closed:
+            self._go_on()
+
+    def _failed(self, error: Exception, frame: F | None, text: str, *, introduced: bool) -> None:
+        """Everything that can come of a frame ends here."""
+        match error:
+            case Undecodable():
+                self.refuse(error.refusal, ref=error.ref)
+            case Refusal():
+                self.refuse(error, frame, ref="" if frame is not None else ref_in(text))
+            case DatabaseAway():
+                log.warning("the database is away", error=type(error.__cause__ or error).__name__)
+                if introduced:
+                    self.refuse(Unavailable(), frame)
+                else:
+                    self.connection.close(Closing.DATABASE_AWAY)  # an introduction cannot be sent twice
+            case Fatal():
+                self.connection.close(error.closing)
+            case _:
+                # Ours, not the client's: it may come back and resend what was not acknowledged.
+                log.error("a connection failed", exc_info=error)
+                self.connection.close(Closing.DATABASE_AWAY)
 
     def refuse(self, refusal: Refusal, frame: object = None, *, ref: str = "") -> None:
         self.push(
@@ -143,14 +219,18 @@ class Socket(Generic[F]):
             )
         )
 
-    async def _beat(self) -> None:
-        """Asks every 20 s; who says nothing for 5 s after that is on a dead line."""
-        while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            asked = self._clock.monotonic()
-            self.push(frames.Beat())
-            await asyncio.sleep(ANSWER_SECONDS)
-            waits_for_us = self._acting is not None and not self._acting.done()
-            if self._heard < asked and not waits_for_us:
-                self.connection.close(Closing.SILENT)
-                return
+    # ── the heart ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(self) -> None:
+        self._asked = self._clock.monotonic()
+        self.connection.push(BEAT)
+
+    def check_answer(self) -> None:
+        """While we act, or do not read, the silence is ours."""
+        waits_for_us = self._acting is not None or self._inbox or not self._may_act
+        if self._asked and self._heard < self._asked and not waits_for_us:
+            self.connection.close(Closing.SILENT)
+
+    def check_hello(self) -> None:
+        if not self.introduced and self._acting is None:
+            self.connection.close(Closing.OUT_OF_TURN)

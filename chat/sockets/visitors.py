@@ -1,10 +1,9 @@
 """The visitors' endpoint, `/w/{site_key}/socket`. The conversation comes from the token, never from a name alone."""
 
+import sys
 from uuid import UUID
 
 import structlog
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket
 
 from chat.clock import Clock
 from chat.conversations import store
@@ -16,6 +15,7 @@ from chat.db import Database
 from chat.hub.admission import PerAddress
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, News, conversation_topic
+from chat.hub.transport import Transport
 from chat.ids import parse_id
 from chat.pairing.actions import Pairing
 from chat.pairing.places import PlaceBoard
@@ -26,13 +26,16 @@ from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.protocol.errors import TooFast, UnknownConversation
 from chat.protocol.visitor import VisitorSession
-from chat.sockets.door import Door, address_of
+from chat.sockets.door import FORBIDDEN, Admitted, Denied, Door, Knock
+from chat.sockets.heart import Heart
 from chat.sockets.paging import StreamReader
 from chat.sockets.socket import Socket
 from chat.strings import Strings
 
 ENDED_SECONDS = 60.0
 """So long a socket may take from reading a token to being known by it; then its visitor need not be looked for."""
+SITE_SECONDS = 5.0
+MAX_SITES = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +54,7 @@ class VisitorSockets:
         pairing: Pairing,
         staff: StaffBoard,
         places: PlaceBoard,
+        heart: Heart,
         door: Door,
         beginnings: PerAddress,
         base_url: str,
@@ -64,7 +68,9 @@ class VisitorSockets:
         self.pairing = pairing
         self.staff = staff
         self.places = places
+        self.heart = heart
         self._door = door
+        self._sites: dict[str, tuple[float, Site | None]] = {}
         self._beginnings = beginnings
         self._base_url = base_url
         self.all: set[VisitorSocket] = set()
@@ -73,26 +79,35 @@ class VisitorSockets:
         hub.on("typed", self._on_typed)
         hub.on("seen", self._on_seen)
 
-    def routes(self) -> list[BaseRoute]:
-        return [WebSocketRoute("/w/{site_key}/socket", self.endpoint)]
+    async def enter(self, knock: Knock, site_key: str) -> Admitted | Denied:
+        if denied := self._door.enter(knock.address):
+            return denied
+        try:
+            site = await self._site(site_key)
+        except BaseException:
+            self._door.leave(knock.address)
+            raise
+        # Only the frame speaks here, and the frame is ours; a foreign page has another Origin (security.md W2).
+        if site is None or (knock.origin is not None and knock.origin != self._base_url):
+            self._door.leave(knock.address)
+            return FORBIDDEN
+        return Admitted(
+            lambda transport: VisitorSocket(transport, self, site, knock), lambda: self._door.leave(knock.address)
+        )
 
-    async def endpoint(self, websocket: WebSocket) -> None:
-        async with self._door.admitted(websocket) as admitted:
-            if not admitted:
-                return
-            site = await site_by_key(self.db, websocket.path_params["site_key"])
-            origin = websocket.headers.get("origin")
-            # Only the frame speaks here, and the frame is ours; a foreign page has another Origin (security.md W2).
-            if site is None or (origin is not None and origin != self._base_url):
-                await websocket.close(Closing.ACCESS_ENDED.code)
-                return
-            await websocket.accept()
-            socket = VisitorSocket(websocket, self, site)
-            self.all.add(socket)
-            try:
-                await socket.run()
-            finally:
-                self.all.discard(socket)
+    async def _site(self, key: str) -> Site | None:
+        """Kept for a moment: when thousands come back at once they come back to few sites."""
+        now = self.clock.monotonic()
+        kept = self._sites.get(key)
+        if kept is None or now - kept[0] > SITE_SECONDS:
+            if len(self._sites) > MAX_SITES:
+                self._sites.clear()  # made-up keys must not fill the memory
+            kept = self._sites[key] = (now, await site_by_key(self.db, key))
+        return kept[1]
+
+    def departed(self, socket: "VisitorSocket", address: str) -> None:
+        self.all.discard(socket)
+        self._door.leave(address)
 
     def require_beginning(self, address: str) -> None:
         """Raises `TooFast` for an address that has begun too many conversations lately (security.md E1)."""
@@ -134,17 +149,37 @@ class VisitorSockets:
 
 
 class VisitorSocket(Socket[frames.VisitorFrame]):
-    def __init__(self, websocket: WebSocket, sockets: VisitorSockets, site: Site) -> None:
-        super().__init__(websocket, sockets.clock, sockets.strings, VisitorSession().receive)
+    __slots__ = (
+        "_address",
+        "_all",
+        "_browser",
+        "_page",
+        "_reader",
+        "_site",
+        "_time_zone",
+        "_visitor",
+        "conversation_id",
+    )
+
+    def __init__(self, transport: Transport, sockets: VisitorSockets, site: Site, knock: Knock) -> None:
         self._all = sockets
         self._site = site
         self._visitor: Visitor | None = None
-        self._address = address_of(websocket)
-        self._browser = websocket.headers.get("user-agent", "")
+        self._address = knock.address
+        self._browser = sys.intern(knock.browser)
         self._time_zone = ""
         self._page: frames.Page | None = None
         self._reader: StreamReader | None = None
         self.conversation_id: UUID | None = None
+        super().__init__(
+            transport,
+            sockets.heart,
+            sockets.clock,
+            sockets.strings,
+            VisitorSession().receive,
+            lambda: sockets.departed(self, knock.address),
+        )
+        sockets.all.add(self)
 
     async def act(self, frame: frames.VisitorFrame) -> None:  # noqa: C901 — one case per frame of the wire
         match frame:
@@ -157,16 +192,14 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             case frames.Leave():
                 await self._leave_message(frame)
             case frames.Say(conversation=id, text=text, ref=ref):
-                found = await self._own(id)
                 visitor = self._known()
-                await self._all.conversations.say(
-                    found.id, Author("visitor", visitor.id, visitor.name or ""), text, ref
-                )
-                await self._follow(found)
-            case frames.Type(typing=typing):
-                if self.conversation_id is not None and frame.conversation == str(self.conversation_id):
-                    news = {"kind": "typed", "by": "visitor", "typing": typing, "name": self._known().name or ""}
-                    self._all.hub.publish(conversation_topic(self.conversation_id), news)
+                author = Author("visitor", visitor.id, visitor.name or "")
+                if self.conversation_id is not None and id == str(self.conversation_id):
+                    await self._all.conversations.say(self.conversation_id, author, text, ref)
+                else:
+                    found = await self._own(id)
+                    await self._all.conversations.say(found.id, author, text, ref)
+                    await self._follow(found)
             case frames.Read(conversation=id, seq=seq):
                 found = await self._own(id)
                 await self._all.conversations.read(found.id, "visitor", seq)
@@ -183,8 +216,17 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             case frames.Rate(conversation=id, score=score, text=text):
                 found = await self._own(id)
                 await self._all.conversations.rate(found.id, self._known(), score, text)
+
+    def act_now(self, frame: frames.VisitorFrame) -> bool:
+        match frame:
+            case frames.Type(typing=typing):
+                if self.conversation_id is not None and frame.conversation == str(self.conversation_id):
+                    news = {"kind": "typed", "by": "visitor", "typing": typing, "name": self._known().name or ""}
+                    self._all.hub.publish(conversation_topic(self.conversation_id), news)
+                return True
             case frames.Beat():
-                pass
+                return True
+        return False
 
     @property
     def visitor_id(self) -> UUID | None:

@@ -59,11 +59,9 @@ async def test_an_entry_reaches_followers_here_and_in_another_process() -> None:
     log, broker = Log(), MemoryBroker()
     hubs = [Hub(MemoryBus(broker), log) for _ in range(2)]
     transports = [MemoryTransport() for _ in hubs]
-    writers = []
     for hub, transport in zip(hubs, transports, strict=True):
         await hub.start()
         connection = Connection(transport)
-        writers.append(asyncio.create_task(connection.write()))
         follower = Follower(connection, "any", 0)
         hub.join(KEY, follower)
         hub.go_live(KEY, follower)
@@ -71,8 +69,6 @@ async def test_an_entry_reaches_followers_here_and_in_another_process() -> None:
         hubs[0].entered(KEY, [log.append()])
     for transport in transports:
         assert await transport.until(5) == ["1", "2", "3", "4", "5"]
-    for writer in writers:
-        writer.cancel()
     for hub in hubs:
         await hub.stop()
 
@@ -82,19 +78,15 @@ async def test_only_the_author_reads_the_ref() -> None:
     hub = Hub(MemoryBus(), log)
     await hub.start()
     transports = []
-    writers = []
     for reader in (ann, new_id()):
         transport = MemoryTransport()
         connection = Connection(transport)
-        writers.append(asyncio.create_task(connection.write()))
         follower = Follower(connection, "any", 0, reader)
         hub.join(KEY, follower)
         hub.go_live(KEY, follower)
         transports.append(transport)
     hub.entered(KEY, [log.append(ann)])
     assert [await transport.until(1) for transport in transports] == [["1!"], ["1"]]
-    for writer in writers:
-        writer.cancel()
     await hub.stop()
 
 
@@ -109,7 +101,6 @@ async def _live_through(story: list[str]) -> None:
     hub = Hub(MemoryBus(), log)
     transport = MemoryTransport()
     connection = Connection(transport)
-    writer = asyncio.create_task(connection.write())
     follower = Follower(connection, "any", 0)
     hub.join(KEY, follower)
     hub.go_live(KEY, follower)
@@ -131,7 +122,6 @@ async def _live_through(story: list[str]) -> None:
         hub.entered(KEY, [entry])
     hub._raise_head(KEY, len(log.rows))  # what the sweep does
     assert await transport.until(len(log.rows)) == [str(n + 1) for n in range(len(log.rows))]
-    writer.cancel()
     await hub.stop()
 
 
@@ -140,7 +130,6 @@ async def test_a_follower_far_behind_a_full_window_is_brought_to_the_head() -> N
     hub = Hub(MemoryBus(), log)
     transport = MemoryTransport()
     connection = Connection(transport, outbound_bytes=10_000_000)
-    writer = asyncio.create_task(connection.write())
     hub.join(KEY, Follower(connection, "any", 0))
     for _ in range(1000):
         hub.entered(KEY, [log.append()])
@@ -148,7 +137,6 @@ async def test_a_follower_far_behind_a_full_window_is_brought_to_the_head() -> N
     hub.join(KEY, follower)
     hub.go_live(KEY, follower)
     assert await transport.until(1000) == [str(n + 1) for n in range(1000)]
-    writer.cancel()
     await hub.stop()
 
 
@@ -176,7 +164,6 @@ async def test_what_could_not_be_read_is_read_at_the_next_sweep_though_the_head_
     hub = Hub(MemoryBus(), log)
     transport = MemoryTransport()
     connection = Connection(transport)
-    writer = asyncio.create_task(connection.write())
     follower = Follower(connection, "any", 0)
     hub.join(KEY, follower)
     hub.go_live(KEY, follower)
@@ -188,7 +175,6 @@ async def test_what_could_not_be_read_is_read_at_the_next_sweep_though_the_head_
     log.away = False
     hub._raise_head(KEY, 1)  # what the sweep does
     assert await transport.until(1) == ["1"]
-    writer.cancel()
     await hub.stop()
 
 
@@ -197,7 +183,6 @@ async def test_what_is_committed_while_rows_are_read_does_not_wait_for_the_sweep
     hub = Hub(MemoryBus(), log)
     transport = MemoryTransport()
     connection = Connection(transport)
-    writer = asyncio.create_task(connection.write())
     follower = Follower(connection, "any", 0)
     hub.join(KEY, follower)
     hub.go_live(KEY, follower)
@@ -208,7 +193,6 @@ async def test_what_is_committed_while_rows_are_read_does_not_wait_for_the_sweep
     hub.entered(KEY, [log.append()])
     log.answers.set()
     assert await transport.until(2, seconds=1) == ["1", "2"]
-    writer.cancel()
     await hub.stop()
 
 
@@ -243,11 +227,9 @@ class Process:
         self.hub.on_sweep.append(note)
         await self.hub.start()
         await swept.wait()  # the one that a bus asks for when it has come up
-        self.writer = asyncio.create_task(self.connection.write())
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        self.writer.cancel()
         await self.hub.stop()
 
     def follow(self, cursor: int = 0) -> None:

@@ -458,7 +458,7 @@ async def test_what_was_begun_is_finished_though_its_client_left(
     await begun.wait()
     (socket,) = running.desk.visitor_sockets.all
     socket.connection.close(Closing.RETIRING)
-    await socket.connection.closed.wait()
+    await socket.connection.until_closed()
     goes_on.set()
     async with asyncio.timeout(10):
         await done.wait()

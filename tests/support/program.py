@@ -21,6 +21,7 @@ from chat.migrations import schema
 from chat.people.models import Operator, Site
 from chat.people.operators import Operators
 from chat.program import ensure_departments
+from chat.server import config_of
 from chat.settings import Settings, load_settings
 
 Frame = dict[str, Any]
@@ -203,10 +204,7 @@ async def program(
                 created_at=desk.clock.now(),
             )
         )
-    config = uvicorn.Config(
-        desk.starlette(), ws="websockets-sansio", ws_max_size=65536, log_config=None, lifespan="on", access_log=False
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(config_of(desk.starlette(), settings))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:

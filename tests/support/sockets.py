@@ -2,37 +2,48 @@
 
 import asyncio
 
-from chat.hub.connection import Gone
+from chat.hub.transport import Receiver
 
 
 class MemoryTransport:
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.closed: tuple[int, str] | None = None
-        self.inbound: asyncio.Queue[str | None] = asyncio.Queue()
-        self.reads = asyncio.Event()
-        self.reads.set()
-        self.news = asyncio.Condition()
+        self.aborted = False
+        self.is_full = False
+        self.is_paused = False
+        self.receiver: Receiver | None = None
+        self.news = asyncio.Event()
 
-    async def receive(self) -> str:
-        text = await self.inbound.get()
-        if text is None:
-            raise Gone
-        return text
+    def start(self, receiver: Receiver) -> None:
+        self.receiver = receiver
 
-    async def send(self, text: str) -> None:
-        await self.reads.wait()
+    def write(self, text: str) -> None:
         self.sent.append(text)
-        async with self.news:
-            self.news.notify_all()
+        self.news.set()
 
-    async def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
-        async with self.news:
-            self.news.notify_all()
+        self.news.set()
+
+    @property
+    def said_goodbye(self) -> bool:
+        return self.closed is not None
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.news.set()
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
 
     async def until(self, count: int, seconds: float = 10) -> list[str]:
         """The first `count` texts, once they are there."""
-        async with asyncio.timeout(seconds), self.news:
-            await self.news.wait_for(lambda: len(self.sent) >= count)
+        async with asyncio.timeout(seconds):
+            while len(self.sent) < count:
+                self.news.clear()
+                await self.news.wait()
         return self.sent[:count]

@@ -1,0 +1,142 @@
+"""A WebSocket on picows: the C parser calls this listener, and between two frames nothing of it lives but itself."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+
+from chat.hub.transport import Accept, Receiver
+
+HIGH_WATER = 32 * 1024
+LOW_WATER = 8 * 1024
+"""Bytes in the socket's own buffer at which the client counts as slow, and as fast again."""
+
+
+class PicowsTransport(WSListener):
+    """Made for one upgraded connection; `accept` says who listens to it."""
+
+    __slots__ = ("_accept", "_is_reading", "_limit", "_on_lost", "_parts", "_receiver", "_size", "_ws", "is_full")
+
+    def __init__(self, accept: Accept, limit: int, on_lost: Callable[["PicowsTransport"], None]) -> None:
+        self._accept: Accept | None = accept
+        self._limit = limit
+        self._on_lost = on_lost
+        self._ws: WSTransport | None = None
+        self._receiver: Receiver | None = None
+        self._parts: list[bytes] | None = None
+        """Of a text in several frames."""
+        self._size = 0
+        self._is_reading = True
+        self.is_full = False
+
+    # ── what picows tells ────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._ws = transport
+        transport.underlying_transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+        accept, self._accept = self._accept, None
+        if accept is not None:
+            accept(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._fail(WSCloseCode.PROTOCOL_ERROR)
+            return
+        match frame.msg_type:
+            case WSMsgType.TEXT if frame.fin and self._parts is None:
+                self._hand_on(frame.get_payload_as_bytes())
+            case WSMsgType.TEXT | WSMsgType.CONTINUATION:
+                self._assemble(frame)
+            case WSMsgType.BINARY:
+                if self._parts is not None:
+                    self._fail(WSCloseCode.PROTOCOL_ERROR)
+                elif self._receiver is not None:
+                    self._receiver.malformed()
+            case WSMsgType.CLOSE:
+                code = frame.get_close_code()
+                if not transport.is_close_frame_sent:
+                    transport.send_close(code if code != WSCloseCode.NO_INFO else WSCloseCode.OK)
+                transport.disconnect()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.ended()
+        self._on_lost(self)
+
+    def pause_writing(self) -> None:
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        self.is_full = False
+        if self._receiver is not None:
+            self._receiver.drained()
+
+    def _assemble(self, frame: WSFrame) -> None:
+        is_first = frame.msg_type == WSMsgType.TEXT
+        if is_first == (self._parts is not None):
+            self._fail(WSCloseCode.PROTOCOL_ERROR)
+            return
+        if self._parts is None:
+            self._parts, self._size = [], 0
+        self._parts.append(frame.get_payload_as_bytes())
+        self._size += frame.payload_size
+        if self._size > self._limit:
+            self._fail(WSCloseCode.MESSAGE_TOO_BIG)
+        elif frame.fin:
+            whole, self._parts = b"".join(self._parts), None
+            self._hand_on(whole)
+
+    def _hand_on(self, payload: bytes) -> None:
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            self._fail(WSCloseCode.INVALID_TEXT)
+            return
+        if self._receiver is not None:
+            self._receiver.received(text)
+
+    def _fail(self, code: WSCloseCode) -> None:
+        """The client breaks the protocol of WebSockets: nothing more is read from it."""
+        self._parts = None
+        if self._ws is not None and not self._ws.is_close_frame_sent:
+            self._ws.send_close(code)
+            self._ws.disconnect()
+
+    # ── what the product asks for ────────────────────────────────────────────────────────────────────────────────
+
+    def start(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def write(self, text: str) -> None:
+        if self._ws is not None:
+            self._ws.send(WSMsgType.TEXT, text.encode())
+
+    def pause(self) -> None:
+        if self._is_reading and (socket := self._open_socket()) is not None:
+            self._is_reading = False
+            socket.pause_reading()
+
+    def resume(self) -> None:
+        if not self._is_reading and (socket := self._open_socket()) is not None:
+            self._is_reading = True
+            socket.resume_reading()
+
+    def close(self, code: int, reason: str) -> None:
+        if self._ws is not None:
+            self._ws.send_close(cast("WSCloseCode", code), reason.encode())
+            self.resume()  # the answer to the goodbye must be read
+
+    def abort(self) -> None:
+        if self._ws is not None:
+            self._ws.underlying_transport.abort()
+
+    def shutdown(self) -> None:
+        """The server ends and waits until this has ended."""
+        if self._ws is not None and not self._ws.is_close_frame_sent:
+            self._ws.send_close(WSCloseCode.SERVICE_RESTART)
+            self._ws.disconnect()
+
+    def _open_socket(self) -> Any:
+        socket = self._ws.underlying_transport if self._ws is not None else None
+        return None if socket is None or socket.is_closing() else socket

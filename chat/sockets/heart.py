@@ -1,0 +1,79 @@
+"""The heartbeat of all sockets of a process: one task, not one per socket.
+
+A wheel of a second's width: a socket stands in the slot in which it came and is asked once in a turn of 20 s. Who says
+nothing for 5 s after that is on a dead line; who has not introduced themselves after 10 s is not waited for.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+import structlog
+
+BEAT_SECONDS = 20
+ANSWER_SECONDS = 5
+HELLO_SECONDS = 10
+REST_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Beating(Protocol):
+    def ask(self) -> None: ...
+
+    def check_answer(self) -> None: ...
+
+    def check_hello(self) -> None: ...
+
+
+class Heart:
+    """Also holds the work of sockets that must be finished before the process ends."""
+
+    def __init__(self) -> None:
+        self._slots: list[set[Beating]] = [set() for _ in range(BEAT_SECONDS)]
+        self._turn = 0
+        self._work: set[asyncio.Task[None]] = set()
+
+    def add(self, socket: Beating) -> int:
+        """The slot, for `remove`."""
+        self._slots[self._turn].add(socket)
+        return self._turn
+
+    def remove(self, socket: Beating, slot: int) -> None:
+        self._slots[slot].discard(socket)
+
+    def turn(self) -> None:
+        """A second has passed."""
+        self._turn = (self._turn + 1) % BEAT_SECONDS
+        for socket in list(self._slots[self._turn]):
+            socket.ask()
+        for socket in list(self._slots[self._turn - ANSWER_SECONDS]):
+            socket.check_answer()
+        for socket in list(self._slots[self._turn - HELLO_SECONDS]):
+            socket.check_hello()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + 1, loop.time())  # a process that slept does not ask twice at once
+            await asyncio.sleep(due - loop.time())
+            self.turn()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def rest(self) -> None:
+        """Until all that was begun is finished; what takes longer than `REST_SECONDS` is given up."""
+        try:
+            async with asyncio.timeout(REST_SECONDS):
+                while self._work:
+                    await asyncio.wait(self._work)
+        except TimeoutError:
+            log.warning("work of sockets was given up", tasks=len(self._work))
+            for task in list(self._work):
+                task.cancel()
+            await asyncio.gather(*self._work, return_exceptions=True)
