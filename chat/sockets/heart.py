@@ -1,7 +1,7 @@
 """The heartbeat of all sockets of a process: one task, not one per socket.
 
-A wheel of a second's width: a socket stands in the slot in which it came and is asked once in a turn of 20 s. Who says
-nothing for 5 s after that is on a dead line; who has not introduced themselves after 10 s is not waited for.
+A wheel with a slot for each second: a socket stands in the slot in which it came and is asked once in a turn of 20 s.
+Who says nothing for 5 s after that is on a dead line; who has not introduced themselves after 10 s is not waited for.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import structlog
 
+TICK_SECONDS = 1.0
 BEAT_SECONDS = 20
 ANSWER_SECONDS = 5
 HELLO_SECONDS = 10
@@ -56,7 +57,7 @@ class Heart:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(due + 1, loop.time())  # a process that slept does not ask twice at once
+            due = max(due + TICK_SECONDS, loop.time())  # a process that slept does not ask twice at once
             await asyncio.sleep(due - loop.time())
             self.turn()
 
