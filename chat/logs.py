@@ -5,6 +5,7 @@ Errors of libraries carry values in their messages (a key that exists already, a
 exception only its type, its place and what is known to be harmless is written.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from traceback import StackSummary, walk_tb
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -32,7 +33,7 @@ PACKAGES = Path(__file__).parents[1]
 def configure(settings: Settings, stream: TextIO | None = None, process: int | None = None) -> None:
     """For this whole process, libraries included. Services write to stdout; commands, whose answer is there, to
     stderr. `process`: the place of this one among several of a host; it stands in each line."""
-    stream = stream or sys.stderr
+    stream = cast("TextIO", Unfailing(stream or sys.stderr))
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     renderer: structlog.typing.Processor = (
@@ -64,6 +65,27 @@ def configure(settings: Settings, stream: TextIO | None = None, process: int | N
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(max(level, logging.WARNING))
+
+
+class Unfailing:
+    """A stream whose writes may fail in silence: a log that is full or whose reader is gone must never end the work
+    that it tells of. There is no better place to say so."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 def _with_process(process: int, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

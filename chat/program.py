@@ -1,7 +1,6 @@
 """What the commands do: short programs on the database, and the checks before a process starts."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -98,16 +97,16 @@ def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:
     desk = Nightdesk(settings, works=True)
 
     async def work() -> None:
-        told = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
         await desk.start_worker()
         try:
-            await told.wait()
+            await asyncio.Event().wait()
         finally:
             await desk.stop()
 
-    asyncio.run(work())
+    try:
+        asyncio.run(work())
+    except KeyboardInterrupt:
+        return
 
 
 def _at_head(settings: Settings, fail: Callable[[str], Exception]) -> None:

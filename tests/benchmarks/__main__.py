@@ -8,7 +8,6 @@ NAMES = (
     "start",
     "browsers",
     "memory",
-    "delivery",
     "journal",
     "registry",
     "pairing",

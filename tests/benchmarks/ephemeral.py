@@ -10,8 +10,7 @@ import os
 import time
 from typing import Any
 
-from tests.benchmarks.pinned import cpu_seconds
-from tests.benchmarks.scene import Ear, Scene, gathered, percentiles, scene
+from tests.benchmarks.scene import Ear, Scene, cpu_seconds, gathered, percentiles, scene
 
 VISITORS = 2000
 OPERATORS = 25

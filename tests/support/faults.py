@@ -14,6 +14,7 @@ from random import Random
 from threading import Thread
 from typing import Any
 
+RETRANSMISSION = 0.3
 QUEUE_BYTES = 64 * 1024
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of 0 s: closing sends RST and not FIN."""
@@ -21,13 +22,15 @@ RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Conduct:
-    """How links behave. Times in seconds, `rate` in bytes a second, `loss` the chance that a piece breaks its link."""
+    """How links behave. Times in seconds, `rate` in bytes a second; `loss` is the chance that a piece is sent again
+    later, as TCP does, with all behind it; `breaks` the chance that it takes the link with it."""
 
     latency: float = 0.0
     jitter: float = 0.0
     rate: float = 0.0
     slice_bytes: int = 0
     loss: float = 0.0
+    breaks: float = 0.0
     stalled: bool = False
     """Nothing is forwarded until this ends; then all of it, in order."""
     mute: str = ""
@@ -83,6 +86,7 @@ class Link:
         self.client = Side(self, "up")
         self.server = Side(self, "down")
         self.orphaned = False
+        self.ends_in_frame = False
 
     def made(self, side: Side) -> None:
         if side is self.client:
@@ -104,8 +108,12 @@ class Link:
         conduct = self.proxy.conduct
         if self.orphaned or conduct.mute == side.way:
             return
-        if conduct.loss and self.proxy.chance.random() < conduct.loss:
+        if conduct.breaks and self.proxy.chance.random() < conduct.breaks:
             self.reset()
+            return
+        if self.ends_in_frame:
+            self._write(side, data[: len(data) // 2])
+            self.finish()
             return
         if conduct.is_plain and not side.queue:
             self._write(side, data)
@@ -115,6 +123,8 @@ class Link:
         for place in range(0, len(data), size):
             piece = data[place : place + size]
             wait = conduct.latency + conduct.jitter * (2 * self.proxy.chance.random() - 1)
+            if conduct.loss and self.proxy.chance.random() < conduct.loss:
+                wait += RETRANSMISSION
             sending = len(piece) / conduct.rate if conduct.rate else 0.0
             side.free_at = max(side.free_at, now + max(0.0, wait)) + sending
             side.queue.append((side.free_at, piece))
@@ -128,7 +138,7 @@ class Link:
         if side.timer is not None:
             side.timer.cancel()
             side.timer = None
-        if self.proxy.conduct.stalled:
+        if self.proxy.conduct.stalled or side.other is None:
             return
         now = asyncio.get_running_loop().time()
         while side.queue and side.queue[0][0] <= now:
@@ -137,7 +147,7 @@ class Link:
             self._write(side, piece)
         if side.queue:
             side.timer = asyncio.get_running_loop().call_at(side.queue[0][0], self.pump, side)
-        elif side.finished and side.other is not None and side.other.transport is not None and not self.orphaned:
+        elif side.finished and side.other.transport is not None and not self.orphaned:
             side.other.transport.close()
         if side.queued <= QUEUE_BYTES and side.transport is not None and not side.transport.is_closing():
             side.transport.resume_reading()
@@ -222,10 +232,10 @@ class FaultProxy:
         return len(links)
 
     def finish(self) -> int:
-        """All open links end by FIN, wherever in a frame they are."""
+        """All open links end by FIN when half of the next piece has passed: inside a frame."""
         links = list(self.links)
         for link in links:
-            link.finish()
+            link.ends_in_frame = True
         return len(links)
 
     def orphan(self) -> int:

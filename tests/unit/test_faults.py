@@ -110,7 +110,7 @@ async def test_a_one_way_link_hears_and_is_not_heard() -> None:
         writer.close()
 
 
-@pytest.mark.parametrize("strike", ["reset", "loss"])
+@pytest.mark.parametrize("strike", ["reset", "breaks"])
 async def test_links_break_by_reset(strike: str) -> None:
     async with proxied() as proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
@@ -118,20 +118,30 @@ async def test_links_break_by_reset(strike: str) -> None:
         if strike == "reset":
             assert proxy.reset() == 1
         else:
-            proxy.behave(Conduct(loss=1.0))
+            proxy.behave(Conduct(breaks=1.0))
             writer.write(b"hello")
         with pytest.raises(ConnectionResetError):
             await reader.read(1)
         writer.close()
 
 
-async def test_links_end_by_fin_and_new_ones_are_refused() -> None:
+async def test_a_lost_piece_comes_later_and_in_order() -> None:
+    async with proxied() as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        proxy.behave(Conduct(loss=0.5, slice_bytes=64))
+        data = bytes(range(256))
+        assert await exchange(reader, writer, data) == data
+        writer.close()
+
+
+async def test_links_end_by_fin_inside_a_frame_and_new_ones_are_refused() -> None:
     async with proxied() as proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         await exchange(reader, writer, b"there")
         proxy.refuse()
         assert proxy.finish() == 1
-        assert await reader.read(1) == b""
+        writer.write(b"hello")
+        assert await reader.read() == b""
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", proxy.port)
         writer.close()

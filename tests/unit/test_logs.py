@@ -113,3 +113,16 @@ def test_what_a_request_bound_stands_in_all_its_lines(written: io.StringIO) -> N
         logging.getLogger("library").warning("slow")
     structlog.get_logger("x").warning("something else was refused")
     assert [line.get("request_id") for line in lines(written)] == ["abc", "abc", None]
+
+
+class Full(io.StringIO):
+    """A file on a disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_is_full_stops_nobody(written: io.StringIO) -> None:
+    configure(load_settings({}, log_format="json"), Full())
+    structlog.get_logger("x").warning("it was said")
+    logging.getLogger("library").warning("it was said, too")

@@ -1,11 +1,10 @@
 """All cells of the fault matrix, and the rows that are not produced here, with the reason."""
 
-from tests.acceptance.matrix import postgresql_faults, processes, redis_faults
+from tests.acceptance.matrix import links, postgresql_faults, processes, redis_faults, sqlite_faults
 from tests.acceptance.matrix.scene import Cell
 
-EVERY_CELL: list[Cell] = sorted(
-    [*processes.CELLS, *redis_faults.CELLS, *postgresql_faults.CELLS], key=lambda cell: cell.row
-)
+GROUPS = (processes, redis_faults, postgresql_faults, sqlite_faults, links)
+EVERY_CELL: list[Cell] = sorted((cell for group in GROUPS for cell in group.CELLS), key=lambda cell: cell.row)
 
 ELSEWHERE = {
     21: "mail comes with the issue of mail",

@@ -112,8 +112,8 @@ CLUSTER = ("postgresql",)
 CELLS = [
     *cells(9, "hub cut from the database only", cut_from_the_database, ("L1",), CLUSTER),
     *cells(9, "link to the database half-open", orphan_the_database, ("L1",), CLUSTER),
-    *cells(10, "PostgreSQL restarted at once", restart_at_once, ("L1",), CLUSTER),
-    *cells(10, "PostgreSQL read-only", become_read_only, ("L1",), CLUSTER),
+    *cells(10, "PostgreSQL restarted at once", restart_at_once, ("L1", "L2"), CLUSTER),
+    *cells(10, "PostgreSQL read-only", become_read_only, ("L1", "L2"), CLUSTER),
     *cells(10, "a lock held for 5 s", hold_a_lock, ("L1",), CLUSTER),
     *cells(10, "connections exhausted", exhaust_connections, ("L1",), CLUSTER),
 ]

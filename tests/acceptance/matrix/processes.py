@@ -115,9 +115,9 @@ def processor_seconds(hubs: list[Process]) -> float:
 
 
 CELLS = [
-    *cells(1, "kill -9 of one hub, 200 times", kill_a_hub, ("L1", "L3"), CLUSTER),
+    *cells(1, "kill -9 of one hub, 200 times", kill_a_hub, ("L1", "L2", "L3"), CLUSTER),
     *cells(2, "kill -9 of all processes at once", kill_all, ("L1",), BOTH),
     *cells(3, "a hub stopped for 30 s", stop_a_hub, ("L1",), CLUSTER),
-    *cells(4, "rolling restart, three rounds", restart_in_turn, ("L1", "L3"), CLUSTER),
+    *cells(4, "rolling restart, three rounds", restart_in_turn, ("L1", "L2", "L3"), CLUSTER),
     *cells(18, "the storm", return_at_once, ("L3",), BOTH),
 ]

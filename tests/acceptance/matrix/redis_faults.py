@@ -138,8 +138,8 @@ def cut_from_redis(scene: Scene) -> None:
 
 CLUSTER = ("postgresql",)
 CELLS = [
-    *cells(5, "Redis killed and started", kill_redis, ("L1",), CLUSTER),
-    *cells(5, "FLUSHALL every second for a minute", flush_redis, ("L1",), CLUSTER),
+    *cells(5, "Redis killed and started", kill_redis, ("L1", "L2"), CLUSTER),
+    *cells(5, "FLUSHALL every second for a minute", flush_redis, ("L1", "L2"), CLUSTER),
     *cells(6, "Redis hung for 60 s", hang_redis, ("L1",), CLUSTER),
     *cells(7, "link to Redis half-open", orphan_the_link, ("L1",), CLUSTER),
     *cells(8, "CLIENT KILL TYPE pubsub", unsubscribe_all, ("L1",), CLUSTER),

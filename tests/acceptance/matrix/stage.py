@@ -148,6 +148,8 @@ class Stage:
         load = Load(plan)
         self._load, self._reported = (name, load), set()
         load.ask("begin", seconds=300 if not self.short else 90)
+        if size.conduct is not None:
+            load.ask("links", share=1.0, conduct=size.conduct, breaks_per_minute=size.breaks_per_minute, seconds=120)
         return load
 
     async def _operators(self, run: int, size: Size) -> list[tuple[str, str]]:

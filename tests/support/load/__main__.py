@@ -60,6 +60,29 @@ async def spread(crowd: Crowd, asked: Answer) -> Answer:
     return {}
 
 
+async def links(crowd: Crowd, asked: Answer) -> Answer:
+    crowd.links.breaks_per_minute = asked.get("breaks_per_minute", 0.0)
+    led = await crowd.links.lead(list(crowd), asked["share"], asked["conduct"])
+    await crowd.until(
+        lambda: all(one.gone or (one.live and one.is_on_its_way) for one in crowd), asked["seconds"], "all on their way"
+    )
+    return {"led": led}
+
+
+async def behave(crowd: Crowd, asked: Answer) -> Answer:
+    crowd.links.behave(asked["conduct"])
+    return {}
+
+
+async def strike(crowd: Crowd, asked: Answer) -> Answer:
+    return {"struck": crowd.links.strike(asked["what"])}
+
+
+async def replay(crowd: Crowd, asked: Answer) -> Answer:
+    crowd.replay(asked["count"])
+    return {}
+
+
 async def wake(crowd: Crowd, asked: Answer) -> Answer:
     for client in crowd:
         client.wake()
@@ -83,7 +106,10 @@ async def end(crowd: Crowd, asked: Answer) -> Answer:
 
 COMMANDS: dict[str, Callable[[Crowd, Answer], Awaitable[Answer]]] = {
     command.__name__: command
-    for command in (begin, talk, settle, caught_up, state, all_live, drop, spread, wake, churn, sign_out, end)
+    for command in (
+        *(begin, talk, settle, caught_up, state, all_live, end),
+        *(drop, spread, wake, churn, replay, sign_out, links, behave, strike),
+    )
 }
 
 

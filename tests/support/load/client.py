@@ -29,6 +29,8 @@ class World:
     site: str
     chance: Random
     counts: dict[str, int] = field(default_factory=dict)
+    detours: dict[str, str] = field(default_factory=dict)
+    """server → the proxy that makes the way to it bad"""
 
     def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -45,6 +47,7 @@ class Socket(WSListener):
     def __init__(self, client: "Client", address: str) -> None:
         self.client: Client | None = client
         self.address = address
+        self.by_detour = client.by_detour
         self.transport: WSTransport | None = None
         self.resumed: set[tuple[str, str]] = set()
 
@@ -105,6 +108,7 @@ class Client:
         self._attempts = 0
         self._returning = 0.0
         self._home = ""
+        self.by_detour = False
         self._dialling: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None
         self.changed: Callable[[], None] = lambda: None
@@ -149,7 +153,7 @@ class Client:
                     socket = Socket(self, address)
                     await ws_connect(
                         lambda socket=socket: socket,
-                        address.replace("http", "ws", 1) + self.path,
+                        self._way(address).replace("http", "ws", 1) + self.path,
                         extra_headers={"Origin": self.world.origin},
                         websocket_handshake_timeout=GREETING,
                         enable_auto_ping=False,
@@ -170,6 +174,9 @@ class Client:
         self.world.count("dials that failed")
         if not self.live:
             self._back_off()
+
+    def _way(self, address: str) -> str:
+        return self.world.detours.get(address, address) if self.by_detour else address
 
     def _expect_greeting(self, socket: Socket) -> None:
         def check() -> None:
@@ -230,6 +237,17 @@ class Client:
         if self.live and self.socket is not None and self.socket.address != address:
             self._home = address
             self.dial()
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """The line goes the way it should, straight or by the proxy."""
+        return self.socket is not None and self.socket.by_detour == self.by_detour
+
+    def take_detour(self, wanted: bool) -> None:
+        if self.by_detour != wanted:
+            self.by_detour = wanted
+            if self.live:
+                self.dial()
 
     def wake(self) -> None:
         """Somebody looks at the screen: a pause before the next try ends."""

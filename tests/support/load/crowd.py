@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tests.support.histories import History, Revoked
 from tests.support.load.client import Client, World
+from tests.support.load.links import Links
 from tests.support.load.operator import Operator
 from tests.support.load.visitor import Person, Visitor
 
@@ -44,6 +45,7 @@ class Crowd:
         self.plan = plan
         self.chance = Random(plan.seed)  # noqa: S311 — a story that can be told again
         self.world = World(plan.addresses, plan.origin, plan.site, self.chance)
+        self.links = Links(self.world, self.chance)
         self.holders: dict[str, Operator] = {}
         self.talkers: list[Visitor] = []
         self.tabs: list[Visitor] = []
@@ -150,6 +152,8 @@ class Crowd:
             now = monotonic()
             for client in list(self):
                 client.look(now)
+                if client.live and self.chance.random() < self.links.breaks_per_minute / 60:
+                    client.abort()
 
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -225,6 +229,16 @@ class Crowd:
         for number, client in enumerate(self.idle[-count:]):
             client.dial(number / DIALS_PER_SECOND)
 
+    def replay(self, count: int) -> None:
+        """People with two tabs say one thing from both, twice: the same `ref` over two sockets, and replayed."""
+        for tab in [self.chance.choice(self.tabs) for _ in range(count)]:
+            person, ref = tab.person, self.ref()
+            talker = next(one for one in self.talkers if one.person is person)
+            talker.say(ref, "said by all tabs", monotonic())
+            for client in (tab, talker, tab):
+                client.send(talker.frame(ref))
+            self.said += 1
+
     async def sign_out(self, number: int) -> None:
         """An operator signs out in another window: the open console must end by itself."""
         operator = self.operators[number]
@@ -248,3 +262,4 @@ class Crowd:
             self.flush()
             for operator in self.operators:
                 await operator.close()
+            await self.links.stop()

@@ -78,6 +78,10 @@ class Visitor(Client):
         self.history.add(Invoke(ref, conversation, due))
         self.post(ref, wire.encode("say", ref=ref, conversation=conversation, text=f"{ref} {text}"))
 
+    def frame(self, ref: str) -> bytes:
+        """What waits under this `ref`."""
+        return self.unsent[ref]
+
     def end(self) -> None:
         if self.person is not None and self.person.conversation:
             self.send(wire.encode("end", conversation=self.person.conversation))
