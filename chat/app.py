@@ -35,6 +35,7 @@ from chat.hub.memory_bus import MemoryBus
 from chat.keys import secret_key_of
 from chat.links import Links
 from chat.metrics.http import CountRequests
+from chat.operations.mirror import Mirror
 from chat.operations.readiness import Readiness
 from chat.outbox import Outbox
 from chat.pages import Pages
@@ -250,6 +251,7 @@ class Nightdesk:
             *console.routes(),
             *self.escalation.routes(),
             *self.assets.routes(),
+            *Mirror(secret_key_of(self.settings)).routes(),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", self.readiness.answer, methods=["GET"]),
             *(self.metrics.routes() if self.metrics else ()),

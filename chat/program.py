@@ -44,7 +44,7 @@ DEPARTMENTS: tuple[tuple[str, dict[str, str]], ...] = (
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The database at head, with the shipped departments in it."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     db = Database(settings.effective_database_url)
     try:
         if not settings.is_postgresql:
@@ -63,7 +63,7 @@ async def ensure_departments(db: Database) -> None:
 
 
 async def standing(settings: Settings) -> tuple[str | None, str | None]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     db = Database(settings.effective_database_url)
     try:
         return await schema.standing(db)
@@ -76,7 +76,7 @@ def is_behind(current: str | None) -> bool:
 
 
 async def migrate_now(settings: Settings) -> bool:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     db = Database(settings.effective_database_url)
     try:
         changed = await schema.migrate(db, copy_to=settings.data_dir)

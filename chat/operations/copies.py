@@ -62,7 +62,7 @@ def restore(settings: Settings, source: Path) -> Manifest:
         path = settings.data_dir / member.name.removeprefix(f"{FILES}/")
         if member.name.startswith(f"{FILES}/") and path.exists():
             raise CopyRefused(f"{path} is there already: a copy is only restored into an empty place.")
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _told(), workplace(settings.data_dir) as folder:
         _require_room(folder, manifest, times=2)
         unpack(source, folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.demo import NIGHTDESK
+from tests.support.servers import free_port
 
 KEY = "k" * 40
 NO_SERVER = {"NIGHTDESK_DATABASE_URL": "postgresql://x:hidden@127.0.0.1:1/z", "NIGHTDESK_SECRET_KEY": KEY}
@@ -93,7 +94,9 @@ def test_a_database_that_is_not_there_is_a_sentence_and_no_secret(folder: Path) 
 
 
 def test_the_doctor_names_what_is_wrong_and_how_to_mend_it(folder: Path, tmp_path: Path) -> None:
-    assert run(folder, "doctor").returncode == 0
+    found = json.loads(run(folder, "doctor", "--json", NIGHTDESK_LISTEN=f"127.0.0.1:{free_port()}").stdout)
+    assert [one["name"] for one in found if not one["ok"]] == ["server"]
+    assert all(one["mend"] for one in found if not one["ok"])
     fresh = run(tmp_path, "doctor")
     assert fresh.returncode == 1
     assert "nightdesk migrate" in fresh.stdout

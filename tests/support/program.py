@@ -172,20 +172,30 @@ class Client:
 
 @asynccontextmanager
 async def program(
-    folder: Path, database_url: str | None = None, bus: Bus | None = None, clock: Clock | None = None, **more: Any
+    folder: Path,
+    database_url: str | None = None,
+    bus: Bus | None = None,
+    clock: Clock | None = None,
+    port: int = 0,
+    **more: Any,
 ) -> AsyncIterator[Running]:
     """Runs until the block ends; a site `polaris` and the shipped departments are there."""
-    sock = listening_socket("127.0.0.1", 0)
+    sock = listening_socket("127.0.0.1", port)
     address = f"127.0.0.1:{sock.getsockname()[1]}"
     settings = load_settings(
         {},
-        base_url=f"http://{address}",
         listen=address,
         data_dir=folder,
         database_url=database_url,
         secret_key="a key for tests only, thirty-two characters",
         assets="source",
-        **{"sockets_per_address": 10_000, "attempts_per_minute": 10_000, "conversations_per_hour": 10_000} | more,
+        **{
+            "base_url": f"http://{address}",
+            "sockets_per_address": 10_000,
+            "attempts_per_minute": 10_000,
+            "conversations_per_hour": 10_000,
+        }
+        | more,
     )
     desk = Nightdesk(settings, bus=bus, clock=clock or SystemClock())
     if database_url is None:
