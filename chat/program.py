@@ -1,6 +1,7 @@
 """What the commands do: short programs on the database, and the checks before a process starts."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -97,16 +98,16 @@ def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:
     desk = Nightdesk(settings, works=True)
 
     async def work() -> None:
+        told = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
         await desk.start_worker()
         try:
-            await asyncio.Event().wait()
+            await told.wait()
         finally:
             await desk.stop()
 
-    try:
-        asyncio.run(work())
-    except KeyboardInterrupt:
-        return
+    asyncio.run(work())
 
 
 def _at_head(settings: Settings, fail: Callable[[str], Exception]) -> None:

@@ -72,6 +72,10 @@ class Hub:
     def bus_is_up(self) -> bool:
         return self._bus.is_up
 
+    @property
+    def bus_silence_seconds(self) -> float:
+        return self._bus.silence_seconds
+
     # ── entries ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def join(self, key: FeedKey, follower: Follower) -> None:

@@ -86,6 +86,7 @@ class DeskMetrics:
                 {("visitor",): len(self._visitors.all), ("operator",): len(self._operators.all)},
             ),
             gauge(names.BUS_UP, {(): self._hub.bus_is_up}),
+            gauge(names.BUS_SILENCE, {(): self._hub.bus_silence_seconds}),
             gauge(names.DB_CONNECTIONS, {(): self._db.connections_in_use}),
             gauge(names.BUILD_INFO, {(self._version,): 1}),
         ]

@@ -44,6 +44,7 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
 
     def __init__(self, transport: Transport, sockets: "OperatorSockets", address: str) -> None:
         self._all = sockets
+        self.person_id = ""
         self.open: dict[UUID, dict[str, StreamReader]] = {}
         self._colleagues: dict[str, dict[tuple[str, UUID], frames.Person]] = {}
         """By topic: who is viewing too, and through which process."""
@@ -156,6 +157,7 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             self.connection.close(Closing.ACCESS_ENDED)
             return
         self.operator, login_session = used
+        self.person_id = str(self.operator.id)
         self.login_session_id = login_session.id
         self.locale = self.operator.locale
         async with self._all.db.read() as session:
@@ -198,6 +200,7 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         if found.id in self.open:
             self._close(found.id)
         audience = Audience("operator", self.locale)
+        self._all.view(conversation_topic(found.id), self)
         self.open[found.id] = readers = {
             stream: StreamReader(
                 self._all.db,
@@ -221,7 +224,9 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
     def _close(self, conversation_id: UUID) -> None:
         for reader in self.open.pop(conversation_id, {}).values():
             reader.leave()
-        self._colleagues.pop(conversation_topic(conversation_id), None)
+        topic = conversation_topic(conversation_id)
+        self._all.leave(topic, self)
+        self._colleagues.pop(topic, None)
         self._view(conversation_id, viewing=False, asks=False)
 
     def lose(self, conversation_id: UUID) -> None:

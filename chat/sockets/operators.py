@@ -64,6 +64,8 @@ class OperatorSockets:
         self._door = door
         self._base_url = base_url
         self.all: set[OperatorSocket] = set()
+        self._viewers: dict[str, list[OperatorSocket]] = {}
+        """By topic: who shows this conversation."""
         self._dirty: set[UUID] = set()
         self._changed = asyncio.Event()
         self._touched = clock.monotonic()
@@ -161,25 +163,36 @@ class OperatorSockets:
 
     # ── news of one conversation ─────────────────────────────────────────────────────────────────────────────────
 
-    def _viewers(self, topic: str) -> list["OperatorSocket"]:
-        conversation_id = UUID(topic.removeprefix("conversation:"))
-        return [socket for socket in self.all if conversation_id in socket.open]
+    def view(self, topic: str, socket: "OperatorSocket") -> None:
+        self._viewers.setdefault(topic, []).append(socket)
+
+    def leave(self, topic: str, socket: "OperatorSocket") -> None:
+        viewers = self._viewers.get(topic, [])
+        if socket in viewers:
+            viewers.remove(socket)
+        if not viewers:
+            self._viewers.pop(topic, None)
 
     def _on_typed(self, topic: str, news: News) -> None:
-        person = frames.Person(str(news["by"]), str(news["name"]), str(news.get("id", "")))
-        for socket in self._viewers(topic):
-            if person.id != str(socket.operator.id):
-                socket.push(frames.Typed(topic.removeprefix("conversation:"), bool(news["typing"]), person))
+        if viewers := self._viewers.get(topic):
+            person = frames.Person(str(news["by"]), str(news["name"]), str(news.get("id", "")))
+            text = frames.encode(frames.Typed(topic.removeprefix("conversation:"), bool(news["typing"]), person))
+            for socket in viewers:
+                if person.id != socket.person_id:
+                    socket.connection.push(text)
 
     def _on_seen(self, topic: str, news: News) -> None:
-        for socket in self._viewers(topic):
-            socket.push(frames.Seen(topic.removeprefix("conversation:"), str(news["by"]), int(news["seq"])))
+        if viewers := self._viewers.get(topic):
+            seen = frames.Seen(topic.removeprefix("conversation:"), str(news["by"]), int(news["seq"]))
+            text = frames.encode(seen)
+            for socket in viewers:
+                socket.connection.push(text)
 
     def _on_viewing(self, topic: str, news: News) -> None:
         """Somebody came or went. Who hears it answers with themselves once, so that both sides know."""
         person = frames.Person("operator", str(news["name"]), str(news["id"]))
-        for socket in self._viewers(topic):
-            if str(socket.operator.id) != person.id:
+        for socket in self._viewers.get(topic, ()):
+            if socket.person_id != person.id:
                 epoch = UUID(str(news["epoch"]))
                 socket.colleague(topic, person, epoch, bool(news["viewing"]), asks=bool(news["asks"]))
 
@@ -192,7 +205,7 @@ class OperatorSockets:
 
     def _of(self, topic: str) -> list["OperatorSocket"]:
         operator_id = topic.removeprefix("operator:")
-        return [socket for socket in self.all if str(socket.operator.id) == operator_id]
+        return [socket for socket in self.all if socket.person_id == operator_id]
 
     def _on_offer(self, topic: str, news: News) -> None:
         for socket in self._of(topic):

@@ -199,3 +199,10 @@ def test_what_is_wrong_at_the_first_start_is_said_once(
         assert str(failed.value).count("nightdesk migrate") == 1
     finally:
         desk.remove()
+
+
+async def test_a_worker_ends_in_good_order(desk: Desk) -> None:
+    worker = await asyncio.to_thread(desk.work)
+    await until(lambda: any(line.get("event") == "the bus is up" for line in lines(worker)))
+    worker.send(signal.SIGTERM)
+    assert await asyncio.to_thread(worker.wait) == 0

@@ -8,6 +8,7 @@ NAMES = (
     "start",
     "browsers",
     "memory",
+    "delivery",
     "journal",
     "registry",
     "pairing",

@@ -10,7 +10,8 @@ import os
 import time
 from typing import Any
 
-from tests.benchmarks.scene import Ear, Scene, cpu_seconds, gathered, percentiles, scene
+from tests.benchmarks.pinned import cpu_seconds
+from tests.benchmarks.scene import Ear, Scene, gathered, percentiles, scene
 
 VISITORS = 2000
 OPERATORS = 25

@@ -8,7 +8,8 @@ import os
 import time
 from typing import Any
 
-from tests.benchmarks.scene import Ear, cpu_seconds, gathered, percentiles, scene
+from tests.benchmarks.pinned import cpu_seconds
+from tests.benchmarks.scene import Ear, gathered, percentiles, scene
 
 CONSOLES = 100
 MESSAGES = 40

@@ -24,7 +24,8 @@ from chat.hub.feed import FeedKey, Follower, StreamEntry
 from chat.hub.hub import Hub
 from chat.hub.redis_bus import RedisBus
 from chat.links import Links
-from tests.benchmarks.scene import percentiles, pin
+from tests.benchmarks.pinned import pin
+from tests.benchmarks.scene import percentiles
 from tests.support.servers import RedisServer
 from tests.support.sockets import MemoryTransport
 from tests.support.steps import ROOT

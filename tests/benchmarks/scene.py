@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,25 +21,14 @@ from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.people.models import LoginSession, OneTimeSecret, Operator, Visitor
+from tests.benchmarks.pinned import pin
 from tests.support.databases import PostgresMaker
 from tests.support.parts import Parts
 from tests.support.servers import PostgresServer, RedisServer
 from tests.support.serving import Desk, Process
 
-TICKS = os.sysconf("SC_CLK_TCK")
 CONNECTING = 10
 """Sockets that are opened at a time."""
-
-
-def pin(process_id: int, core: int) -> None:
-    """0: the servers'; 1: everything else's. With one core, everybody shares it."""
-    cores = sorted(os.sched_getaffinity(process_id))
-    os.sched_setaffinity(process_id, {cores[core % len(cores)]})
-
-
-def cpu_seconds(process_id: int) -> float:
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:

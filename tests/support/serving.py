@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -19,22 +20,35 @@ READY_WITHIN = 30.0
 
 
 class Desk:
-    """One database and bus; `command` runs `nightdesk` on them, `process` starts one more `serve`."""
+    """One database and bus; `command` runs `nightdesk` on them, `process` starts one more `serve`. Without both it is
+    one process on a SQLite file."""
 
-    def __init__(self, database_url: str, redis_url: str, base_url: str = "", **settings: str) -> None:
+    def __init__(
+        self,
+        database_url: str | None,
+        redis_url: str | None,
+        base_url: str = "",
+        *,
+        program: Sequence[str] = (NIGHTDESK,),
+        **settings: str,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nightdesk-desk-"))
         self.base_url = base_url or f"http://127.0.0.1:{free_port()}"
         self.processes: list[Process] = []
-        self._settings = {
-            "NIGHTDESK_DATABASE_URL": database_url,
-            "NIGHTDESK_REDIS_URL": redis_url,
-            "NIGHTDESK_BASE_URL": self.base_url,
-            "NIGHTDESK_SECRET_KEY": "a key for tests only, thirty-two characters",
-            "NIGHTDESK_DATA_DIR": str(self.folder),
-            "NIGHTDESK_SOCKETS_PER_ADDRESS": "10000",
-            "NIGHTDESK_ATTEMPTS_PER_MINUTE": "10000",
-            "NIGHTDESK_CONVERSATIONS_PER_HOUR": "10000",
-        } | settings
+        self.program = list(program)
+        engines = {"NIGHTDESK_DATABASE_URL": database_url, "NIGHTDESK_REDIS_URL": redis_url}
+        self._settings = (
+            {name: url for name, url in engines.items() if url}
+            | {
+                "NIGHTDESK_BASE_URL": self.base_url,
+                "NIGHTDESK_SECRET_KEY": "a key for tests only, thirty-two characters",
+                "NIGHTDESK_DATA_DIR": str(self.folder),
+                "NIGHTDESK_SOCKETS_PER_ADDRESS": "10000",
+                "NIGHTDESK_ATTEMPTS_PER_MINUTE": "10000",
+                "NIGHTDESK_CONVERSATIONS_PER_HOUR": "10000",
+            }
+            | settings
+        )
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
@@ -88,7 +102,7 @@ class Process:
         self._command = command
         self._options = options
         self._settings = settings
-        self.program = [NIGHTDESK]
+        self.program = desk.program
         """What the next start runs: another version, or one with another clock."""
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"

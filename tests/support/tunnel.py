@@ -1,4 +1,4 @@
-"""TLS in front of a server that speaks none, with a certificate for 127.0.0.1 that only the tests trust."""
+"""TLS in front of a server that speaks none."""
 
 import asyncio
 import contextlib
@@ -7,15 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "tls"
-CERTIFICATE = FOLDER / "certificate.pem"
-
 
 @asynccontextmanager
-async def tls_before(port: int) -> AsyncIterator[int]:
+async def tls_before(port: int, certificate: Path, key: Path) -> AsyncIterator[int]:
     """The port that speaks TLS; what comes there goes on to `port`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE, FOLDER / "key.pem")
+    context.load_cert_chain(certificate, key)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)

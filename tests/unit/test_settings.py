@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chat.settings import Settings, SettingsRefused, load_settings
-from tests.readme import README, with_table
+from tests.readme import README, written
 
 
 def faults(**environment: str) -> list[str]:
@@ -78,4 +78,4 @@ def test_settings_cannot_be_changed_while_running() -> None:
 def test_every_setting_is_described_and_the_readme_has_the_same_table() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     text = README.read_text(encoding="utf-8")
-    assert with_table(text) == text, "run `python -m tests.readme`"
+    assert written(text) == text, "run `python -m tests.readme`"
