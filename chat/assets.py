@@ -76,12 +76,12 @@ class Assets:
 
     def __init__(self, roots: Mapping[str, Path], packed: bool = True) -> None:
         self._roots = {name: root.resolve() for name, root in roots.items()}
-        self._packed = packed
+        self.is_packed = packed
         self._files = _read(self._roots) if packed else {}
 
     @cached_property
     def digest(self) -> str:
-        if not self._packed:
+        if not self.is_packed:
             return "source"
         total = hashlib.sha256()
         for name, asset in sorted(self._files.items()):
@@ -98,14 +98,14 @@ class Assets:
 
     def get(self, name: str) -> Asset:
         """Raises `AssetMissing`."""
-        found = self._files.get(name) if self._packed else self._as_written(name)
+        found = self._files.get(name) if self.is_packed else self._as_written(name)
         if found is None:
             raise AssetMissing(name)
         return found
 
     def names(self, suffix: str = "") -> list[str]:
         """All names, sorted; used to list modules for preloading."""
-        files = self._files if self._packed else _read(self._roots, minified=False)
+        files = self._files if self.is_packed else _read(self._roots, minified=False)
         return sorted(name for name in files if name.endswith(suffix))
 
     def routes(self) -> list[BaseRoute]:
@@ -117,7 +117,7 @@ class Assets:
         except AssetMissing:
             raise HTTPException(404) from None
         # While two versions run side by side a page may ask the other one: a near file beats none, but is not kept.
-        is_current = self._packed and request.path_params["digest"] == self.digest
+        is_current = self.is_packed and request.path_params["digest"] == self.digest
         headers = {
             "Cache-Control": IMMUTABLE if is_current else "no-store",
             "Cross-Origin-Resource-Policy": "cross-origin",
@@ -126,7 +126,7 @@ class Assets:
         if asset.suffix in COMPRESSED:
             headers["Vary"] = "Accept-Encoding"
             encoding = preferred_encoding(request.headers.get("accept-encoding", ""))
-            if encoding and self._packed:
+            if encoding and self.is_packed:
                 body = await asyncio.to_thread(asset.compressed, encoding)
                 headers["Content-Encoding"] = encoding
         return Response(body, headers=headers, media_type=asset.media_type)

@@ -87,6 +87,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
+            # Else every partial of every entry asks the file system three times whether its templates have changed.
+            auto_reload=not self._assets.is_packed,
         )
         environment.install_gettext_callables(  # type: ignore[attr-defined]
             catalogue.gettext, catalogue.ngettext, newstyle=True

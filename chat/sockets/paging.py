@@ -13,6 +13,8 @@ from chat.hub.hub import Hub
 from chat.protocol import frames
 
 PAGE_ROWS = 300
+RENDERED_ROWS = 100
+"""For consoles, whose entries come with their HTML: no more than that ever fit."""
 PAGE_BYTES = 64 * 1024
 FIRST_PAGE = 60
 """Of a conversation that is opened without a cursor: the newest entries; older ones when asked for."""
@@ -37,6 +39,7 @@ class StreamReader:
         self._connection = connection
         self._audience = audience
         self._reader_id = reader_id
+        self._rows = RENDERED_ROWS if audience.role == "operator" else PAGE_ROWS
         self.key = key
         self.follower = Follower(connection, audience, 0, reader_id)
         hub.join(key, self.follower)
@@ -57,9 +60,9 @@ class StreamReader:
         """A page of what follows `after`; when it is the last one, the reader goes live."""
         async with self._db.read() as session:
             entries = await store.entries_after(
-                session, self.key.conversation_id, self.key.stream, after, PAGE_ROWS + 1
+                session, self.key.conversation_id, self.key.stream, after, self._rows + 1
             )
-        page = _fitting(self._presented(entries))
+        page = _fitting(self._presented(entries[: self._rows]))
         more = len(page) < len(entries)
         self._page(page, reset=reset, more=more)
         if not more:
