@@ -9,6 +9,8 @@ from chat.hub.transport import Accept, Receiver
 
 HIGH_WATER = 32 * 1024
 LOW_WATER = 8 * 1024
+NEVER_SENT = (0, 1005, 1006, 1015)
+"""Codes that stand for what was not said."""
 """Bytes in the socket's own buffer at which the client counts as slow, and as fast again."""
 
 
@@ -54,6 +56,9 @@ class PicowsTransport(WSListener):
                     self._receiver.malformed()
             case WSMsgType.CLOSE:
                 code = frame.get_close_code()
+                if frame.payload_size >= 2 and int(cast("int", code)) in NEVER_SENT:
+                    self._fail(WSCloseCode.PROTOCOL_ERROR)
+                    return
                 if not transport.is_close_frame_sent:
                     transport.send_close(code if code != WSCloseCode.NO_INFO else WSCloseCode.OK)
                 transport.disconnect()
