@@ -24,6 +24,7 @@ from chat.people.models import Operator
 TICK_SECONDS = 1.0
 OFFERING_SECONDS = 0.5
 """In one turn, so that a crowd at the door does not hide who vanished; the next turn goes on at once."""
+LONGEST_REST = 0.25
 AGAIN_SECONDS = 0.1
 """Another process was deciding: what it had not seen yet is looked for after about so long."""
 
@@ -68,11 +69,14 @@ class Dispatcher:
             except TimeoutError:
                 pass
             self._look.clear()
+            began = self._clock.monotonic()
             try:
                 await self.turn()
             except Exception:
                 # Whatever was not done is still to be seen in the rows: the next turn does it.
                 log.warning("a turn of the dispatcher failed", exc_info=True)
+            # A crowd at the door may take half of this process at most: messages go on beside it.
+            await asyncio.sleep(min(self._clock.monotonic() - began, LONGEST_REST))
 
     async def turn(self) -> None:
         """One round. Cheap when nothing waits: a few small queries."""

@@ -494,3 +494,26 @@ async def test_who_reads_attended_is_present_for_all_others(running: Running) ->
         await running.console(operator)
         async with running.desk.db.read() as session:
             assert (await session.get_one(Operator, operator.id)).present
+
+
+async def test_a_colleague_with_two_windows_is_viewing_until_the_last_one_is_closed(running: Running) -> None:
+    def viewers(frame: dict[str, Any]) -> list[str]:
+        return [one["name"] for one in frame.get("operators", [])]
+
+    ann = await running.visitor_who_said()
+    omar, nika = [await running.operator(name) for name in ("Omar", "Nika")]
+    windows = [await running.console(omar) for _ in range(2)]
+    for window in windows:
+        await window.send("open", conversation=ann.conversation)
+        await window.until("paged", lambda frame: frame["stream"] == "internal")
+    watching = await running.console(nika)
+    await watching.send("open", conversation=ann.conversation)
+    await watching.until("viewed", lambda frame: viewers(frame) == ["Omar"])
+    await windows[0].send("close", conversation=ann.conversation)
+    await windows[0].send("open", conversation="nonsense")
+    await windows[0].until("refused")  # so the one before was acted upon
+    await ann.say("Still there?")
+    await watching.until("said")
+    assert [] not in [viewers(frame) for frame in watching.frames if frame["type"] == "viewed"]
+    await windows[1].send("close", conversation=ann.conversation)
+    await watching.until("viewed", lambda frame: viewers(frame) == [])
