@@ -1,6 +1,7 @@
 """All consoles of this process and their endpoint, `/console/socket`: news of the desk go to whoever may see them."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from chat.strings import Strings
 
 ROWS_SECONDS = 0.05
 """Rows that change within this time are read and rendered together."""
+ROWS_SECONDS_AT_MOST = 2.0
 
 TOUCH_SECONDS = 300.0
 
@@ -99,11 +101,14 @@ class OperatorSockets:
 
     async def run(self) -> None:
         """Renders changed rows once per language and hands them to whoever may see them."""
+        took = 0.0
         while True:
             await self._changed.wait()
-            await asyncio.sleep(ROWS_SECONDS)
+            # When much changes, rows wait: no more than a tenth of the time goes to them, the rest to messages.
+            await asyncio.sleep(min(ROWS_SECONDS_AT_MOST, max(ROWS_SECONDS, 9 * took)))
             self._changed.clear()
             dirty, self._dirty = self._dirty, set()
+            began = time.perf_counter()
             try:
                 if self.all:
                     await self._tell_rows(dirty)
@@ -111,6 +116,7 @@ class OperatorSockets:
             except Exception:
                 # The rows stay changed: consoles compare their counts every 60 s and look again.
                 log.warning("rows could not be told", exc_info=True)
+            took = time.perf_counter() - began
 
     async def _tell_rows(self, ids: Iterable[UUID]) -> None:
         if not ids:

@@ -95,6 +95,22 @@ def test_what_people_write_stays_text(stream: Stream, made: frames.Entry, locale
 
 
 @pytest.mark.parametrize("locale", ["en", "sl"])
+@pytest.mark.parametrize("name", ["", "Ann", SCRIPT, "\ue000\ue001\ue002", AT])
+@pytest.mark.parametrize("kind", ["visitor", "operator"])
+def test_a_message_from_a_form_is_what_the_template_says(stream: Stream, locale: str, name: str, kind: str) -> None:
+    author = frames.Person(kind, name, "v-1")
+    for seq, text, second in (
+        (1, "one", "00.000"),
+        (2, SCRIPT, "59.999"),
+        (3, "\ue000\ue001\ue002 & more\n", "07.120"),
+    ):
+        made = entry(seq=seq, text=text, author=author, at=f"2026-11-21T13:31:{second}Z")
+        assert stream.entry_html(made, locale) == stream.rendered(made, locale)
+    late = entry(text="a minute later", author=author, at="2026-11-21T13:32:00.000Z")
+    assert stream.entry_html(late, locale) == stream.rendered(late, locale)
+
+
+@pytest.mark.parametrize("locale", ["en", "sl"])
 def test_names_and_words_in_rows_and_offers_stay_text(stream: Stream, locale: str) -> None:
     made = row(visitor_name=SCRIPT, last_message_text=SCRIPT, operator_name=SCRIPT, page_path=SCRIPT)
     for html in (stream.row_html(made, locale), stream.offer_html(made, locale, 30)):
