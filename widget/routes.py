@@ -21,6 +21,7 @@ LOADER_CACHE = "public, max-age=300, stale-while-revalidate=86400"
 PLACEHOLDER = "NIGHTDESK"
 """The free name in `loader.js` in whose place the site's settings are written."""
 NOT_OF_THE_PANEL = ("widget/loader.js", "widget/demo/")
+CONNECTION = "shared/connection.js"
 
 
 class WidgetRoutes:
@@ -97,11 +98,12 @@ class WidgetRoutes:
 
     def modules(self) -> list[str]:
         """Names of all modules of the panel, so that the browser asks for them at once."""
-        return [
+        own = [
             name
             for name in self._assets.names(".js")
             if name.startswith("widget/") and not name.startswith(NOT_OF_THE_PANEL)
         ]
+        return [*own, CONNECTION]
 
     async def _site(self, request: Request) -> Site:
         site = await self._site_by_key(request.path_params["site_key"])

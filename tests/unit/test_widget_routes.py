@@ -97,6 +97,8 @@ def test_frame_preloads_every_module_of_the_panel(visitor: TestClient) -> None:
         if path.name != "loader.js" and "demo" not in path.parts
     }
     assert all(f'/widget/{name}" nonce=' in page for name in modules)
+    assert '/shared/connection.js" nonce=' in page
+    assert "polled.js" not in page
     assert "/widget/loader.js" not in page
 
 

@@ -1,12 +1,12 @@
 /** The visitor's side of the talk: connection, conversation and outbox put together. No DOM. */
 
-import { Connection } from './connection.js'
+import { Connection } from '../shared/connection.js'
 import { Conversation, isReply } from './conversation.js'
 import { Outbox, newRef } from './storage.js'
 import { locale } from './strings.js'
 
 /** @typedef {import('../../chat/protocol/wire.d.ts').Staff} Staff */
-/** @typedef {import('./connection.js').Frame} Frame */
+/** @typedef {import('../shared/connection.js').Frame} Frame */
 /** @typedef {import('./storage.js').Outgoing} Outgoing */
 /** @typedef {{ url: string, title: string, referrer?: string }} HostPage */
 
@@ -46,27 +46,27 @@ export class Desk {
 
   /**
    * @param {string} key of the site
-   * @param {string} url of the socket
    * @param {import('./storage.js').Store} store
    * @param {() => void} changed something to show has changed
    * @param {(name: string, data: object) => void} tell an event for the host page and for the frame
    */
-  constructor(key, url, store, changed, tell) {
+  constructor(key, store, changed, tell) {
     this.#key = key
     this.#store = store
     this.#tell = tell
     this.#changed = changed
     this.outbox = new Outbox(store, () => this.flush())
-    this.connection = new Connection(url, {
-      hello: () => this.#hello(),
+    this.connection = new Connection(location.pathname, {
+      introduce: async () => [this.#hello()],
       receive: (frame) => this.#receive(frame),
       changed: (live) => this.#line(live),
-      forget: () => this.#forget(),
+      // Without the token we are a stranger, who is welcome.
+      ended: () => this.#forget(),
     })
     addEventListener('pagehide', () => this.outbox.close())
     addEventListener('pageshow', (event) => event.persisted && this.outbox.open())
     store.watch((changedKey) => {
-      if (changedKey === 'token' && !this.conversation && !this.outbox.items.length) this.connection.restart()
+      if (changedKey === 'token' && !this.conversation && !this.outbox.items.length) this.connection.open()
       if (changedKey.startsWith('outbox/')) this.outbox.inherit(changedKey)
     })
   }
@@ -161,7 +161,6 @@ export class Desk {
 
   /** The host signs its person out: nothing of them stays here. */
   logout() {
-    this.connection.close()
     this.outbox.clear()
     this.#store.clear()
     this.conversation = null
@@ -183,6 +182,7 @@ export class Desk {
     this.connection.send({ type, ref, text, conversation: conversation || undefined, name, email, department, page: this.page })
   }
 
+  /** @returns {Frame} */
   #hello() {
     const it = this.conversation
     return {
@@ -242,14 +242,25 @@ export class Desk {
     this.flush()
   }
 
+  /** @param {any} frame @param {(it: Conversation) => boolean} take true: there is more to fetch */
+  #came(frame, take) {
+    this.#settle(frame.entries)
+    const it = this.#mine(frame)
+    if (!it) return
+    // History is no news; what was said while the line was away is.
+    const last = frame.reset || frame.back ? Infinity : it.seq
+    if (take(it)) this.connection.send({ type: 'fetch', conversation: it.id, after: it.seq })
+    for (const entry of it.entries.filter((one) => one.seq > last)) this.#heard(it, entry)
+    this.#watchWait()
+  }
+
   /** @type {Record<string, (frame: any) => void>} */
   #handlers = {
     welcomed: (/** @type {import('../../chat/protocol/wire.d.ts').Welcomed} */ frame) => {
       this.welcomed = true
       this.staff = frame.staff
       if (!frame.known) this.#forget()
-      if (frame.name && !this.#store.get('name')) this.#store.set('name', frame.name)
-      if (frame.email && !this.#store.get('email')) this.#store.set('email', frame.email)
+      for (const key of /** @type {const} */ (['name', 'email'])) if (frame[key] && !this.#store.get(key)) this.#store.set(key, frame[key])
       // Words on their way join an open conversation, perhaps the one they began; one that is over they leave behind.
       const isOpen = ['waiting', 'active'].includes(frame.conversation?.state ?? '')
       if (frame.conversation && (isOpen || this.outbox.items.every((item) => item.conversation))) {
@@ -277,25 +288,14 @@ export class Desk {
       this.#tell('conversation:started', { conversation: conversation.id })
       this.flush()
     },
-    said: (/** @type {import('../../chat/protocol/wire.d.ts').Said} */ frame) => {
-      this.#settle(frame.entries)
-      const it = this.#mine(frame)
-      if (!it) return
-      const last = it.seq
-      const state = it.state
-      const hasHole = it.take(frame.entries)
-      if (hasHole) this.connection.send({ type: 'fetch', conversation: it.id, after: it.seq })
-      for (const entry of it.entries.filter((one) => one.seq > last)) this.#heard(it, entry)
-      if (it.state !== state) this.#watchWait()
-    },
-    paged: (/** @type {import('../../chat/protocol/wire.d.ts').Paged} */ frame) => {
-      this.#settle(frame.entries)
-      const it = this.#mine(frame)
-      if (!it) return
+    said: (frame) => this.#came(frame, (it) => {
+      this.skew = Date.parse(frame.entries[0].at) - Date.now()
+      return it.take(frame.entries)
+    }),
+    paged: (frame) => this.#came(frame, (it) => {
       it.page(frame)
-      if (frame.more) this.connection.send({ type: 'fetch', conversation: it.id, after: it.seq })
-      this.#watchWait()
-    },
+      return frame.more
+    }),
     typed: (frame) => {
       const it = this.#mine(frame)
       clearTimeout(this.#typingEnds)
@@ -308,8 +308,8 @@ export class Desk {
     },
     seen: (frame) => {
       const it = this.#mine(frame)
-      if (it && frame.by === 'operator') it.operatorRead = Math.max(it.operatorRead, frame.seq)
-      if (it && frame.by === 'visitor') it.visitorRead = Math.max(it.visitorRead, frame.seq)
+      const mark = frame.by === 'visitor' ? 'visitorRead' : 'operatorRead'
+      if (it) it[mark] = Math.max(it[mark], frame.seq)
     },
     queued: (frame) => {
       const it = this.#mine(frame)
@@ -349,9 +349,8 @@ export class Desk {
     else this.conversation = new Conversation(state)
   }
 
-  /** A live entry. @param {Conversation} it @param {import('../../chat/protocol/wire.d.ts').Entry} entry */
+  /** An entry that nobody has seen here. @param {Conversation} it @param {import('../../chat/protocol/wire.d.ts').Entry} entry */
   #heard(it, entry) {
-    this.skew = Date.parse(entry.at) - Date.now()
     const operator = entry.data?.operator
     if (isReply(entry)) this.#tell('message:received', { conversation: it.id, seq: entry.seq })
     else if (entry.event === 'assigned' || (entry.event === 'transferred' && operator)) this.#tell('operator:joined', { conversation: it.id, operator: operator?.id })

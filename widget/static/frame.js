@@ -81,7 +81,7 @@ let arriving = false
 /** Asked for a person while none is there. */
 let asked = false
 
-const desk = new Desk(site.key, socketUrl(), store, paint, happened)
+const desk = new Desk(site.key, store, paint, happened)
 const bridge = new Bridge(site.origins, {
   init: (data) => {
     apply(data)
@@ -176,12 +176,6 @@ const orders = {
   },
 }
 
-function socketUrl() {
-  const url = new URL(`${location.pathname}/socket`, location.href)
-  url.protocol = url.protocol.replace('http', 'ws')
-  return url.href
-}
-
 /** The visitor's own words so far, as the form keeps them. */
 function said() {
   return (desk.conversation?.entries ?? []).filter((entry) => entry.author.kind === 'visitor' && entry.kind === 'message').map((entry) => entry.text).join('\n\n')
@@ -207,7 +201,7 @@ function change(next) {
   const end = footer.lastElementChild
   end?.replaceChildren(...(next === 'home'
     ? [icon('logo', 'logo'), 'Nightdesk']
-    : next === 'leave' ? [] : [h('button.link', { type: 'button', click: () => go('leave') }, `${t('An outage?')} `, h('strong', null, t('Open a ticket')))]))
+    : next === 'leave' ? [] : [h('button.link', { click: () => go('leave') }, `${t('An outage?')} `, h('strong', null, t('Open a ticket')))]))
   paint()
 }
 

@@ -2,7 +2,7 @@
 
 import { Alerts } from './alerts.js'
 import { Composer } from './composer.js'
-import { Connection } from './connection.js'
+import { Connection } from '../shared/connection.js'
 import { OpenConversation, idOf } from './conversation.js'
 import { desk, forgetAll, keep, newRef, recall } from './desk.js'
 import { Dialogs } from './dialogs.js'
@@ -21,6 +21,7 @@ import { t, timeOf, tn } from './strings.js'
 import { showConnection, showCounts } from './strip.js'
 
 /** @typedef {import('../../protocol/wire.d.ts').ToOperator} ToOperator */
+/** @typedef {import('../../protocol/wire.d.ts').OperatorFrame} OperatorFrame */
 /** @typedef {import('./outbox.js').Unsent} Unsent */
 
 const COMPARE_EVERY = 60_000
@@ -33,13 +34,18 @@ export class Console {
   #sinceLoss = 0
   #known = ''
   #readSent = 0
+  #isNew = false
+  /** The conversation that the line was told to follow from its beginning. */
+  #introducedIn = ''
   /** Commands that wait for `done` or `refused`. @type {Map<string, (reason: string, conversation: string) => void>} */
   #asked = new Map()
 
-  connection = new Connection({
+  /** @type {Connection<OperatorFrame>} */
+  connection = new Connection('/console', {
+    introduce: () => this.#introduce(),
     receive: (frame) => this.#receive(frame),
     changed: (live) => this.#lineChanged(live),
-    accessEnded: () => this.#accessEnded(),
+    ended: () => this.#accessEnded(),
   })
   alerts = new Alerts()
   log = new Log()
@@ -79,7 +85,7 @@ export class Console {
     this.#listen(shortcuts, palette)
     setInterval(() => void this.#compare(), COMPARE_EVERY)
     setInterval(() => this.#eachSecond(), 1000)
-    void this.connection.dial()
+    this.connection.open()
   }
 
   /** @param {Shortcuts} shortcuts @param {Palette} palette */
@@ -92,7 +98,7 @@ export class Console {
         if (view) return this.show(view)
         const command = shortcuts.commands.find(({ id }) => id === (act ?? `panel-${panel}`))
         if (act === 'palette') palette.open()
-        else if (act === 'reconnect') void this.connection.dial()
+        else if (act === 'reconnect') this.connection.wake()
         else if (act === 'discard') this.composer.discard()
         else if (act === 'canned') this.composer.canned.begin()
         else if (act === 'earlier') this.connection.send({ type: 'fetch', conversation: this.open.id, before: this.log.firstSeq })
@@ -150,8 +156,24 @@ export class Console {
 
   // ── the line ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** A pass that works once, and what is open: so each line begins where the last one ended. @returns {Promise<OperatorFrame[] | null>} */
+  async #introduce() {
+    const answer = await fetch('/console/socket-pass', { method: 'POST', signal: AbortSignal.timeout(ANSWER_WITHIN) })
+    if (answer.status === 401 || answer.status === 403) return null
+    if (!answer.ok) throw new Error(`socket-pass: ${answer.status}`)
+    const { socket_pass } = await answer.json()
+    this.#introducedIn = this.open.id
+    return this.open.id ? [{ type: 'attend', socket_pass }, this.#opening()] : [{ type: 'attend', socket_pass }]
+  }
+
+  /** @returns {OperatorFrame} */
+  #opening() {
+    return { type: 'open', conversation: this.open.id, last_seen: this.log.lastSeq, last_note: this.log.lastNote }
+  }
+
   /** @param {boolean} live */
   #lineChanged(live) {
+    this.#isNew = live
     if (!live) this.#lostAt = this.connection.lostAt
     // Less than three seconds away is nothing that people must know.
     if (live) this.#showLine()
@@ -159,12 +181,12 @@ export class Console {
   }
 
   #showLine() {
-    const { live, lostAt, ended } = this.connection
+    const { live, lostAt, stopped } = this.connection
     showConnection(this.connection)
     const banner = byId('banner')
     banner.hidden = live
     const words = banner.querySelector('b')
-    if (words) words.textContent = ended ? t('Signed out.') : t('Offline since {time}.', { time: timeOf(lostAt || Date.now()) })
+    if (words) words.textContent = stopped ? t('Signed out.') : t('Offline since {time}.', { time: timeOf(lostAt || Date.now()) })
     byId('held').hidden = live
     for (const id of ['send-reply', 'send-note']) byId(id).classList.toggle('button--waits', !live)
   }
@@ -192,7 +214,7 @@ export class Console {
     const slow = setTimeout(() => (loading.hidden = false), 300)
     try {
       const answer = await fetch(`/console/inbox.json?known=${this.#known}`)
-      if (answer.status === 401) this.connection.close()
+      if (answer.status === 401) this.connection.open()
       if (answer.status !== 200) return
       const news = await answer.json()
       this.#known = news.known
@@ -213,14 +235,25 @@ export class Console {
     else {
       this.#readSent = 0
       this.#showOutbox()
-      this.connection.send({ type: 'open', conversation: id, last_seen: this.log.lastSeq, last_note: this.log.lastNote })
+      this.connection.send(this.#opening())
     }
   }
 
+  /** Once on a socket, and with the answer to each poll: what is in no stream may have changed between two of them. */
   async #attended() {
-    this.#sinceLoss = 0
-    if (this.open.id) this.#follow(this.open.id, true)
+    const isNew = this.#isNew
+    const began = Date.now()
+    this.#isNew = false
+    if (isNew) {
+      this.#sinceLoss = this.#readSent = 0
+      if (this.open.id && this.open.id !== this.#introducedIn) this.#follow(this.open.id, true)
+    } else this.#lostAt = 0
     await this.#compare()
+    for (const id of this.offers.toldBefore(began)) {
+      const row = this.inbox.facts(id)
+      if (row?.state !== 'offered' || row.operator !== desk.operator.id) this.offers.remove(id)
+    }
+    if (!isNew) return
     this.drafts.flush()
     this.outbox.flush((unsent) => this.#answeredMeanwhile(unsent))
   }
@@ -386,7 +419,7 @@ export class Console {
 
   /**
    * A command that is answered by `done` or `refused`.
-   * @param {import('../../protocol/wire.d.ts').OperatorFrame & { ref?: string | null }} frame
+   * @param {OperatorFrame & { ref?: string | null }} frame
    * @param {boolean} [aloud] whether a refusal is shown here
    * @returns {Promise<{ reason: string, conversation: string }>}
    */

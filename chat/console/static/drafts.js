@@ -2,7 +2,8 @@
 
 import { keep, keysOf, recall } from './desk.js'
 
-/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('../../protocol/wire.d.ts').OperatorFrame} OperatorFrame */
+/** @typedef {import('../shared/connection.js').Connection<OperatorFrame>} Connection */
 /** @typedef {{ mode: 'reply' | 'note', reply: string, note: string, at: number }} Draft */
 
 const QUIET = 800

@@ -4,7 +4,7 @@ import { alertAloud, byId, elementOf } from './dom.js'
 import { t } from './strings.js'
 
 export class Offers {
-  /** @type {Map<string, { element: HTMLElement, ends: number }>} */
+  /** @type {Map<string, { element: HTMLElement, told: number, ends: number }>} */
   #open = new Map()
   #answer
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -17,6 +17,12 @@ export class Offers {
 
   /** @param {string} conversation @param {number} seconds @param {string} html @returns {string} the visitor's name */
   show(conversation, seconds, html) {
+    // Told again on a new line: what is shown stays as it is, with its focus and its time.
+    const shown = this.#open.get(conversation)
+    if (shown && shown.ends > Date.now()) {
+      shown.told = Date.now()
+      return shown.element.dataset.name ?? ''
+    }
     this.remove(conversation)
     const element = elementOf(html)
     element.addEventListener('click', (event) => {
@@ -24,11 +30,16 @@ export class Offers {
       if (button instanceof HTMLElement) this.#decide(conversation, button.dataset.act === 'accept')
     })
     byId('offers').append(element)
-    this.#open.set(conversation, { element, ends: Date.now() + seconds * 1000 })
+    this.#open.set(conversation, { element, told: Date.now(), ends: Date.now() + seconds * 1000 })
     this.#stopwatch ??= setInterval(() => this.#tick(), 250)
     alertAloud(`${element.querySelector('h2')?.textContent}. ${t('Press w to take it.')}`)
     this.#tick()
     return element.dataset.name ?? ''
+  }
+
+  /** Those that no line has told of since then. @param {number} moment @returns {string[]} */
+  toldBefore(moment) {
+    return [...this.#open].filter(([, { told }]) => told < moment).map(([conversation]) => conversation)
   }
 
   /** @param {string} conversation */

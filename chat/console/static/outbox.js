@@ -7,7 +7,8 @@
 
 import { keep, newRef, recall } from './desk.js'
 
-/** @typedef {import('./connection.js').Connection} Connection */
+/** @typedef {import('../../protocol/wire.d.ts').OperatorFrame} OperatorFrame */
+/** @typedef {import('../shared/connection.js').Connection<OperatorFrame>} Connection */
 /**
  * @typedef {object} Unsent
  * @property {string} ref

@@ -5,7 +5,7 @@ import { byId, h, icon } from './dom.js'
 import { waitTimer } from './elements/wait-timer.js'
 import { exactTimeOf, t, timeOf, tn } from './strings.js'
 
-/** @param {import('./connection.js').Connection} connection */
+/** @param {{ live: boolean, lostAt: number }} connection */
 export function showConnection(connection) {
   const state = byId('strip-state')
   const synced = byId('strip-synced')

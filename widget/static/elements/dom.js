@@ -5,7 +5,7 @@ import { sum } from '../strings.js'
 /** @typedef {Node | string | null | undefined | false} Child */
 
 /**
- * A node: `h('button.send', { type: 'submit' }, …)`. Functions become listeners, the rest attributes.
+ * A node: `h('button.send', { type: 'submit' }, …)`. Functions become listeners, the rest attributes; a button submits only when told to.
  * @param {string} name tag and classes
  * @param {Record<string, any> | null} [attributes]
  * @param {...(Child | Child[])} children
@@ -14,6 +14,7 @@ import { sum } from '../strings.js'
 export function h(name, attributes, ...children) {
   const [tag, ...classes] = name.split('.')
   const node = document.createElement(tag)
+  if (tag === 'button') /** @type {HTMLButtonElement} */ (node).type = tag
   if (classes.length) node.className = classes.join(' ')
   for (const [key, value] of Object.entries(attributes ?? {})) {
     if (typeof value === 'function') node.addEventListener(key, value)
@@ -44,7 +45,7 @@ export const icon = (name, classes = 'icon', size) => svg('svg', { class: classe
 
 /** @param {string} name icon @param {string} label @param {(event: Event) => void} click @param {Record<string, any>} [more] */
 export const iconButton = (name, label, click, more) =>
-  h('button.icon-button', { type: 'button', 'aria-label': label, click, ...more }, icon(name, /chevron/.test(name) ? 'icon icon-mirrored' : 'icon'))
+  h('button.icon-button', { 'aria-label': label, click, ...more }, icon(name, /chevron/.test(name) ? 'icon icon-mirrored' : 'icon'))
 
 /** Initials on a colour of one's own. @param {string} name @param {number} size @param {string} [presence] */
 export function avatar(name, size, presence) {

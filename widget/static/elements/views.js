@@ -22,7 +22,7 @@ export class Log extends HTMLElement {
   #typing = h('div.typing', { hidden: true })
   #told = h('p.visually-hidden', { role: 'status' })
   #toldAt = 0
-  #pill = h('button.button.new-messages', { type: 'button', 'data-size': 'small', hidden: true, click: () => this.#toEnd() })
+  #pill = h('button.button.new-messages', { 'data-size': 'small', hidden: true, click: () => this.#toEnd() })
   #log = h('div.log', { role: 'log', 'aria-label': t('Messages'), tabindex: 0, 'aria-busy': 'true' }, this.#list, this.#waiting, this.#typing, this.#pill)
   #made = Date.now()
   #newest = 0
@@ -82,7 +82,7 @@ export class Log extends HTMLElement {
       if (this.#list.querySelector('.load-error')) return
       this.#list.replaceChildren(h('div.load-error', null,
         h('p', null, h('b', null, t('This did not load')), t('The connection broke on the way. You can write already; it is sent as soon as the line is back.')),
-        h('button.button', { type: 'button', click: () => emit(this, 'again') }, icon('retry'), t('Try again'))))
+        h('button.button', { click: () => emit(this, 'again') }, icon('retry'), t('Try again'))))
     } else if (waited > SKELETON_AFTER && !this.#list.firstChild) {
       this.#list.className = 'rows is-loading'
       this.#list.append(...[1, 2, 3].map(() => h('div.skeleton')))
@@ -132,7 +132,7 @@ function makeEvent(row) {
   const who = row.data.operator?.name?.split(' ')[0] ?? ''
   const name = h('b', null, who)
   /** @param {string} view @param {string} label */
-  const button = (view, label) => h('button.button', { type: 'button', 'data-size': 'small', click: (/** @type {Event} */ event) => emit(/** @type {Element} */ (event.target), view === 'earlier' ? view : 'go', { view }) }, label)
+  const button = (view, label) => h('button.button', { 'data-size': 'small', click: (/** @type {Event} */ event) => emit(/** @type {Element} */ (event.target), view === 'earlier' ? view : 'go', { view }) }, label)
   if (row.event === 'earlier') return h('p.event', null, button('earlier', t('Show earlier messages')))
   if (row.event === 'over') return h('div.event', null, !row.data.rated && button('rating', t('Rate the conversation')), button('ended', t('Summary')))
   /** @type {import('./dom.js').Child[]} */
@@ -155,8 +155,8 @@ function makeEnd(part, message, from) {
   return h('div.failure', { role: 'alert' },
     h('p', null, icon('alert', 'icon', 16), h('span', null, t('Not sent: {reason}', { reason: message.refused ?? '' }))),
     h('div.button-row', null,
-      h('button.button', { type: 'button', 'data-size': 'small', click: () => navigator.clipboard?.writeText(message.text) }, icon('copy', 'icon', 16), t('Copy text')),
-      h('button.button', { type: 'button', 'data-size': 'small', click: () => emit(from, 'retry', { ref: message.key }) }, icon('retry', 'icon', 16), t('Try again'))))
+      h('button.button', { 'data-size': 'small', click: () => navigator.clipboard?.writeText(message.text) }, icon('copy', 'icon', 16), t('Copy text')),
+      h('button.button', { 'data-size': 'small', click: () => emit(from, 'retry', { ref: message.key }) }, icon('retry', 'icon', 16), t('Try again'))))
 }
 
 /** @param {Element} node @param {Group} row @param {Message} last @param {import('../desk.js').Desk} desk */
@@ -219,7 +219,7 @@ export class TicketCard extends HTMLElement {
         h('span', null, h('b', null, `${label} `, h('time', null, time)), this.#left)),
       h('div.button-row', null,
         links.map((link, index) => h('a.button', { 'data-kind': index ? null : 'soft', href: link.url, target: '_blank', rel: 'noopener' }, link.label)),
-        h('button.button', { type: 'button', click: () => emit(this, 'go', { view: 'conversation' }) }, t('Add details')))))
+        h('button.button', { click: () => emit(this, 'go', { view: 'conversation' }) }, t('Add details')))))
     this.#tick()
   }
 
@@ -250,7 +250,7 @@ export class Waiting extends HTMLElement {
     this.append(h('section.card.queue', { role: 'status' },
       h('dl.queue-place', null, h('div', null, h('dt', null, t('Your place in line')), this.#place), this.#wait),
       this.#line, this.#about,
-      h('button.button', { type: 'button', click: () => emit(this, 'ticket') }, icon('mail'), t('Leave a message instead'))))
+      h('button.button', { click: () => emit(this, 'ticket') }, icon('mail'), t('Leave a message instead'))))
   }
 
   /** @param {import('../desk.js').Desk} desk */
@@ -328,8 +328,8 @@ export const firstNames = (staff) => (staff.names ?? []).slice(0, 3).map((name) 
 
 export class PanelHeader extends HTMLElement {
   #who = h('div.who')
-  #sound = h('button.choice', { type: 'button', role: 'switch', click: () => emit(this, 'mute') })
-  #end = h('button.choice', { type: 'button', click: () => this.#finish() }, t('End the conversation'))
+  #sound = h('button.choice', { role: 'switch', click: () => emit(this, 'mute') })
+  #end = h('button.choice', { click: () => this.#finish() }, t('End the conversation'))
   #menu = h('div.menu', { id: 'menu', popover: 'auto' }, this.#sound, this.#end)
   #more = iconButton('more', t('More: sound, end'), () => {}, { popovertarget: 'menu' })
   #shown = ''
@@ -382,7 +382,7 @@ customElements.define('nd-header', PanelHeader)
 
 /** @param {string} name icon @param {string} title @param {string} about @param {boolean} main @param {() => void} click */
 const choice = (name, title, about, main, click) =>
-  h('li', null, h('button.choice', { type: 'button', click }, icon(name),
+  h('li', null, h('button.choice', { click }, icon(name),
     h('span.choice-text', null, h('b', null, title), h('span', null, about)),
     main ? h('span.round', null, icon('chevron-right', 'icon icon-mirrored')) : icon('chevron-right', 'icon icon-mirrored')))
 
@@ -424,7 +424,7 @@ export class Home extends HTMLElement {
     const operator = it.lastOperator
     const words = last ? `${last.author.kind === 'operator' ? `${last.author.name?.split(' ')[0]}: ` : ''}${last.text}` : ''
     const unread = it.unread
-    return h('button.card.choice', { type: 'button', click: () => emit(this, 'go', { view: 'conversation' }) },
+    return h('button.card.choice', { click: () => emit(this, 'go', { view: 'conversation' }) },
       operator ? avatar(operator.name ?? '', 40, it.state === 'active' ? 'online' : undefined) : icon('chat'),
       h('span.choice-text', null, h('b', null, t('Continue the conversation')), h('span', null, words || t('Waiting for an operator'))),
       unread ? h('span.count', { role: 'img', 'aria-label': tn('{n} unread message', '{n} unread messages', unread) }, String(unread))
@@ -445,7 +445,7 @@ export class Home extends HTMLElement {
     return site.suggestions.length > 0 && h('section.card.suggestions', null,
       h('h3', null, t('Quick answers')),
       h('ul', null, site.suggestions.map((one, index) => h('li', null,
-        h('button.choice.suggestion', { type: 'button', click: () => emit(this, 'answer', { index }) },
+        h('button.choice.suggestion', { click: () => emit(this, 'answer', { index }) },
           icon('article'), h('span', null, one.question), icon('chevron-right', 'icon icon-mirrored', 16))))))
   }
 }
@@ -463,7 +463,7 @@ export class Answer extends HTMLElement {
         one.answer.split('\n\n').map((part) => h('p.answer', { dir: 'auto' }, linked(part)))),
       h('div.panel-end', null,
         h('p.hint.center', null, t('Was this not it?')),
-        h('button.button', { type: 'button', 'data-kind': 'primary', click: () => emit(this, 'ask') }, icon('chat'), t('Ask a person'))))
+        h('button.button', { 'data-kind': 'primary', click: () => emit(this, 'ask') }, icon('chat'), t('Ask a person'))))
   }
 }
 customElements.define('nd-answer', Answer)
@@ -496,7 +496,7 @@ export class Form extends HTMLElement {
   #email = field('email', t('E-mail'), { type: 'email', autocomplete: 'email', maxlength: 254 })
   #text = field('text', t('Message'), { rows: 4, maxlength: 10000 })
   #send = h('button.button', { type: 'submit', form: 'form', 'data-kind': 'primary' })
-  #wait = h('button.button', { type: 'button', 'data-kind': 'quiet', click: () => emit(this, 'wait') })
+  #wait = h('button.button', { 'data-kind': 'quiet', click: () => emit(this, 'wait') })
   /** @type {any} */
   #department
   /** @type {any} */
@@ -589,7 +589,7 @@ export class Rating extends HTMLElement {
         h('p.rating-words', { 'aria-hidden': 'true' }, h('span', null, t('poor')), h('span', null, t('great')))),
       words,
       h('div.button-row', null,
-        h('button.button', { type: 'button', click: () => emit(this, 'go', { view: 'ended' }) }, t('Skip')),
+        h('button.button', { click: () => emit(this, 'go', { view: 'ended' }) }, t('Skip')),
         h('button.button', { type: 'submit', 'data-kind': 'primary' }, t('Send')))))
   }
 }
@@ -620,9 +620,9 @@ export class Ended extends HTMLElement {
           fact(t('First reply after'), it.firstReplySeconds !== null && spanOf(it.firstReplySeconds)),
           fact(t('Took'), it.startedAt > 0 && spanOf((ended - it.startedAt) / 1000)),
           fact(t('Ticket'), ticket && (isWeb(url) ? h('a', { href: url, target: '_blank', rel: 'noopener' }, ticket.number) : ticket.number))),
-        h('button.button', { type: 'button', click: () => emit(this, 'go', { view: 'conversation' }) }, t('Read it again'))),
+        h('button.button', { click: () => emit(this, 'go', { view: 'conversation' }) }, t('Read it again'))),
       h('div.panel-end', null,
-        h('button.button', { type: 'button', 'data-kind': 'primary', click: () => emit(this, 'ask') }, icon('chat'), t('New conversation'))))
+        h('button.button', { 'data-kind': 'primary', click: () => emit(this, 'ask') }, icon('chat'), t('New conversation'))))
   }
 }
 customElements.define('nd-ended', Ended)
