@@ -210,15 +210,20 @@ class Nightdesk:
         # A tenth of a second of imports that a program nobody measures does not need.
         from chat.operations.figures import DeskFigures
         from chat.operations.metrics import DeskMetrics
+        from escalation.figures import TicketFigures
 
+        tickets = TicketFigures(self.db, self.escalation.breaches)
         return DeskMetrics(
             self.settings,
             db=self.db,
             hub=self.hub,
+            journal=self.conversations.journal,
+            heart=self.heart,
             visitors=self.visitor_sockets,
             operators=self.operator_sockets,
             canary=self.canary,
-            readers=[DeskFigures(self.db, self.clock, lambda: self.outbox.kinds).read],
+            readers=[DeskFigures(self.db, self.clock, lambda: self.outbox.kinds).read, tickets.read],
+            sources=[tickets.counted],
         )
 
     def routes(self) -> list[BaseRoute]:

@@ -39,6 +39,7 @@ class Escalation:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
         self.worker = EscalationWorker(self.tickets, zone)
+        self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)
         self._parts = (
             TicketDesk(self.tickets, pages, sign_in, zone),

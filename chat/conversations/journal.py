@@ -22,7 +22,7 @@ from chat.conversations.group_rows import group_rows
 from chat.conversations.saying import Outcome, Saying, plan
 from chat.db import Database
 from chat.protocol.errors import Unavailable
-from chat.tally import SIZES, Spread
+from chat.tally import SIZES, WAITS, Spread
 from chat.writer import Unstorable, Unwritten
 
 GROUP = 500
@@ -56,6 +56,7 @@ class Journal:
         self._task: asyncio.Task[None] | None = None
         self.commit_seconds = Spread()
         self.group_sizes = Spread(SIZES)
+        self.first_reply_seconds = Spread(WAITS)
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="journal")
@@ -116,6 +117,8 @@ class Journal:
         self.commit_seconds.add(time.perf_counter() - began)
         self.group_sizes.add(len(group))
         for talk in outcome.talks:
+            if talk.first_reply_seconds is not None:
+                self.first_reply_seconds.add(talk.first_reply_seconds)
             try:
                 self._on_committed(talk.conversation_id, talk.added, talk.reopened)
             except Exception:

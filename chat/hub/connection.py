@@ -6,12 +6,14 @@ slow the others. An idle connection has neither a task nor a queue.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 
 from chat.hub.transport import Transport
 from chat.protocol.closing import Closing
 
 OUTBOUND_BYTES = 256 * 1024
+KIND = slice(9, 16)
+"""Behind `{"type":"`: seven letters tell all types of frames apart."""
 SEND_SECONDS = 5.0
 """A client that takes nothing for so long is gone."""
 
@@ -22,6 +24,7 @@ class Connection:
         "_held_bytes",
         "_limit",
         "_said_goodbye",
+        "_sent",
         "_stuck",
         "_transport",
         "_until",
@@ -29,8 +32,12 @@ class Connection:
         "closing",
     )
 
-    def __init__(self, transport: Transport, *, outbound_bytes: int = OUTBOUND_BYTES) -> None:
+    def __init__(
+        self, transport: Transport, *, outbound_bytes: int = OUTBOUND_BYTES, sent: defaultdict[str, int] | None = None
+    ) -> None:
+        """`sent` counts by the first letters of the type."""
         self._transport = transport
+        self._sent = defaultdict(int) if sent is None else sent
         self._limit = outbound_bytes
         self._held: deque[str] | None = None
         self._held_bytes = 0
@@ -43,6 +50,7 @@ class Connection:
     def push(self, text: str) -> None:
         if self.closing is not None:
             return
+        self._sent[text[KIND]] += 1
         if self._held is None and not self._transport.is_full:
             self._transport.write(text)
             return

@@ -15,6 +15,7 @@ import structlog
 from chat.hub import hints
 from chat.hub.bus import Bus
 from chat.hub.feed import Feed, FeedKey, Follower, StreamEntry
+from chat.tally import Counts
 
 SWEEP_SECONDS = 2.0
 SWEEP_SECONDS_ALONE = 1.0
@@ -55,6 +56,11 @@ class Hub:
         """Feeds whose rows could not be read."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
+        self.resyncs = Counts()
+        """Views brought up from rows, by reason: resume (it came back), reset (it had no cursor of ours), fill (no hint
+        brought an entry)."""
+        self.on_delivered: Callable[[Feed, list[StreamEntry]], None] | None = None
+        """Called with entries that were handed to the live followers here, for who measures that."""
         self.on_sweep: list[Callable[[], Awaitable[None]]] = []
         """Run with each sweep: what else must be found when hints are lost (revoked access …)."""
 
@@ -109,6 +115,8 @@ class Hub:
         if (feed := self._feeds.get(key)) is not None:
             feed.add(entries)
             self._pump(feed)
+            if self.on_delivered is not None:
+                self.on_delivered(feed, entries)
         topic = conversation_topic(key.conversation_id)
         for hint in hints.encode_heads(key.stream, entries[-1].seq, [self._source.encode(entry) for entry in entries]):
             self._bus.publish(topic, hint, keep=key.stream)
@@ -120,11 +128,12 @@ class Hub:
             return
         first = head.seq - len(head.entries) + 1
         # What was in the batch of a commit is in the rows: it may be shown before the ones below it are here.
-        feed.add(
-            [self._source.decode(key, bytes(one)) for seq, one in enumerate(head.entries, first) if feed.wants(seq)]
-        )
+        came = [self._source.decode(key, bytes(one)) for seq, one in enumerate(head.entries, first) if feed.wants(seq)]
+        feed.add(came)
         feed.head = max(feed.head, head.seq)
         self._pump(feed)
+        if came and self.on_delivered is not None:
+            self.on_delivered(feed, came)
 
     def _raise_head(self, key: FeedKey, seq: int) -> None:
         feed = self._feeds.get(key)
@@ -140,6 +149,7 @@ class Hub:
             self._spawn(self._fill(feed, missing), "hub fill")
 
     async def _fill(self, feed: Feed, missing: int | None) -> None:
+        self.resyncs["fill",] += 1
         try:
             while missing is not None:
                 head = feed.head
@@ -152,6 +162,8 @@ class Hub:
                     feed.head = missing - 1
                     return
                 feed.deliver(found)
+                if self.on_delivered is not None:
+                    self.on_delivered(feed, found)
                 missing = feed.pump()
         except Exception:
             # The followers keep their cursors: the next sweep tries again.

@@ -24,7 +24,7 @@ FRAMES = Named("nightdesk_frames_total", "counter", "Frames by direction (in, ou
 RESYNCS = Named(
     "nightdesk_resyncs_total",
     "counter",
-    "Times a view was brought up from rows: resume (came back), fill (a hint was lost or too old).",
+    "Views brought up from rows: resume (came back), reset (had no cursor of ours), fill (no hint brought an entry).",
     ("reason",),
 )
 

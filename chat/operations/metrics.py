@@ -11,14 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chat.conversations.journal import Journal
 from chat.db import Database
 from chat.hub.hub import Hub
 from chat.metrics import names
 from chat.metrics.families import counter, gauge, histogram
 from chat.metrics.http import HttpTally
 from chat.metrics.listener import Listener
-from chat.metrics.scrape import CONTENT_TYPE, Reader, Scrape
+from chat.metrics.scrape import CONTENT_TYPE, Reader, Scrape, Source
+from chat.operations.deliveries import Deliveries
 from chat.settings import Settings
+from chat.sockets.heart import Heart
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.visitors import VisitorSockets
 
@@ -35,13 +38,20 @@ class DeskMetrics:
         *,
         db: Database,
         hub: Hub,
+        journal: Journal,
+        heart: Heart,
         visitors: VisitorSockets,
         operators: OperatorSockets,
         readers: Sequence[Reader],
+        sources: Sequence[Source],
         canary: "Canary | None" = None,
     ) -> None:
         self._db = db
         self._hub = hub
+        self._journal = journal
+        self._traffic = heart.traffic
+        self._deliveries = Deliveries()
+        hub.on_delivered = self._deliveries.add
         self._visitors = visitors
         self._operators = operators
         self._canary = canary
@@ -50,6 +60,8 @@ class DeskMetrics:
         self._token = settings.metrics_token.get_secret_value() if settings.metrics_token else None
         self.scrape = Scrape()
         self.scrape.add(self._families)
+        for source in sources:
+            self.scrape.add(source)
         for reader in readers:
             self.scrape.add_reader(reader)
         self.listener: Listener | None = None
@@ -85,6 +97,13 @@ class DeskMetrics:
                 names.CONNECTIONS,
                 {("visitor",): len(self._visitors.all), ("operator",): len(self._operators.all)},
             ),
+            counter(names.CONNECTIONS_CLOSED, self._traffic.closed),
+            counter(names.FRAMES, self._traffic.frames()),
+            counter(names.RESYNCS, self._hub.resyncs),
+            histogram(names.COMMIT_SECONDS, {(): self._journal.commit_seconds}),
+            histogram(names.COMMIT_GROUP_SIZE, {(): self._journal.group_sizes}),
+            histogram(names.DELIVERY_SECONDS, self._deliveries.seconds),
+            histogram(names.FIRST_REPLY, {("chat",): self._journal.first_reply_seconds}),
             gauge(names.BUS_UP, {(): self._hub.bus_is_up}),
             gauge(names.BUS_SILENCE, {(): self._hub.bus_silence_seconds}),
             gauge(names.DB_CONNECTIONS, {(): self._db.connections_in_use}),

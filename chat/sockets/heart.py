@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from chat.sockets.traffic import Traffic
+
 TICK_SECONDS = 1.0
 BEAT_SECONDS = 20
 ANSWER_SECONDS = 5
@@ -28,9 +30,10 @@ class Beating(Protocol):
 
 
 class Heart:
-    """Also holds the work of sockets that must be finished before the process ends."""
+    """Also holds the work of sockets that must be finished before the process ends, and counts what they carry."""
 
     def __init__(self) -> None:
+        self.traffic = Traffic()
         self._slots: list[set[Beating]] = [set() for _ in range(BEAT_SECONDS)]
         self._turn = 0
         self._work: set[asyncio.Task[None]] = set()

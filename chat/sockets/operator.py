@@ -38,6 +38,7 @@ VIEWED_SECONDS = 0.05
 class OperatorSocket(Socket[frames.OperatorFrame]):
     """Has `operator`, `access` and `login_session_id` once it is introduced."""
 
+    role = "operator"
     operator: Operator
     access: Access
     login_session_id: UUID

@@ -46,6 +46,8 @@ class StreamReader:
 
     async def resume(self, after: int, head: int) -> None:
         """The first page after the reader's cursor; without one, or with one from another life, the newest entries."""
+        if after:
+            self._hub.resyncs["reset" if after > head else "resume",] += 1
         if after > head or (after == 0 and head > FIRST_PAGE):
             async with self._db.read() as session:
                 entries = await store.entries_before(

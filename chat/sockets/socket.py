@@ -8,7 +8,7 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import structlog
 
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 class Socket(Generic[F]):
     """Subclasses say what to do with a frame (`act`, `act_now`) and what to undo at the end (`leave`)."""
 
+    role: ClassVar[str]
     __slots__ = (
         "_acting",
         "_asked",
@@ -79,7 +80,7 @@ class Socket(Generic[F]):
         self._flood = Pace(burst=FLOOD_BURST, per_second=FLOOD_PER_SECOND)
         self.introduced = False
         self.locale = "en"
-        self.connection = Connection(transport)
+        self.connection = Connection(transport, sent=heart.traffic.sent)
         self._slot = heart.add(self)
         transport.start(self)
 
@@ -120,6 +121,8 @@ class Socket(Generic[F]):
         """What the client asked for is finished all the same: nobody who leaves cuts a transaction from the news that
         follow its commit."""
         self.connection.ended()
+        closing = self.connection.closing or Closing.GONE
+        self._heart.traffic.closed[self.role, str(closing.code)] += 1
         self._inbox = None
         self._heart.remove(self, self._slot)
         self._heart.spawn(self._depart())
@@ -158,6 +161,8 @@ class Socket(Generic[F]):
         frame: F | None = None
         try:
             frame = self._receive(text, self._heard)
+            if frame is not None:
+                self._heart.traffic.came(type(frame))
             if frame is not None and not self.act_now(frame):
                 self._acting = self._heart.spawn(self._act(frame, introduced=introduced))
                 self._acting.add_done_callback(self._acted)
@@ -189,6 +194,8 @@ class Socket(Generic[F]):
 
     def _failed(self, error: Exception, frame: F | None, text: str, *, introduced: bool) -> None:
         """Everything that can come of a frame ends here."""
+        if frame is None:
+            self._heart.traffic.came(type(error))
         match error:
             case Undecodable():
                 self.refuse(error.refusal, ref=error.ref)

@@ -149,6 +149,7 @@ class VisitorSockets:
 
 
 class VisitorSocket(Socket[frames.VisitorFrame]):
+    role = "visitor"
     __slots__ = (
         "_address",
         "_all",

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.db import rows_changed, table_of
 from chat.ids import new_id
 from chat.public import Operator
+from chat.tally import Counts
 from escalation.actions import Tickets
 from escalation.change import SYSTEM, Change
 from escalation.models import SlaClock, SlaEvent, SlaPolicy, Ticket
@@ -31,6 +32,8 @@ class SlaEngine:
 
     def __init__(self, tickets: Tickets) -> None:
         self._tickets = tickets
+        self.breaches = Counts()
+        """By metric."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -104,9 +107,12 @@ class SlaEngine:
             for step in plan.due_steps(fired, change.now):
                 await _alarm(change, clock, step)
                 fired.add(step.alarm.after)
-            if clock.breached_at is None and is_breached(clock.breach_at, change.now):
+            breached = clock.breached_at is None and is_breached(clock.breach_at, change.now)
+            if breached:
                 await _breach(change, clock)
             clock.next_at = plan.next_at(fired, breached=clock.breached_at is not None)
+        if breached:
+            self.breaches[clock.metric,] += 1
         await self._tickets.conversations.nudge("alarm", ticket.number)
         await self._tickets.conversations.nudge("ticket", ticket.number)
         return True

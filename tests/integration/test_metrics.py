@@ -7,9 +7,19 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from chat.metrics import names
 from tests.support.figures import Figures, figures
 from tests.support.program import Running, program
 
+EMPTY = {
+    "nightdesk_http_requests_total",
+    "nightdesk_http_request_duration_seconds",
+    "nightdesk_connections_closed_total",
+    "nightdesk_resyncs_total",
+    "nightdesk_canary_seconds",
+    "nightdesk_canary_lost_total",
+}
+"""Of these nothing has happened in the test that looks at all names."""
 TOKEN = "a token of more than sixteen characters"
 
 
@@ -139,3 +149,52 @@ async def test_a_neighbour_who_speaks_something_else_harms_nothing(tmp_path: Pat
             await writer.wait_closed()
         async with httpx2.AsyncClient() as http:
             assert (await http.get(f"http://{address[0]}:{address[1]}/metrics")).status_code == 200
+
+
+async def test_a_conversation_leaves_its_counts(tmp_path: Path, database_url: str) -> None:
+    async with program(tmp_path, database_url, metrics_token=TOKEN) as running:
+        ana = await running.operator("Ana")
+        console = await running.console(ana)
+        ann = await running.visitor_who_said("The first word")
+        await console.until("offered", lambda frame: frame["conversation"] == ann.conversation)
+        await console.send("open", conversation=ann.conversation, last_seen=0, last_note=0)
+        await console.until("paged")
+        await console.say("An answer", conversation=ann.conversation)
+        await ann.until("said", lambda frame: any(one.get("text") == "An answer" for one in frame["entries"]))
+        await ann.socket.send("no frame")
+        assert await ann.close_code() == 4501
+        back = await running.visitor(token=ann.token, conversation=ann.conversation, last_seen=2)
+        await back.until("paged")
+        found = await scraped(running)
+        assert found["nightdesk_commit_seconds_count", ()] == 1
+        assert found["nightdesk_commit_group_size_sum", ()] == 1
+        assert found["nightdesk_first_reply_seconds_count", (("origin", "chat"),)] == 1
+        assert found["nightdesk_delivery_seconds_count", (("audience", "operator"),)] >= 1
+        assert found["nightdesk_delivery_seconds_count", (("audience", "visitor"),)] >= 2
+        assert found["nightdesk_connections_closed_total", (("code", "4501"), ("role", "visitor"))] == 1
+        assert found["nightdesk_frames_total", (("direction", "in"), ("type", "say"))] == 1
+        assert found["nightdesk_frames_total", (("direction", "in"), ("type", "refused"))] == 1
+        assert found["nightdesk_frames_total", (("direction", "out"), ("type", "attended"))] == 1
+        assert found["nightdesk_frames_total", (("direction", "out"), ("type", "said"))] >= 2
+        assert found["nightdesk_resyncs_total", (("reason", "resume"),)] == 1
+        assert found["nightdesk_conversations_open", ()] == 1
+
+
+async def test_tickets_and_broken_promises_are_counted(tmp_path: Path) -> None:
+    async with program(tmp_path, metrics_token=TOKEN) as running:
+        ann = await running.visitor()
+        await ann.send("enroll")
+        await ann.until("enrolled")
+        left = {"email": "ann@example.com", "text": "Please call me", "department": "financial"}
+        await ann.send("leave", ref="ref-leave-01", **left)
+        await ann.until("said", lambda frame: any(one["kind"] == "card" for one in frame["entries"]))
+        tickets = ("nightdesk_tickets_open", (("department", "financial"), ("priority", "normal")))
+        running.desk.escalation.breaches["first_reply",] += 1
+        found = await scraped(running)
+        assert found[tickets] == 1
+        assert found["nightdesk_tickets_open", (("department", "financial"), ("priority", "high"))] == 0
+        assert found["nightdesk_sla_breaches_total", (("target", "first_reply"),)] == 1
+        for one in names.ALL:
+            if one.name not in EMPTY:
+                series = one.name + ("_count" if one.kind == "histogram" else "")
+                assert any(name == series for name, _ in found), one.name
