@@ -55,6 +55,7 @@ from chat.sockets.door import Door
 from chat.sockets.entrance import Entrance
 from chat.sockets.heart import Heart
 from chat.sockets.operators import OperatorSockets
+from chat.sockets.polling import Polling
 from chat.sockets.queue import QueueTeller
 from chat.sockets.revocation import AccessWatch
 from chat.sockets.socket import Socket
@@ -162,6 +163,7 @@ class Nightdesk:
             settings.base_url,
         )
         self.entrance = Entrance(self.visitor_sockets, self.operator_sockets)
+        self.polling = Polling(self.entrance, self.clock, settings)
         self.escalation = Escalation(
             db=self.db,
             clock=self.clock,
@@ -252,6 +254,7 @@ class Nightdesk:
         )
         routes: list[BaseRoute] = [
             *self.entrance.routes(),
+            *self.polling.routes(),
             *widget_routes.routes(),
             *console.routes(),
             *self.escalation.routes(),
@@ -344,6 +347,7 @@ class Nightdesk:
         """Make before break: every client is asked to come elsewhere, spread over a few seconds, and leaves this
         process when it is there. Alone, there is no elsewhere: the clients come back when the process does."""
         self.draining = True
+        self.polling.end()
         for task in self._tasks:
             if task.get_name() == "canary":
                 task.cancel()  # a process that leaves loses nothing

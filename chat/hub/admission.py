@@ -36,9 +36,9 @@ class Admission:
         self._attempts = PerAddress(attempts_per_minute, 60)
         self._held: dict[str, int] = {}
 
-    def enter(self, address: str, now: float) -> float:
-        """0 when admitted; else the seconds until a try makes sense."""
-        if wait := self._attempts.take(address, now):
+    def enter(self, address: str, now: float, *, tries: bool = True) -> float:
+        """0 when admitted; else the seconds until a try makes sense. `tries`: this counts as one."""
+        if tries and (wait := self._attempts.take(address, now)):
             return wait
         key = neighbourhood(address)
         if self._held.get(key, 0) >= self._sockets:

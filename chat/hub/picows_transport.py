@@ -19,6 +19,8 @@ class PicowsTransport(WSListener):
 
     __slots__ = ("_accept", "_is_reading", "_limit", "_on_lost", "_parts", "_receiver", "_size", "_ws", "is_full")
 
+    lingers = 0.0
+
     def __init__(self, accept: Accept, limit: int, on_lost: Callable[["PicowsTransport"], None]) -> None:
         self._accept: Accept | None = accept
         self._limit = limit

@@ -33,6 +33,11 @@ class Transport(Protocol):
     is_full: bool
     """What is written now waits for a client that reads slowly. `drained` tells the end of it."""
 
+    @property
+    def lingers(self) -> float:
+        """Seconds after its end in which the client is expected back, as between two polls."""
+        ...
+
     def start(self, receiver: Receiver) -> None: ...
 
     def write(self, text: str) -> None:
@@ -56,6 +61,8 @@ class Transport(Protocol):
 
 class AsgiTransport:
     """Starlette's WebSocket, after it was accepted. `run` reads until the end."""
+
+    lingers = 0.0
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket

@@ -204,7 +204,10 @@ class Rate(Frame, frozen=True):
 
 
 class Beat(Frame, frozen=True):
-    """Heartbeat, both ways: the server asks every 20 s, the client answers within 5 s; the client may ask too."""
+    """Heartbeat, both ways: the server sends one every 20 s, the client answers within 5 s with one of its own. A
+    client that asks (on waking, to know whether the line lives) gets one at once; what answers never asks."""
+
+    ask: bool = False
 
 
 VisitorFrame = Hello | Enroll | Start | Say | Leave | Type | Read | Fetch | Visit | End | Rate | Beat
@@ -355,6 +358,19 @@ class Retired(Frame, frozen=True):
     after: float
 
 
+class Polled(Frame, frozen=True):
+    """Last line of a long poll's answer. The next poll says `state` again: it is answered at once when things stand
+    otherwise by then."""
+
+    state: str
+
+
+class Closed(Frame, frozen=True):
+    """Last line of a long poll's answer where a socket would have been closed with this code."""
+
+    code: int
+
+
 # ── to a visitor ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -476,7 +492,22 @@ class Nudged(Frame, frozen=True):
     id: str = ""
 
 
-ToVisitor = Welcomed | Enrolled | Started | Said | Paged | Typed | Seen | Queued | Staffed | Refused | Retired | Beat
+ToVisitor = (
+    Welcomed
+    | Enrolled
+    | Started
+    | Said
+    | Paged
+    | Typed
+    | Seen
+    | Queued
+    | Staffed
+    | Refused
+    | Retired
+    | Beat
+    | Polled
+    | Closed
+)
 ToOperator = (
     Attended
     | Said
@@ -495,6 +526,8 @@ ToOperator = (
     | Refused
     | Retired
     | Beat
+    | Polled
+    | Closed
 )
 
 _encoder = msgspec.json.Encoder()

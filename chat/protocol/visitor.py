@@ -49,7 +49,7 @@ class VisitorSession:
             case frames.Type(typing=True):
                 if self._typing.take(now):
                     return None
-            case frames.Beat():
+            case frames.Beat(ask=False):
                 return None
             case _:
                 self._other.require(now)

@@ -31,6 +31,7 @@ export interface Attended {
 
 export interface Beat {
   type: "beat";
+  ask?: boolean;
 }
 
 export interface Card {
@@ -55,6 +56,11 @@ export interface CardLink {
 export interface Close {
   type: "close";
   conversation: string;
+}
+
+export interface Closed {
+  type: "closed";
+  code: number;
 }
 
 export interface ConversationState {
@@ -227,6 +233,11 @@ export interface Person {
   id?: string;
 }
 
+export interface Polled {
+  type: "polled";
+  state: string;
+}
+
 export interface Queued {
   type: "queued";
   conversation: string;
@@ -368,6 +379,6 @@ export type VisitorFrame = Hello | Enroll | Start | Say | Leave | Type | Read | 
 
 export type OperatorFrame = Attend | Open | Close | Say | Note | Type | Read | Fetch | Accept | Decline | Take | Transfer | End | Appear | Keep | Beat;
 
-export type ToVisitor = Welcomed | Enrolled | Started | Said | Paged | Typed | Seen | Queued | Staffed | Refused | Retired | Beat;
+export type ToVisitor = Welcomed | Enrolled | Started | Said | Paged | Typed | Seen | Queued | Staffed | Refused | Retired | Beat | Polled | Closed;
 
-export type ToOperator = Attended | Said | Noted | Paged | Typed | Seen | Listed | Offered | Withdrawn | Viewed | Counted | Done | Appeared | Nudged | Refused | Retired | Beat;
+export type ToOperator = Attended | Said | Noted | Paged | Typed | Seen | Listed | Offered | Withdrawn | Viewed | Counted | Done | Appeared | Nudged | Refused | Retired | Beat | Polled | Closed;

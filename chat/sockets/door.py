@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.requests import HTTPConnection
+
 from chat.clock import Clock
 from chat.hub.admission import Admission
 from chat.hub.transport import Transport
@@ -21,6 +23,12 @@ class Knock:
     browser: str
     address: str
     """The peer, or behind a trusted proxy the address that it names."""
+    polls: bool = False
+    """Comes again and again: not counted as one more try."""
+
+
+def address_of(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +57,9 @@ class Door:
         self._admission = admission
         self._clock = clock
 
-    def enter(self, address: str) -> Denied | None:
+    def enter(self, knock: Knock) -> Denied | None:
         """None: admitted, and counted until `leave`."""
-        if wait := self._admission.enter(address, self._clock.monotonic()):
+        if wait := self._admission.enter(knock.address, self._clock.monotonic(), tries=not knock.polls):
             return Denied(429, "Too many connections", {"Retry-After": str(math.ceil(wait))})
         return None
 

@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from chat.hub.transport import AsgiTransport
-from chat.sockets.door import NOT_FOUND, Admitted, Denied, Knock
+from chat.sockets.door import NOT_FOUND, Admitted, Denied, Knock, address_of
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.visitors import VisitorSockets
 
@@ -36,7 +36,7 @@ class Entrance:
             websocket.url.path,
             websocket.headers.get("origin"),
             websocket.headers.get("user-agent", ""),
-            websocket.client.host if websocket.client else "",
+            address_of(websocket),
         )
         entered = await self.enter(knock)
         if isinstance(entered, Denied):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from chat.protocol.errors import AlreadyEnded, NoSuchTarget, OutOfTurn, UnknownC
 from chat.protocol.operator import OperatorSession
 from chat.sockets.access import Access, departments_of
 from chat.sockets.paging import StreamReader
-from chat.sockets.socket import Socket
+from chat.sockets.socket import BEAT, Socket
 
 if TYPE_CHECKING:
     from chat.sockets.operators import OperatorSockets
@@ -124,7 +125,10 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
                 await self._all.conversations.keep_draft(found.id, self.operator.id, mode, text)
 
     def act_now(self, frame: frames.OperatorFrame) -> bool:
-        return isinstance(frame, frames.Beat)
+        if isinstance(frame, frames.Beat):
+            self.connection.push(BEAT)
+            return True
+        return False
 
     def _done(self, ref: str | None, conversation_id: UUID) -> None:
         if ref:
@@ -143,14 +147,15 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
     async def leave(self) -> None:
         for task in list(self._tasks):
             task.cancel()
+        lingers = self._transport.lingers
         for conversation_id in list(self.open):
-            self._close(conversation_id)
+            self._close(conversation_id, lingers)
         if self.introduced:
             for topic in (DESK, f"operator:{self.operator.id}"):
                 self._all.hub.unfollow(topic)
             silent = self.connection.closing is Closing.SILENT
             unheard = self._clock.monotonic() - self._heard if silent else 0.0
-            await self._all.presence.depart(self.operator.id, unheard=unheard)
+            await self._all.presence.depart(self.operator.id, unheard=unheard, lingers=lingers)
 
     async def _attend(self, frame: frames.Attend) -> None:
         used = await self._all.sign_in.use_socket_pass(frame.socket_pass)
@@ -222,13 +227,16 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             self.push(frames.Seen(str(found.id), side, seq))
         self._view(found.id, viewing=True, asks=True)
 
-    def _close(self, conversation_id: UUID) -> None:
+    def _close(self, conversation_id: UUID, lingers: float = 0.0) -> None:
         for reader in self.open.pop(conversation_id, {}).values():
             reader.leave()
         topic = conversation_topic(conversation_id)
         self._all.leave(topic, self)
         self._colleagues.pop(topic, None)
-        self._view(conversation_id, viewing=False, asks=False)
+        if lingers:
+            self._all.later(lingers, partial(self._view, conversation_id, viewing=False, asks=False))
+        else:
+            self._view(conversation_id, viewing=False, asks=False)
 
     def lose(self, conversation_id: UUID) -> None:
         """It went where this operator may not see it: nothing more of it comes."""

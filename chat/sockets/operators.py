@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import structlog
@@ -71,6 +71,8 @@ class OperatorSockets:
         self._dirty: set[UUID] = set()
         self._changed = asyncio.Event()
         self._touched = clock.monotonic()
+        self._goodbyes: list[tuple[float, Callable[[], None]]] = []
+        hub.on_sweep.append(self._say_goodbyes)
         hub.on("rows", self._on_rows)
         hub.on("typed", self._on_typed)
         hub.on("seen", self._on_seen)
@@ -83,7 +85,7 @@ class OperatorSockets:
         hub.on("signed-out", self._on_signed_out)
 
     def enter(self, knock: Knock) -> Admitted | Denied:
-        if denied := self._door.enter(knock.address):
+        if denied := self._door.enter(knock):
             return denied
         # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served (W1).
         if knock.origin != self._base_url:
@@ -206,6 +208,17 @@ class OperatorSockets:
         """Who was viewing through a process that is dead says no goodbye."""
         for socket in list(self.all):
             socket.forget_colleagues(epochs)
+
+    def later(self, seconds: float, goodbye: Callable[[], None]) -> None:
+        """For whoever is expected back: said when they have not come."""
+        self._goodbyes.append((self.clock.monotonic() + seconds, goodbye))
+
+    async def _say_goodbyes(self) -> None:
+        now = self.clock.monotonic()
+        due = [goodbye for at, goodbye in self._goodbyes if at <= now]
+        self._goodbyes = [one for one in self._goodbyes if one[0] > now]
+        for goodbye in due:
+            goodbye()
 
     # ── news for one operator ────────────────────────────────────────────────────────────────────────────────────
 

@@ -29,7 +29,7 @@ from chat.protocol.visitor import VisitorSession
 from chat.sockets.door import FORBIDDEN, Admitted, Denied, Door, Knock
 from chat.sockets.heart import Heart
 from chat.sockets.paging import StreamReader
-from chat.sockets.socket import Socket
+from chat.sockets.socket import BEAT, Socket
 from chat.strings import Strings
 
 ENDED_SECONDS = 60.0
@@ -80,7 +80,7 @@ class VisitorSockets:
         hub.on("seen", self._on_seen)
 
     async def enter(self, knock: Knock, site_key: str) -> Admitted | Denied:
-        if denied := self._door.enter(knock.address):
+        if denied := self._door.enter(knock):
             return denied
         try:
             site = await self._site(site_key)
@@ -226,6 +226,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
                     self._all.hub.publish(conversation_topic(self.conversation_id), news)
                 return True
             case frames.Beat():
+                self.connection.push(BEAT)
                 return True
         return False
 

@@ -1,6 +1,7 @@
 """Ann visits, Omar operates, Mallory must see nothing: the two sockets of the running program."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -517,3 +518,25 @@ async def test_a_colleague_with_two_windows_is_viewing_until_the_last_one_is_clo
     assert [] not in [viewers(frame) for frame in watching.frames if frame["type"] == "viewed"]
     await windows[1].send("close", conversation=ann.conversation)
     await watching.until("viewed", lambda frame: viewers(frame) == [])
+
+
+@pytest.mark.parametrize("kind", ["visitor", "operator"])
+async def test_who_asks_whether_the_line_lives_is_answered_once_and_an_answer_is_not(
+    running: Running, kind: str
+) -> None:
+    path = f"/w/{running.site_key}/socket" if kind == "visitor" else "/console/socket"
+    introduction = {"type": "hello", "site": running.site_key}
+    if kind == "operator":
+        browser = await running.signed_in(await running.operator("Omar"))
+        introduction = {"type": "attend", **(await browser.post("/console/socket-pass")).json()}
+        await browser.aclose()
+    address = running.base_url.replace("http", "ws", 1) + path
+    async with asyncio.timeout(10), websockets.connect(address, origin=websockets.Origin(running.base_url)) as line:
+        await line.send(json.dumps(introduction))
+        await line.recv()
+        for frame in ({"type": "beat"}, {"type": "beat", "ask": True}, {"type": "beat"}):
+            await line.send(json.dumps(frame))
+        await line.send(json.dumps({"type": "fetch", "conversation": str(new_id()), "after": 0}))
+        heard = [json.loads(await line.recv()) for _ in range(2)]
+    assert [frame["type"] for frame in heard] == ["beat", "refused"]
+    assert "ask" not in heard[0]

@@ -6,6 +6,8 @@ from chat.hub.transport import Receiver
 
 
 class MemoryTransport:
+    lingers = 0.0
+
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.closed: tuple[int, str] | None = None
