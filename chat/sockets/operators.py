@@ -239,7 +239,7 @@ class OperatorSockets:
             socket.push(frames.Appeared(str(news["status"]), str(news["because"])))
 
     def end_login(self, login_session_id: UUID) -> None:
-        """Signed out here: its sockets end at once, in every process that hears it; elsewhere within a second."""
+        """Signed out here: its sockets end at once, in every process that hears it; the others look by themselves."""
         self.hub.publish(DESK, {"kind": "signed-out", "login": str(login_session_id)})
 
     def _on_signed_out(self, _topic: str, news: News) -> None:
