@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
+from chat.head_guard import GuardedProtocol
 from chat.settings import Settings
 
 ARRIVING_SECONDS = 0.3
@@ -61,6 +62,7 @@ def config_of(app: Starlette, settings: Settings) -> uvicorn.Config:
         ws = upgrading(app.state.entrance, settings.frame_max_bytes, settings.trusted_proxies)
     return uvicorn.Config(
         app,
+        http=GuardedProtocol,
         ws=ws,
         ws_max_size=settings.frame_max_bytes,
         ws_ping_interval=20,
