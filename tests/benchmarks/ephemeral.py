@@ -10,20 +10,34 @@ import os
 import time
 from typing import Any
 
-from tests.benchmarks.pinned import cpu_seconds
+from tests.benchmarks.delivery import measure_peer
+from tests.benchmarks.peers import PEERS
+from tests.benchmarks.pinned import cpu_seconds, pin
 from tests.benchmarks.scene import Ear, Scene, gathered, percentiles, scene
+from tests.support.servers import RedisServer
 
-VISITORS = 2000
-OPERATORS = 25
+VISITORS = 200
+OPERATORS = 10
 FRAMES = 60_000
-"""Thirty for each visitor: a session allows forty at once, then ten a second."""
 UNDER_WAY = 2000
 PER_SECOND = 1000
 SECONDS = 4
 
 
 def measure() -> dict[str, Any]:
-    return asyncio.run(_measure())
+    """The peers store nothing: they do here what they do in `delivery`. NIGHTDESK_BENCHMARK_PEERS=false leaves them
+    out."""
+    figures = asyncio.run(_measure())
+    if os.environ.get("NIGHTDESK_BENCHMARK_PEERS") != "false":
+        redis = RedisServer()
+        try:
+            redis.start()
+            if redis.process is not None:
+                pin(redis.process.pid, 1)
+            figures["peers"] = {peer.name: measure_peer(peer, redis.url) for peer in PEERS}
+        finally:
+            redis.remove()
+    return figures
 
 
 async def _measure() -> dict[str, Any]:
@@ -39,7 +53,6 @@ async def _measure() -> dict[str, Any]:
         visitors = await gathered([here.visitor(talk, here.a) for talk in here.talks])
         await asyncio.sleep(3)  # what the arrivals set going has ended
         fast = await _at_full_speed(here, visitors, consoles)
-        await asyncio.sleep(4)  # the sessions' allowances fill up again
         calm = await _latencies(visitors, consoles)
         for ear in [*visitors, *consoles]:
             ear.leave()

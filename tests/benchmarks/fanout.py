@@ -13,8 +13,7 @@ from tests.benchmarks.scene import Ear, gathered, percentiles, scene
 
 CONSOLES = 100
 MESSAGES = 40
-PAUSE = 0.6
-"""A visitor may speak twice a second."""
+PAUSE = 0.3
 
 
 def measure() -> dict[str, Any]:

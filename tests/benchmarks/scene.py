@@ -21,6 +21,7 @@ from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.people.models import LoginSession, OneTimeSecret, Operator, Visitor
+from tests.benchmarks.delivery import UNPACED
 from tests.benchmarks.pinned import pin
 from tests.support.databases import PostgresMaker
 from tests.support.parts import Parts
@@ -217,7 +218,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene() -> AsyncIterator[Scene]:
-    """Two servers, ready; the caller's process is pinned to the core of the load."""
+    """Two servers, ready, whose limits of pace are lifted; the caller's process is pinned to the core of the load."""
     postgres, redis = PostgresServer(), RedisServer()
     before = os.sched_getaffinity(0)
     pin(0, 1)  # what is started from here on inherits it
@@ -225,7 +226,7 @@ async def scene() -> AsyncIterator[Scene]:
         postgres.start()
         redis.start()
         url = await asyncio.to_thread(PostgresMaker(postgres).make)
-        desk = Desk(url, redis.url)
+        desk = Desk(url, redis.url, program=UNPACED)
         db = Database(url)
         try:
             a = await asyncio.to_thread(desk.serve)
