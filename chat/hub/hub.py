@@ -6,6 +6,7 @@ of the inbox): a small dictionary on a topic, handed to the handlers of this pro
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -240,5 +241,6 @@ class Hub:
         task.add_done_callback(self._tasks.discard)
 
 
+@lru_cache(8192)
 def conversation_topic(conversation_id: UUID) -> str:
     return f"conversation:{conversation_id}"

@@ -1,5 +1,6 @@
 """A WebSocket on picows: the C parser calls this listener, and between two frames nothing of it lives but itself."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,7 +18,19 @@ NEVER_SENT = (0, 1005, 1006, 1015)
 class PicowsTransport(WSListener):
     """Made for one upgraded connection; `accept` says who listens to it."""
 
-    __slots__ = ("_accept", "_is_reading", "_limit", "_on_lost", "_parts", "_receiver", "_size", "_ws", "is_full")
+    __slots__ = (
+        "_accept",
+        "_is_reading",
+        "_limit",
+        "_on_lost",
+        "_parts",
+        "_receiver",
+        "_size",
+        "_waiting",
+        "_waiting_bytes",
+        "_ws",
+        "is_full",
+    )
 
     lingers = 0.0
 
@@ -31,6 +44,8 @@ class PicowsTransport(WSListener):
         """Of a text in several frames."""
         self._size = 0
         self._is_reading = True
+        self._waiting: list[bytes] | None = None
+        self._waiting_bytes = 0
         self.is_full = False
 
     # ── what picows tells ────────────────────────────────────────────────────────────────────────────────────────
@@ -57,6 +72,7 @@ class PicowsTransport(WSListener):
                 elif self._receiver is not None:
                     self._receiver.malformed()
             case WSMsgType.CLOSE:
+                self._flush()
                 code = frame.get_close_code()
                 if frame.payload_size >= 2 and int(cast("int", code)) in NEVER_SENT:
                     self._fail(WSCloseCode.PROTOCOL_ERROR)
@@ -106,6 +122,7 @@ class PicowsTransport(WSListener):
     def _fail(self, code: WSCloseCode) -> None:
         """The client breaks the protocol of WebSockets: nothing more is read from it."""
         self._parts = None
+        self._flush()
         if self._ws is not None and not self._ws.is_close_frame_sent:
             self._ws.send_close(code)
             self._ws.disconnect()
@@ -116,8 +133,29 @@ class PicowsTransport(WSListener):
         self._receiver = receiver
 
     def write(self, text: str) -> None:
-        if self._ws is not None:
-            self._ws.send(WSMsgType.TEXT, text.encode())
+        """What is written in one turn of the loop leaves together, at its end: most of a write is the system call."""
+        payload = text.encode()
+        if self._waiting is None:
+            self._waiting = [payload]
+            self._waiting_bytes = len(payload)
+            asyncio.get_running_loop().call_soon(self._flush)
+            return
+        self._waiting.append(payload)
+        self._waiting_bytes += len(payload)
+        if self._waiting_bytes > HIGH_WATER:
+            self._flush()  # the socket says whether it takes more
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if not waiting or self._ws is None or self._ws.is_close_frame_sent or self._ws.is_disconnected:
+            return
+        if len(waiting) == 1:
+            self._ws.send(WSMsgType.TEXT, waiting[0])
+            return
+        parts: list[bytes] = []
+        for payload in waiting:
+            parts += (_head_of(payload), payload)
+        self._ws.underlying_transport.write(b"".join(parts))
 
     def pause(self) -> None:
         if self._is_reading and (socket := self._open_socket()) is not None:
@@ -130,6 +168,7 @@ class PicowsTransport(WSListener):
             socket.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
+        self._flush()
         if self._ws is not None:
             self._ws.send_close(cast("WSCloseCode", code), reason.encode())
             self.resume()  # the answer to the goodbye must be read
@@ -140,6 +179,7 @@ class PicowsTransport(WSListener):
 
     def shutdown(self) -> None:
         """The server ends and waits until this has ended."""
+        self._flush()
         if self._ws is not None and not self._ws.is_close_frame_sent:
             self._ws.send_close(WSCloseCode.SERVICE_RESTART)
             self._ws.disconnect()
@@ -147,3 +187,13 @@ class PicowsTransport(WSListener):
     def _open_socket(self) -> Any:
         socket = self._ws.underlying_transport if self._ws is not None else None
         return None if socket is None or socket.is_closing() else socket
+
+
+def _head_of(payload: bytes) -> bytes:
+    """Of a whole text that a server sends, so without a mask (RFC 6455, 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2)
+    return b"\x81\x7f" + size.to_bytes(8)

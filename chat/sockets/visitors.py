@@ -221,9 +221,10 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     def act_now(self, frame: frames.VisitorFrame) -> bool:
         match frame:
             case frames.Type(typing=typing):
-                if self.conversation_id is not None and frame.conversation == str(self.conversation_id):
+                topic = conversation_topic(self.conversation_id) if self.conversation_id is not None else ""
+                if topic == f"conversation:{frame.conversation}":
                     news = {"kind": "typed", "by": "visitor", "typing": typing, "name": self._known().name or ""}
-                    self._all.hub.publish(conversation_topic(self.conversation_id), news)
+                    self._all.hub.publish(topic, news)
                 return True
             case frames.Beat():
                 self.connection.push(BEAT)
