@@ -26,7 +26,7 @@ Html = Callable[[frames.Entry, str], str]
 
 def stamp(at: datetime | None) -> str:
     """RFC 3339 in UTC with milliseconds; empty for none."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else ""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z" if at else ""
 
 
 class Presenter:

@@ -20,6 +20,10 @@ from chat.tally import Counts
 
 SWEEP_SECONDS = 2.0
 SWEEP_SECONDS_ALONE = 1.0
+SWEEP_SECONDS_LEAST = 0.2
+"""Between two sweeps, however often hints are lost: who is overloaded must not read all the more."""
+FILLS = 4
+"""Feeds whose rows are read at a time: thousands may be behind at once, and others need the database too."""
 FILL_ROWS = 300
 
 News = hints.News
@@ -57,6 +61,7 @@ class Hub:
         """Feeds whose rows could not be read."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_now = asyncio.Event()
+        self._fills = asyncio.Semaphore(FILLS)
         self.resyncs = Counts()
         """Views brought up from rows, by reason: resume (it came back), reset (it had no cursor of ours), fill (no hint
         brought an entry)."""
@@ -154,7 +159,8 @@ class Hub:
         try:
             while missing is not None:
                 head = feed.head
-                found = await self._source.entries(feed.key, missing - 1, FILL_ROWS)
+                async with self._fills:
+                    found = await self._source.entries(feed.key, missing - 1, FILL_ROWS)
                 if not found or found[0].seq != missing:
                     if feed.head != head:
                         missing = feed.pump()  # committed while we read: look again
@@ -234,6 +240,7 @@ class Hub:
             except Exception:
                 # The database is away: nothing is lost, the next sweep looks again.
                 log.warning("the sweep failed", exc_info=True)
+            await asyncio.sleep(SWEEP_SECONDS_LEAST)
 
     def _spawn(self, work: Any, name: str) -> None:
         task = asyncio.create_task(work, name=name)
