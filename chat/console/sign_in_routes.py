@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import ceil
 from uuid import UUID
 
+import structlog
 from sqlalchemy import update
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -16,6 +17,8 @@ from chat.people.models import Operator
 from chat.people.sign_in import PasswordRefused
 from chat.settings import Settings
 from chat.strings import Catalogue
+
+log = structlog.get_logger(__name__)
 
 YEAR = 365 * 24 * 3600
 
@@ -65,6 +68,7 @@ class SignInRoutes:
             catalogue = self._doorway.strings.catalogue(self._doorway.locale(request))
             error = refusal(catalogue, outcome.wait)
             answer = self._form(request, wanted, email, error, 429 if outcome.wait else 422)
+            log.info("a sign-in was refused", address=address, wait=ceil(outcome.wait))
             if outcome.wait:
                 answer.headers["Retry-After"] = str(ceil(outcome.wait))
             return answer

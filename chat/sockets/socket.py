@@ -16,6 +16,7 @@ from chat.clock import Clock
 from chat.db import DatabaseAway
 from chat.hub.connection import Connection
 from chat.hub.transport import READ_AHEAD, Transport
+from chat.ids import parse_id
 from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.protocol.decoding import Undecodable, ref_in
@@ -84,6 +85,11 @@ class Socket(Generic[F]):
         self._slot = heart.add(self)
         transport.start(self)
 
+    @property
+    def id(self) -> str:
+        """For the log: the same in all lines of this connection, and no bytes of its own."""
+        return f"{id(self):x}"
+
     @abstractmethod
     async def act(self, frame: F) -> None: ...
 
@@ -123,6 +129,7 @@ class Socket(Generic[F]):
         self.connection.ended()
         closing = self.connection.closing or Closing.GONE
         self._heart.traffic.closed[self.role, str(closing.code)] += 1
+        log.debug("a connection ended", connection_id=self.id, role=self.role, code=closing.code)
         self._inbox = None
         self._heart.remove(self, self._slot)
         self._heart.spawn(self._depart())
@@ -133,9 +140,9 @@ class Socket(Generic[F]):
                 await asyncio.wait({self._acting})
             await self.leave()
         except DatabaseAway:
-            log.warning("a departure could not be written; the lease ends it")
+            log.warning("a departure could not be written; the lease ends it", connection_id=self.id)
         except Exception:
-            log.exception("a departure failed")
+            log.exception("a departure failed", connection_id=self.id)
         finally:
             self._departed()
 
@@ -202,7 +209,8 @@ class Socket(Generic[F]):
             case Refusal():
                 self.refuse(error, frame, ref="" if frame is not None else ref_in(text))
             case DatabaseAway():
-                log.warning("the database is away", error=type(error.__cause__ or error).__name__)
+                about = self._about(frame)
+                log.warning("the database was away", error=type(error.__cause__ or error).__name__, **about)
                 if introduced:
                     self.refuse(Unavailable(), frame)
                 else:
@@ -211,8 +219,14 @@ class Socket(Generic[F]):
                 self.connection.close(error.closing)
             case _:
                 # Ours, not the client's: it may come back and resend what was not acknowledged.
-                log.error("a connection failed", exc_info=error)
+                log.error("a connection failed", exc_info=error, **self._about(frame))
                 self.connection.close(Closing.DATABASE_AWAY)
+
+    def _about(self, frame: object) -> dict[str, str | None]:
+        """For the log. What a client calls a conversation may be any words: only an id is repeated."""
+        conversation_id = parse_id(getattr(frame, "conversation", None) or "")
+        named = str(conversation_id) if conversation_id else None
+        return {"connection_id": self.id, "conversation_id": named, "frame": type(frame).__name__}
 
     def refuse(self, refusal: Refusal, frame: object = None, *, ref: str = "") -> None:
         self.push(

@@ -2,7 +2,6 @@
 which the first dies: all as a company would have them."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -79,7 +78,7 @@ async def test_over_tls_with_a_user_of_few_rights_on_the_postgresql_of_the_readm
             await asyncio.to_thread(desk.prepare)
             async with talking(desk) as people:
                 await heard(people, 3)
-                found = json.loads(await asyncio.to_thread(desk.command, "doctor", "--json"))
+                found = await asyncio.to_thread(desk.findings)
                 assert [one["ok"] for one in found if one["name"] == "bus"] == [True]
                 assert postgres.tell("SHOW client_connection_check_interval") == [("10s",)]
                 sessions = postgres.tell("SELECT pid FROM pg_stat_activity WHERE application_name = 'nightdesk'")

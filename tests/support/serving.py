@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from tests.support.demo import NIGHTDESK, ProgramFailed
@@ -61,6 +62,14 @@ class Desk:
         if done.returncode:
             raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout.strip()
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What the doctor says; not all need be well."""
+        done = subprocess.run(
+            [NIGHTDESK, "doctor", "--json"], env=self.environment(), capture_output=True, text=True, timeout=60
+        )
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
 
     def prepare(self) -> None:
         """The schema, and the site of `views.py`."""

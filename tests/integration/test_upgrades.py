@@ -1,0 +1,118 @@
+"""A newer program on an older database: SQLite comes to head by itself and leaves a copy to go back to, PostgreSQL is
+refused until somebody says so."""
+
+import asyncio
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from chat import program
+from chat.db import Database
+from chat.migrations import schema
+from chat.settings import Settings, load_settings
+from tests.support.databases import PostgresMaker
+
+SECRET = "a key for tests only, thirty-two characters"
+SITE = "INSERT INTO site (id, key, name, origins, locale, settings, created_at) VALUES"
+VALUES = "('0198c0de000070008000000000000001', 'acme', 'Acme', '[]', 'en', '{}', '2026-01-01 00:00:00+00')"
+
+
+class Refused(Exception):
+    """The program would not start."""
+
+
+def old(settings: Settings) -> None:
+    """The first schema, with a site in it."""
+    url = settings.effective_database_url.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        schema.upgrade(connection, "0001")
+        connection.exec_driver_sql(f"{SITE} {VALUES}")
+    engine.dispose()
+
+
+def standing(settings: Settings) -> tuple[str | None, str | None]:
+    return asyncio.run(program.standing(settings))
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Settings:
+    settings = load_settings({}, data_dir=tmp_path, secret_key=SECRET)
+    old(settings)
+    return settings
+
+
+@pytest.fixture
+def postgres(tmp_path: Path, postgres_maker: PostgresMaker) -> Settings:
+    settings = load_settings({}, data_dir=tmp_path, secret_key=SECRET, database_url=postgres_maker.make(empty=True))
+    old(settings)
+    return settings
+
+
+def copies(settings: Settings) -> list[Path]:
+    return sorted(settings.data_dir.glob("nightdesk.sqlite3.before-migration-*"))
+
+
+def test_sqlite_comes_to_head_at_start_and_leaves_a_copy_that_can_be_gone_back_to(sqlite: Settings) -> None:
+    desk = program.ready_desk(sqlite, Refused)
+    asyncio.run(desk.db.close())
+    current, head = standing(sqlite)
+    assert current == head != "0001"
+    (copy,) = copies(sqlite)
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT key FROM site").fetchall() == [("acme",)]
+    connection.close()
+    # The way back that the README says: the copy in the file's place.
+    for path in sqlite.data_dir.glob("nightdesk.sqlite3-*"):
+        path.unlink()
+    shutil.copy(copy, sqlite.sqlite_path)
+    assert standing(sqlite)[0] == "0001"
+
+
+def test_at_head_nothing_is_copied(sqlite: Settings) -> None:
+    for _ in range(3):
+        asyncio.run(program.ready_desk(sqlite, Refused).db.close())
+    assert len(copies(sqlite)) == 1
+
+
+def test_a_fresh_sqlite_database_has_nothing_to_go_back_to(tmp_path: Path) -> None:
+    settings = load_settings({}, data_dir=tmp_path / "new", secret_key=SECRET)
+    asyncio.run(program.ready_desk(settings, Refused).db.close())
+    assert copies(settings) == []
+
+
+def test_the_copy_holds_what_was_still_in_the_log_of_sqlite(sqlite: Settings) -> None:
+    writer = sqlite3.connect(sqlite.sqlite_path)
+    writer.execute("PRAGMA journal_mode=WAL")
+    writer.execute("UPDATE site SET name = 'In the log'")
+    writer.commit()
+    asyncio.run(program.migrate_now(sqlite))
+    (copy,) = copies(sqlite)
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT name FROM site").fetchall() == [("In the log",)]
+    connection.close()
+    writer.close()
+
+
+def test_postgresql_behind_head_is_refused_unchanged_until_migrate(postgres: Settings) -> None:
+    with pytest.raises(Refused, match="nightdesk migrate"):
+        program.ready_desk(postgres, Refused)
+    with pytest.raises(Refused, match="nightdesk migrate"):
+        program.run_worker(postgres, Refused)
+    assert standing(postgres)[0] == "0001"
+    assert asyncio.run(program.migrate_now(postgres))
+    desk = program.ready_desk(postgres, Refused)
+    asyncio.run(desk.db.close())
+
+    async def sites() -> list[str]:
+        db = Database(postgres.effective_database_url)
+        async with db.engine.connect() as connection:
+            found = (await connection.exec_driver_sql("SELECT key FROM site")).scalars().all()
+        await db.close()
+        return list(found)
+
+    assert asyncio.run(sites()) == ["acme"]
