@@ -2,7 +2,7 @@
 
 import { Connection } from '../shared/connection.js'
 import { Conversation, isReply } from './conversation.js'
-import { Outbox, newRef } from './storage.js'
+import { Outbox, locked, newRef } from './storage.js'
 import { locale } from './strings.js'
 
 /** @typedef {import('../../chat/protocol/wire.d.ts').Staff} Staff */
@@ -34,7 +34,10 @@ export class Desk {
   #store
   #tell
   #changed
-  #isEnrolling = false
+  /** The token of the present introduction. @type {string | null} */
+  #as = null
+  /** Lets the next tab enroll. @type {(() => void) | null} */
+  #enrolled = null
   #typedAt = 0
   #isHeld = false
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -173,22 +176,31 @@ export class Desk {
     const item = this.outbox.items.find((one) => one.refused === undefined)
     if (!item || !this.connection.live || this.#isHeld || this.outbox.sent.has(item.ref)) return
     const { ref, kind, text, conversation, name, email, department } = item
-    if (!this.#store.get('token')) {
-      if (!this.#isEnrolling) this.#isEnrolling = this.connection.send({ type: 'enroll' })
-      return
-    }
+    if (!this.#as) return this.#enroll()
     this.outbox.sent.add(ref)
     const type = kind === 'leave' ? kind : conversation ? 'say' : 'start'
     this.connection.send({ type, ref, text, conversation: conversation || undefined, name, email, department, page: this.page })
   }
 
+  /** One tab of this browser after the other, so that all of them are one visitor. */
+  #enroll() {
+    if (this.#enrolled) return
+    this.#enrolled = () => {}
+    locked('enroll', {}, () => new Promise((enrolled) => {
+      this.#enrolled = () => enrolled(0)
+      if (this.#store.get('token')) this.connection.open()
+      else if (!this.connection.send({ type: 'enroll' })) enrolled(0)
+    }))
+  }
+
   /** @returns {Frame} */
   #hello() {
+    this.#as = this.#store.get('token')
     const it = this.conversation
     return {
       type: 'hello',
       site: this.#key,
-      token: this.#store.get('token') ?? undefined,
+      token: this.#as ?? undefined,
       conversation: it?.id,
       last_seen: it?.seq,
       locale,
@@ -198,20 +210,22 @@ export class Desk {
   }
 
   #forget() {
-    const had = this.#store.get('token') !== null
-    this.#store.set('token', null)
+    const was = this.#as
+    this.#as = null
+    if (this.#store.get('token') === was) this.#store.set('token', null)
     // What was on its way begins a conversation of its own.
     if (this.conversation) this.outbox.move(this.conversation.id, '')
     this.conversation = null
-    return had
+    return was !== null
   }
 
   /** @param {boolean} live */
   #line(live) {
     clearTimeout(this.#awayTimer)
+    this.#enrolled?.()
+    this.#enrolled = null
     if (live) {
       this.outbox.sent.clear()
-      this.#isEnrolling = false
       this.#typedAt = 0
       this.#setAway(false)
     } else this.#awayTimer = setTimeout(() => this.#setAway(true), AWAY_AFTER)
@@ -259,6 +273,8 @@ export class Desk {
     welcomed: (/** @type {import('../../chat/protocol/wire.d.ts').Welcomed} */ frame) => {
       this.welcomed = true
       this.staff = frame.staff
+      // Another tab was given a token while we were greeted as a stranger.
+      if (!frame.known && this.#as !== this.#store.get('token')) return this.connection.open()
       if (!frame.known) this.#forget()
       for (const key of /** @type {const} */ (['name', 'email'])) if (frame[key] && !this.#store.get(key)) this.#store.set(key, frame[key])
       // Words on their way join an open conversation, perhaps the one they began; one that is over they leave behind.
@@ -272,8 +288,8 @@ export class Desk {
       this.#tell('status', { online: this.online })
     },
     enrolled: ({ token }) => {
-      this.#store.set('token', token)
-      this.#isEnrolling = false
+      this.#store.set('token', (this.#as = token))
+      this.#enrolled?.()
       this.flush()
     },
     started: ({ ref, conversation }) => {
