@@ -13,10 +13,12 @@ from chat.clock import SystemClock
 from chat.conversations.models import CANARY as CANARY_STATE
 from chat.conversations.models import Conversation, Message
 from chat.db import Database, table_of
+from chat.hub.memory_bus import MemoryBroker, MemoryBus
 from chat.operations.canary import Canary
 from chat.operations.canary_rows import LIFE, CanaryRows
 from chat.people.models import CANARY, LoginSession, OneTimeSecret, Operator, Visitor
 from tests.support.clock import FakeClock
+from tests.support.databases import PostgresMaker
 from tests.support.program import Running, program
 
 TOKEN = "a token of more than sixteen characters"
@@ -190,3 +192,20 @@ async def test_in_a_program_it_runs_by_itself_and_feeds_the_metrics(tmp_path: Pa
     db = Database(db_url)
     assert (await counts(db))["Conversation"] == 0
     await db.close()
+
+
+async def test_where_the_proxy_chose_another_process_its_words_cross_the_bus(
+    tmp_path: Path, postgres_maker: PostgresMaker
+) -> None:
+    url, broker = postgres_maker.make(), MemoryBroker()
+    async with (
+        program(tmp_path, url, bus=MemoryBus(broker)) as near,
+        program(tmp_path, url, bus=MemoryBus(broker), base_url=near.base_url) as far,
+    ):
+        desk = far.desk
+        canary = Canary(far.settings, CanaryRows(desk.db, desk.clock), desk.sign_in, desk.clock)
+        assert await canary.talk()
+        assert (len(near.desk.visitor_sockets.all), len(near.desk.operator_sockets.all)) == (1, 0)
+        assert (len(desk.visitor_sockets.all), len(desk.operator_sockets.all)) == (0, 1)
+        assert (canary.state, canary.seconds.number) == ("well", 2)
+        await canary._hang_up()
