@@ -102,6 +102,44 @@ async def test_people_talk_over_tls(desk: Desk, proxy: Proxy, trust: ssl.SSLCont
             await omar.browser.aclose()
 
 
+async def test_the_doctor_finds_the_way_through_it_good(desk: Desk, nginx: Nginx, made: tuple[Path, Path]) -> None:
+    trusted = {"SSL_CERT_FILE": str(made[0]), "NIGHTDESK_LISTEN": f"127.0.0.1:{desk.processes[0].port}"}
+    found = await asyncio.to_thread(partial(desk.findings, **trusted))
+    assert [one for one in found if not one["ok"] and one["name"] != "operators"] == []
+    assert {"server", "address of a visitor", "upgrade"} <= {one["name"] for one in found}
+
+
+async def poll(
+    desk: Desk, proxy: Proxy, trust: ssl.SSLContext, wait: int, *frames: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """What a browser does to which no WebSocket passes."""
+    body = "\n".join(json.dumps(frame) for frame in frames)
+    async with httpx2.AsyncClient(verify=trust, timeout=30, headers={"Origin": desk.base_url}) as http:
+        answer = await http.post(f"{proxy.base_url}/w/polaris/poll?wait={wait}", content=body)
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def test_a_long_poll_passes_with_each_request_at_any_server(
+    desk: Desk, proxy: Proxy, trust: ssl.SSLContext
+) -> None:
+    first = await poll(desk, proxy, trust, 0, {"type": "hello", "site": "polaris"}, {"type": "enroll"})
+    token = next(frame["token"] for frame in first if frame["type"] == "enrolled")
+    hello = {"type": "hello", "site": "polaris", "token": token}
+    begun = {"type": "start", "ref": f"ref-{proxy.name}-00000001", "text": "hello"}
+    frames = await poll(desk, proxy, trust, 0, hello, begun)
+    conversation = next(frame["conversation"]["id"] for frame in frames if frame["type"] == "started")
+    seen = max(entry["seq"] for frame in frames for entry in frame.get("entries", []))
+
+    resumed = hello | {"conversation": conversation, "last_seen": seen}
+    waiting = asyncio.create_task(poll(desk, proxy, trust, 20, resumed))
+    said = {"type": "say", "ref": f"ref-{proxy.name}-00000002", "conversation": conversation, "text": "are you there?"}
+    await poll(desk, proxy, trust, 0, resumed, said)
+    entries = [entry for frame in await waiting for entry in frame.get("entries", [])]
+    assert [entry["text"] for entry in entries if entry["seq"] > seen] == ["are you there?"]
+    await poll(desk, proxy, trust, 0, resumed, {"type": "end", "conversation": conversation})
+
+
 async def knock(stack: contextlib.AsyncExitStack, desk: Desk, proxy: Proxy, trust: ssl.SSLContext, **more: Any) -> int:
     """101 for a socket, which is held until the stack ends; else how it was refused."""
     scheme = proxy.base_url.replace("http", "ws", 1)

@@ -63,10 +63,11 @@ class Desk:
             raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout.strip()
 
-    def findings(self) -> list[dict[str, Any]]:
+    def findings(self, **settings: str) -> list[dict[str, Any]]:
         """What the doctor says; not all need be well."""
+        environment = self.environment(**settings)
         done = subprocess.run(
-            [NIGHTDESK, "doctor", "--json"], env=self.environment(), capture_output=True, text=True, timeout=60
+            [NIGHTDESK, "doctor", "--json"], env=environment, capture_output=True, text=True, timeout=60
         )
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return found
