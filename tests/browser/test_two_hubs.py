@@ -1,0 +1,167 @@
+"""Two browsers on two servers behind nginx: they talk while one server after the other is killed, over WebSockets, and
+over long polls where the proxy lets no WebSocket pass."""
+
+import asyncio
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.async_api import Page, WebSocket, expect
+
+from tests.browser.hosts import HostServer
+from tests.browser.scenes import answer, attend, log, take, texts_in, thread
+from tests.browser.visiting import open_panel, panel, say, start
+from tests.support.databases import PostgresMaker
+from tests.support.needs import need_servers
+from tests.support.proxies import Nginx
+from tests.support.servers import RedisServer
+from tests.support.serving import Desk, Process
+
+METRICS_TOKEN = "a token for tests only"  # noqa: S105 — of tests
+ROLE = re.compile(r'nightdesk_connections\{role="(\w+)"\} (\d+)')
+LATE = 30_000
+
+
+class Place:
+    """A desk behind nginx, and a page of a stranger with its widget."""
+
+    def __init__(self, desk: Desk, nginx: Nginx, page: str) -> None:
+        self.desk = desk
+        self.nginx = nginx
+        self.page = page
+
+    async def holders(self) -> dict[str, list[Process]]:
+        """Who holds the sockets of each role."""
+        found: dict[str, list[Process]] = {"visitor": [], "operator": []}
+        for server in self.desk.processes:
+            for role, count in ROLE.findall(await asyncio.to_thread(metrics_of, server)):
+                found.setdefault(role, []).extend([server] * int(count))
+        return found
+
+    async def kill(self, server: Process) -> None:
+        await asyncio.to_thread(server.end, signal.SIGKILL)
+
+
+def metrics_of(server: Process) -> str:
+    request = Request(f"{server.base_url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    with urlopen(request, timeout=10) as answer:  # noqa: S310 — ours
+        return str(answer.read().decode())
+
+
+@contextmanager
+def opened(maker: PostgresMaker, redis: RedisServer, *, websockets: bool) -> Iterator[Place]:
+    need_servers()
+    nginx = Nginx(websockets=websockets)
+    host = HostServer()
+    host.loader_origin = nginx.base_url
+    desk = Desk(maker.make(), redis.url, nginx.base_url, NIGHTDESK_METRICS_TOKEN=METRICS_TOKEN)
+    try:
+        host.start()
+        desk.command("site", "add", "--key", host.site_key, "--name", "P", "--origin", host.same_site_origin)
+        for _ in range(2):
+            desk.serve()
+        nginx.configure([server.port for server in desk.processes])
+        nginx.start()
+        yield Place(desk, nginx, host.url("plain", same_site=True))
+    finally:
+        nginx.remove()
+        desk.remove()
+        host.stop()
+
+
+@pytest.fixture
+def open_road(postgres_maker: PostgresMaker, redis_server: RedisServer) -> Iterator[Place]:
+    with opened(postgres_maker, redis_server, websockets=True) as place:
+        yield place
+
+
+@pytest.fixture
+def narrow_road(postgres_maker: PostgresMaker, redis_server: RedisServer) -> Iterator[Place]:
+    with opened(postgres_maker, redis_server, websockets=False) as place:
+        yield place
+
+
+def texts(numbers: int) -> list[str]:
+    return [f"message {number}" for number in range(numbers)]
+
+
+async def expect_same(visitor: Page, operator: Page, expected: list[str]) -> None:
+    """Both show these messages of the visitor, each once and in this order, and nobody was told of trouble."""
+    for text in expected:
+        await expect(thread(operator).get_by_text(text, exact=True)).to_be_visible(timeout=LATE)
+        await expect(log(visitor).get_by_text(text, exact=True)).to_be_visible(timeout=LATE)
+    assert await texts_in(thread(operator), ".message--visitor .message__bubble") == expected
+    shown = await texts_in(log(visitor), ".message")
+    assert [text for text in shown if text.startswith("message ")] == expected
+    await expect(panel(visitor).locator("[data-state=pending], [data-state=failed], .failure")).to_have_count(0)
+
+
+async def write(visitor: Page, text: str) -> None:
+    """Sends without waiting for the acknowledgement."""
+    box = panel(visitor).get_by_role("textbox", name="Message")
+    await box.fill(text)
+    await box.press("Enter")
+
+
+async def test_scene_5_on_two_hubs_while_each_is_killed(open_road: Place, visitor: Page, operator: Page) -> None:
+    await attend(operator, await asyncio.to_thread(open_road.desk.sign_in_link, "Omar"))
+    at = (await open_road.holders())["operator"][0]
+    await visitor.goto(open_road.page)
+    await open_panel(visitor)
+    while (await open_road.holders())["visitor"] in ([], [at]):
+        await visitor.reload()
+        await open_panel(visitor)
+    await start(visitor, "message 0")
+    await take(operator, "message 0")
+    await say(visitor, "message 1")
+    other = next(server for server in open_road.desk.processes if server is not at)
+
+    await open_road.kill(other)
+    for text in texts(4)[2:]:
+        await write(visitor, text)
+    await expect_same(visitor, operator, texts(4))
+    await asyncio.to_thread(other.start)
+
+    await open_road.kill(at)
+    await write(visitor, "message 4")
+    await answer(operator, "All here.")
+    await expect(log(visitor).get_by_text("All here.", exact=True)).to_be_visible(timeout=LATE)
+    await expect_same(visitor, operator, texts(5))
+    assert await texts_in(thread(operator), ".message--operator .message__bubble") == ["All here."]
+
+
+async def test_scene_5_over_long_polls_while_a_hub_is_killed(narrow_road: Place, visitor: Page, operator: Page) -> None:
+    heard: list[str] = []
+    polls: list[str] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda _frame: heard.append(socket.url))
+
+    for page in (visitor, operator):
+        page.on("websocket", listen)
+        page.on("request", lambda request: polls.append(request.url) if "/poll?" in request.url else None)
+    await attend(operator, await asyncio.to_thread(narrow_road.desk.sign_in_link, "Omar"))
+    await visitor.goto(narrow_road.page)
+    await open_panel(visitor)
+    await start(visitor, "message 0")
+    await take(operator, "message 0")
+    await answer(operator, "Good evening.")
+    await expect(log(visitor).get_by_text("Good evening.", exact=True)).to_be_visible()
+    await operator.locator("#composer-text").press_sequentially("Let me s")
+    await expect(panel(visitor).get_by_role("status").filter(has_text="Omar is typing")).to_be_attached()
+    await operator.locator("#composer-text").fill("")
+    await say(visitor, "message 1")
+
+    await narrow_road.kill(narrow_road.desk.processes[0])
+    for text in texts(4)[2:]:
+        await write(visitor, text)
+    await expect_same(visitor, operator, texts(4))
+    await answer(operator, "All here.")
+    await expect(log(visitor).get_by_text("All here.", exact=True)).to_be_visible(timeout=LATE)
+    assert await texts_in(thread(operator), ".message--operator .message__bubble") == ["Good evening.", "All here."]
+    assert await texts_in(log(visitor), '[data-from="operator"] .message') == ["Good evening.", "All here."]
+    assert heard == []
+    assert {url.split("/poll?")[0].split("/")[-1] for url in polls} == {"hosts", "console"}
