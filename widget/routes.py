@@ -20,7 +20,7 @@ from widget.sites import for_frame, for_loader
 LOADER_CACHE = "public, max-age=300, stale-while-revalidate=86400"
 PLACEHOLDER = "NIGHTDESK"
 """The free name in `loader.js` in whose place the site's settings are written."""
-NOT_OF_THE_PANEL = ("widget/loader.js", "widget/demo/")
+NOT_OF_THE_PANEL = ("widget/loader.js", "widget/demo/", "widget/sound.js")
 CONNECTION = "shared/connection.js"
 
 
@@ -97,7 +97,7 @@ class WidgetRoutes:
         return source.replace(PLACEHOLDER, settings).encode()
 
     def modules(self) -> list[str]:
-        """Names of all modules of the panel, so that the browser asks for them at once."""
+        """Names of all modules that the panel begins with, so that the browser asks for them at once."""
         own = [
             name
             for name in self._assets.names(".js")

@@ -52,8 +52,7 @@ export class Connection {
   constructor(path, handlers) {
     this.#path = path
     this.#handlers = handlers
-    for (const name of ['online', 'pageshow']) addEventListener(name, () => this.wake())
-    for (const name of ['visibilitychange', 'resume']) document.addEventListener(name, () => document.hidden || this.wake())
+    for (const name of ['online', 'pageshow', 'visibilitychange', 'resume']) addEventListener(name, () => this.wake())
     // An open line would keep the page out of the back/forward cache.
     addEventListener('pagehide', () => this.#cut())
     setInterval(() => this.#tick(), TICK)

@@ -13,7 +13,8 @@ from tests.support.steps import Verdict
 LOADER_LIMIT = 4_000
 PANEL_LIMIT = 25_000
 LOCALES = ("en", "sl")
-IMPORTED = re.compile(rb"""(?:\bfrom|\bimport|@import(?:\s+url\()?)\s*\(?\s*["']([^"']+\.(?:js|css))["']""")
+IMPORTED = re.compile(rb"""(?:\bfrom|\bimport|@import(?:\s+url\()?)\s*["']([^"']+\.(?:js|css))["']""")
+IMPORTED_LATE = re.compile(rb"""\bimport\(["'`]([^"'`?]+\.js)""")
 
 
 class _Linked(HTMLParser):
@@ -40,8 +41,8 @@ def measure_sizes() -> Verdict:
             return Verdict(0, 1, "the demo page has no script tag of the loader")
         loader_url = urljoin(program.site, found[1])
         loader = _get(loader_url)[1]
-        polls = _polls(loader_url.removesuffix("/loader.js"))
-        panels = {locale: panel_parts(loader_url.removesuffix("/loader.js"), locale) for locale in LOCALES}
+        late: dict[str, int] = {}
+        panels = {locale: panel_parts(loader_url.removesuffix("/loader.js"), locale, late) for locale in LOCALES}
     finally:
         program.remove()
     figures = [("loader", loader, LOADER_LIMIT)]
@@ -52,12 +53,13 @@ def measure_sizes() -> Verdict:
         sizes = dict.fromkeys(parts[name] for parts in panels.values())
         lines.append(f"  {' / '.join(map(str, sizes)):>13} B  {name}")
     failed = sum(size > limit for _, size, limit in figures)
-    lines.append(f"  {polls:>13} B  shared/polled.js, only where no WebSocket passes: not counted")
+    lines += [f"  {size:>13} B  {name}, not before it is needed: not counted" for name, size in late.items()]
     return Verdict(len(figures) - failed, failed, "\n".join(lines), is_figure=True)
 
 
-def panel_parts(frame_url: str, locale: str) -> dict[str, int]:
-    """Everything the frame loads, modules and style sheets that others import included: name -> bytes."""
+def panel_parts(frame_url: str, locale: str, late: dict[str, int]) -> dict[str, int]:
+    """Everything the frame loads, modules and style sheets that others import included: name -> bytes. `late` is told
+    of modules that are imported only when something calls for them."""
     text, size = _get(f"{frame_url}?lang={locale}")
     if f'<html lang="{locale}"' not in text.decode():
         raise ValueError(f"the frame does not speak {locale}")
@@ -67,21 +69,20 @@ def panel_parts(frame_url: str, locale: str) -> dict[str, int]:
     waiting = [urljoin(frame_url, url) for url in linked.urls]
     while waiting:
         url = waiting.pop()
-        name = url.split("/", 5)[-1]
+        name = _name(url)
         if name in parts:
             continue
         body, parts[name] = _get(url)
         if url.endswith((".js", ".css")):
             waiting += [urljoin(url, found.decode()) for found in IMPORTED.findall(body)]
+            for found in IMPORTED_LATE.findall(body):
+                address = urljoin(url, found.decode())
+                late[_name(address)] = _get(address)[1]
     return parts
 
 
-def _polls(frame_url: str) -> int:
-    """The module beside that of the connection, which imports it late."""
-    found = re.search(r'href="([^"]+/shared/)connection\.js"', _get(frame_url)[0].decode())
-    if found is None:
-        raise ValueError("the frame does not preload its connection")
-    return _get(urljoin(frame_url, f"{found[1]}polled.js"))[1]
+def _name(url: str) -> str:
+    return url.split("/", 5)[-1]
 
 
 def _get(url: str) -> tuple[bytes, int]:

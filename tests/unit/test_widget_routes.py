@@ -94,11 +94,13 @@ def test_frame_preloads_every_module_of_the_panel(visitor: TestClient) -> None:
     modules = {
         path.relative_to(WIDGET / "static").as_posix()
         for path in (WIDGET / "static").rglob("*.js")
-        if path.name != "loader.js" and "demo" not in path.parts
+        if path.name not in ("loader.js", "sound.js") and "demo" not in path.parts
     }
     assert all(f'/widget/{name}" nonce=' in page for name in modules)
     assert '/shared/connection.js" nonce=' in page
+    # What only few ever need comes when it is needed.
     assert "polled.js" not in page
+    assert "sound.js" not in page
     assert "/widget/loader.js" not in page
 
 

@@ -3,7 +3,6 @@
 import { Bridge } from './bridge.js'
 import { Desk } from './desk.js'
 import { Store } from './storage.js'
-import { chime } from './sound.js'
 import { t } from './strings.js'
 import { h, icon, set } from './elements/dom.js'
 import './elements/views.js'
@@ -200,7 +199,7 @@ function change(next) {
   panel.replaceChildren(...parts, footer)
   const end = footer.lastElementChild
   end?.replaceChildren(...(next === 'home'
-    ? [icon('logo', 'logo'), 'Nightdesk']
+    ? [icon('logo', 0, 'logo'), 'Nightdesk']
     : next === 'leave' ? [] : [h('button.link', { click: () => go('leave') }, `${t('An outage?')} `, h('strong', null, t('Open a ticket')))]))
   paint()
 }
@@ -249,7 +248,7 @@ function apply(look) {
 /** @param {string} name @param {any} data */
 function happened(name, data) {
   bridge.send('event', { name, data })
-  if (name === 'message:received' && (document.hidden || !isOpen) && !store.get('muted')) chime()
+  if (name === 'message:received' && (document.hidden || !isOpen) && !store.get('muted')) import('./sound.js').then(({ chime }) => chime(), () => {})
   if (name === 'message:sent' || name === 'form:submitted') {
     if (leaving && !desk.outbox.find(leaving)) left()
   }
@@ -310,7 +309,7 @@ function paintNow() {
     leaving: leaving !== '',
   }
   line.hidden = !desk.away
-  if (desk.away && !line.firstChild) line.append(icon('retry', 'icon', 16), h('span', null, t('Reconnecting … your messages will be sent.')))
+  if (desk.away && !line.firstChild) line.append(icon('retry', 16), h('span', null, t('Reconnecting … your messages will be sent.')))
   else if (!desk.away) line.replaceChildren()
   for (const element of views[view]) element.show(shown)
   if (isOpen && view === 'conversation' && !document.hidden) desk.read()

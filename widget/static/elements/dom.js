@@ -40,12 +40,13 @@ export function svg(name, attributes, ...children) {
   return node
 }
 
-/** @param {string} name of a symbol in the page @param {string} [classes] @param {16} [size] */
-export const icon = (name, classes = 'icon', size) => svg('svg', { class: classes, 'aria-hidden': 'true', 'data-size': size }, svg('use', { href: `#i-${name}` }))
+/** @param {string} name of a symbol in the page @param {16 | 0} [size] @param {string} [classes] */
+export const icon = (name, size, classes = /chevron/.test(name) ? 'icon icon-mirrored' : 'icon') =>
+  svg('svg', { class: classes, 'aria-hidden': 'true', 'data-size': size || undefined }, svg('use', { href: `#i-${name}` }))
 
 /** @param {string} name icon @param {string} label @param {(event: Event) => void} click @param {Record<string, any>} [more] */
 export const iconButton = (name, label, click, more) =>
-  h('button.icon-button', { 'aria-label': label, click, ...more }, icon(name, /chevron/.test(name) ? 'icon icon-mirrored' : 'icon'))
+  h('button.icon-button', { 'aria-label': label, click, ...more }, icon(name))
 
 /** Initials on a colour of one's own. @param {string} name @param {number} size @param {string} [presence] */
 export function avatar(name, size, presence) {

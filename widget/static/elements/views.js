@@ -153,10 +153,10 @@ function makeEvent(row) {
 function makeEnd(part, message, from) {
   if (part === 'meta') return h('p.group-meta')
   return h('div.failure', { role: 'alert' },
-    h('p', null, icon('alert', 'icon', 16), h('span', null, t('Not sent: {reason}', { reason: message.refused ?? '' }))),
+    h('p', null, icon('alert', 16), h('span', null, t('Not sent: {reason}', { reason: message.refused ?? '' }))),
     h('div.button-row', null,
-      h('button.button', { 'data-size': 'small', click: () => navigator.clipboard?.writeText(message.text) }, icon('copy', 'icon', 16), t('Copy text')),
-      h('button.button', { 'data-size': 'small', click: () => emit(from, 'retry', { ref: message.key }) }, icon('retry', 'icon', 16), t('Try again'))))
+      h('button.button', { 'data-size': 'small', click: () => navigator.clipboard?.writeText(message.text) }, icon('copy', 16), t('Copy text')),
+      h('button.button', { 'data-size': 'small', click: () => emit(from, 'retry', { ref: message.key }) }, icon('retry', 16), t('Try again'))))
 }
 
 /** @param {Element} node @param {Group} row @param {Message} last @param {import('../desk.js').Desk} desk */
@@ -169,7 +169,7 @@ function meta(node, row, last, desk) {
   set(node, 'data-state', state || null)
   if (!state) return node.replaceChildren(h('time', null, time))
   const text = state === 'seen' ? t('Seen {time}', { time }) : state === 'sent' ? t('Sent {time}', { time }) : desk.away ? t('Waiting for the connection') : t('Sending')
-  return node.replaceChildren(h('span', null, text), icon(state === 'seen' ? 'checks' : state === 'sent' ? 'check' : 'clock', 'icon', 16))
+  return node.replaceChildren(h('span', null, text), icon(state === 'seen' ? 'checks' : state === 'sent' ? 'check' : 'clock', 16))
 }
 customElements.define('nd-log', Log)
 
@@ -212,7 +212,7 @@ export class TicketCard extends HTMLElement {
     const links = (card.links ?? []).filter((link) => isWeb(link.url))
     this.replaceChildren(h('section.card.ticket-card', { 'aria-label': card.kind === 'ticket' ? t('Ticket {number}', { number }) : card.title },
       h('div.ticket-card-head', null, icon('ticket'), h('span', null, number),
-        card.state && h('span.state-chip', { 'data-tone': card.tone || null }, card.tone === 'success' && icon('check', 'icon', 16), card.state)),
+        card.state && h('span.state-chip', { 'data-tone': card.tone || null }, card.tone === 'success' && icon('check', 16), card.state)),
       h('h3', { dir: 'auto' }, card.title),
       h('p.ticket-card-about', null, (card.facts ?? []).join(' · ')),
       this.#due > 0 && h('div.due', { role: 'timer', 'aria-label': `${label} ${time}` }, this.#ring,
@@ -384,7 +384,7 @@ customElements.define('nd-header', PanelHeader)
 const choice = (name, title, about, main, click) =>
   h('li', null, h('button.choice', { click }, icon(name),
     h('span.choice-text', null, h('b', null, title), h('span', null, about)),
-    main ? h('span.round', null, icon('chevron-right', 'icon icon-mirrored')) : icon('chevron-right', 'icon icon-mirrored')))
+    main ? h('span.round', null, icon('chevron-right')) : icon('chevron-right')))
 
 export class Home extends HTMLElement {
   #shown = ''
@@ -409,7 +409,7 @@ export class Home extends HTMLElement {
     const names = (staff.names ?? []).slice(0, 3)
     const greeting = hour < 5 || hour > 17 ? t('Good evening.') : hour < 10 ? t('Good morning.') : t('Good day.')
     const nine = staff.reply_p90 ? t('9 of 10 in {time}', { time: spanOf(staff.reply_p90) }) : ''
-    return h('header.home-head', null, icon('lamp', 'home-lamp'),
+    return h('header.home-head', null, icon('lamp', 0, 'home-lamp'),
       h('div.home-bar', null, h('span.site-logo', { 'aria-hidden': 'true' }, site.logo), h('span', null, site.name),
         iconButton('x', t('Close'), () => emit(this, 'close'))),
       h('h2', { tabindex: -1 }, greeting, h('span', null, t('How can we help?'))),
@@ -428,7 +428,7 @@ export class Home extends HTMLElement {
       operator ? avatar(operator.name ?? '', 40, it.state === 'active' ? 'online' : undefined) : icon('chat'),
       h('span.choice-text', null, h('b', null, t('Continue the conversation')), h('span', null, words || t('Waiting for an operator'))),
       unread ? h('span.count', { role: 'img', 'aria-label': tn('{n} unread message', '{n} unread messages', unread) }, String(unread))
-        : icon('chevron-right', 'icon icon-mirrored'))
+        : icon('chevron-right'))
   }
 
   /** @param {import('../desk.js').Desk} desk @param {import('../frame.js').Site} site @param {boolean} again */
@@ -446,7 +446,7 @@ export class Home extends HTMLElement {
       h('h3', null, t('Quick answers')),
       h('ul', null, site.suggestions.map((one, index) => h('li', null,
         h('button.choice.suggestion', { click: () => emit(this, 'answer', { index }) },
-          icon('article'), h('span', null, one.question), icon('chevron-right', 'icon icon-mirrored', 16))))))
+          icon('article'), h('span', null, one.question), icon('chevron-right', 16))))))
   }
 }
 customElements.define('nd-home', Home)
@@ -485,7 +485,7 @@ function fault(paragraph, message) {
   paragraph.querySelector('.error')?.remove()
   set(paragraph.control, 'aria-invalid', Boolean(message) && 'true')
   set(paragraph.control, 'aria-describedby', message && id)
-  if (message) paragraph.append(h('span.error', { id }, icon('alert', 'icon', 16), message))
+  if (message) paragraph.append(h('span.error', { id }, icon('alert', 16), message))
   return message && paragraph
 }
 
