@@ -26,10 +26,11 @@ from chat.console.stream import Stream
 from chat.conversations.actions import Conversations
 from chat.conversations.presenter import Presenter
 from chat.conversations.source import StoredEntries
-from chat.db import Database
+from chat.db import Database, DatabaseAway
 from chat.headers import SecureHeaders
 from chat.hub.admission import Admission, PerAddress
 from chat.hub.bus import Bus
+from chat.hub.gate import Gate
 from chat.hub.hub import Hub
 from chat.hub.memory_bus import MemoryBus
 from chat.keys import secret_key_of
@@ -44,9 +45,11 @@ from chat.pairing.dispatcher import Dispatcher
 from chat.pairing.places import PlaceBoard
 from chat.pairing.presence import PresenceBook
 from chat.pairing.staff import StaffBoard
+from chat.people.catalogue import Catalogue
 from chat.people.models import Department
 from chat.people.sign_in import SignIn
 from chat.people.visitors import Visitors, site_by_key
+from chat.people.visits import Visits
 from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.request_ids import RequestIds
@@ -72,8 +75,6 @@ if TYPE_CHECKING:
 
 RETIRE_SECONDS = 10.0
 RETIRE_SPREAD_SECONDS = 5.0
-RESUMES_PER_SECOND = 500
-"""What the remaining processes take in without a storm (reliability.md, section 2)."""
 
 log = structlog.get_logger(__name__)
 
@@ -132,13 +133,18 @@ class Nightdesk:
         self.places = PlaceBoard(self.db, self.clock)
         self.sign_in = SignIn(self.db, self.clock, settings)
         self.visitors = Visitors(self.db, self.clock)
+        self.visits = Visits(self.db, self.clock)
+        self.catalogue = Catalogue(self.db, self.clock)
         self.heart = Heart()
+        self.gate = Gate(settings.resumes_per_second)
         self.visitor_sockets = VisitorSockets(
             self.db,
             self.clock,
             self.hub,
             self.strings,
             self.visitors,
+            self.visits,
+            self.catalogue,
             self.conversations,
             self.pairing,
             self.staff,
@@ -159,7 +165,7 @@ class Nightdesk:
             self.presence,
             self.stream,
             self.heart,
-            self._door(),
+            self._door(first=True),
             settings.base_url,
         )
         self.entrance = Entrance(self.visitor_sockets, self.operator_sockets)
@@ -191,11 +197,11 @@ class Nightdesk:
         self.queue_teller = QueueTeller(self.clock, self.hub, self.places, self.visitor_sockets)
         self.access_watch = AccessWatch(self.visitor_sockets, self.operator_sockets)
 
-    def _door(self) -> Door:
+    def _door(self, *, first: bool = False) -> Door:
         limits = Admission(
             sockets=self.settings.sockets_per_address, attempts_per_minute=self.settings.attempts_per_minute
         )
-        return Door(limits, self.clock)
+        return Door(limits, self.gate, self.clock, first=first)
 
     def _canary(self) -> "Canary | None":
         if not self.settings.canary:
@@ -304,6 +310,7 @@ class Nightdesk:
         if self.metrics is not None:
             await self.metrics.start()
         self._spawn(self.heart.run(), "heart")
+        self._spawn(self.visits.run(), "visits")
         self._spawn(self.presence.run(), "presence")
         self._spawn(self.dispatcher.run(), "dispatcher")
         self._spawn(self.staff_teller.run(), "staff")
@@ -328,6 +335,8 @@ class Nightdesk:
     async def stop(self) -> None:
         """What was begun is finished, then everything ends; presence goes at once."""
         await self.heart.rest()
+        with contextlib.suppress(DatabaseAway):
+            await self.visits.write()
         await self.conversations.journal.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -354,7 +363,7 @@ class Nightdesk:
         if self.settings.redis_url is None:
             return
         sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
-        spread = min(RETIRE_SPREAD_SECONDS, len(sockets) / RESUMES_PER_SECOND)
+        spread = min(RETIRE_SPREAD_SECONDS, len(sockets) / self.settings.resumes_per_second)
         for place, one in enumerate(sockets):
             one.push(frames.Retired(after=round(spread * place / max(1, len(sockets)), 2)))
         try:

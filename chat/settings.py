@@ -131,6 +131,9 @@ class Settings(BaseModel):
         50, ge=1, description="WebSockets that one address (IPv6: /64) may hold in one process"
     )
     attempts_per_minute: int = Field(60, ge=1, description="how often one address may open a WebSocket, per process")
+    resumes_per_second: int = Field(
+        500, ge=1, description="how many sockets and polls one process lets in each second; operators come first"
+    )
     conversations_per_hour: int = Field(
         20, ge=1, description="how many conversations one address may begin in an hour, per process"
     )

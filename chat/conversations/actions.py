@@ -26,7 +26,7 @@ from chat.hub.hub import Hub, conversation_topic
 from chat.ids import new_id
 from chat.outbox import Outbox
 from chat.people.models import Department, Visitor
-from chat.people.visitors import label
+from chat.people.visitors import SomeVisitor, label
 from chat.protocol.errors import AddressInvalid, RefTaken, TextMissing, UnknownConversation
 from chat.protocol.frames import Page
 
@@ -70,7 +70,7 @@ class Conversations:
 
     # ── by visitors ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def start(self, visitor: Visitor, opening: Opening) -> Conversation:
+    async def start(self, visitor: SomeVisitor, opening: Opening) -> Conversation:
         """The conversation that this opening began, now or earlier: `ref` is the start key. While another one of the
         visitor is open the words are said there: a person has one conversation at a time."""
         if not opening.text.strip():
@@ -86,7 +86,7 @@ class Conversations:
         await self.say(found.id, _author(visitor, opening.name), opening.text, opening.ref)
         return found
 
-    async def leave(self, visitor: Visitor, opening: Opening, conversation_id: UUID | None) -> Conversation:
+    async def leave(self, visitor: SomeVisitor, opening: Opening, conversation_id: UUID | None) -> Conversation:
         """A message with an address for later, which others make a ticket of. The typed text is part of it."""
         address = checked_address(opening.email)
         found = None
@@ -108,7 +108,7 @@ class Conversations:
         await self._left(found.id, visitor, opening)
         return found
 
-    async def begun(self, visitor: Visitor, ref: str) -> Conversation | None:
+    async def begun(self, visitor: SomeVisitor, ref: str) -> Conversation | None:
         """The conversation that this start key began, else the one that is open."""
         async with self._db.read() as session:
             statement = select(Conversation).where(
@@ -117,7 +117,7 @@ class Conversations:
             found = (await session.execute(statement)).scalars().first()
             return found or await store.open_of(session, visitor.id)
 
-    async def _begin(self, visitor: Visitor, opening: Opening, *, leave: bool) -> Conversation:
+    async def _begin(self, visitor: SomeVisitor, opening: Opening, *, leave: bool) -> Conversation:
         now = self._clock.now()
         page = opening.page or Page()
         async with self._db.write() as session:
@@ -160,7 +160,7 @@ class Conversations:
         self._outbox.wake()
         return opened
 
-    async def _left(self, conversation_id: UUID, visitor: Visitor, opening: Opening) -> None:
+    async def _left(self, conversation_id: UUID, visitor: SomeVisitor, opening: Opening) -> None:
         rows = table_of(Conversation)
         now = self._clock.now()
         entries: list[StoredEntry] = []
@@ -186,7 +186,7 @@ class Conversations:
             raise UnknownConversation
         return found
 
-    async def rate(self, conversation_id: UUID, visitor: Visitor, score: int, text: str) -> None:
+    async def rate(self, conversation_id: UUID, visitor: SomeVisitor, score: int, text: str) -> None:
         rows = table_of(Conversation)
         async with self._db.write() as session:
             changed = await session.execute(
@@ -369,7 +369,7 @@ def checked_address(text: str) -> str:
     return found.normalized
 
 
-def _author(visitor: Visitor, name: str = "") -> Author:
+def _author(visitor: SomeVisitor, name: str = "") -> Author:
     return Author("visitor", visitor.id, name.strip() or visitor.name or "")
 
 

@@ -1,11 +1,12 @@
 """Visitors: tokens, labels, pages. A token is minted here and nowhere else (security.md T2)."""
 
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,12 +15,39 @@ from chat.db import Database, rows_changed, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.people.browsers import in_words
 from chat.people.models import Site, Visitor
+from chat.people.visits import as_stored
 from chat.protocol.frames import Page
 
 UNUSED = timedelta(days=180)
 LATELY = timedelta(hours=6)
-PAGES = 10
 _ZONES = available_timezones()
+
+
+class SomeVisitor(Protocol):
+    """A row, or what a connection keeps of one."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def site_id(self) -> UUID: ...
+
+    @property
+    def locale(self) -> str: ...
+
+    @property
+    def name(self) -> str | None: ...
+
+
+@dataclass(slots=True)
+class KnownVisitor:
+    """What a connection keeps of its visitor: there may be thousands."""
+
+    id: UUID
+    site_id: UUID
+    locale: str
+    name: str | None = None
+    email: str | None = None
 
 
 class Visitors:
@@ -29,7 +57,7 @@ class Visitors:
 
     async def enroll(
         self, site_id: UUID, *, locale: str, time_zone: str, browser: str, page: Page | None
-    ) -> tuple[Visitor, str]:
+    ) -> tuple[KnownVisitor, str]:
         """A new visitor and the token, which exists nowhere else afterwards."""
         token = new_secret()
         now = self._clock.now()
@@ -40,24 +68,13 @@ class Visitors:
             locale=locale,
             time_zone=time_zone if time_zone in _ZONES else None,
             browser=in_words(browser) or None,
-            pages=[_page(page, now.isoformat())] if page else [],
+            pages=[as_stored(page, now)] if page else [],
             created_at=now,
             seen_at=now,
         )
         async with self._db.write() as session:
             session.add(visitor)
-        return visitor, token
-
-    async def by_token(self, site_id: UUID, token: str) -> Visitor | None:
-        """Found by hash, for this site only; unused for 180 days it is forgotten."""
-        statement = select(Visitor).where(
-            col(Visitor.token_hash) == hashed(token),
-            col(Visitor.site_id) == site_id,
-            col(Visitor.seen_at) > self._clock.now() - UNUSED,
-            col(Visitor.ended_at).is_(None),
-        )
-        async with self._db.read() as session:
-            return (await session.execute(statement)).scalars().first()
+        return KnownVisitor(visitor.id, site_id, locale), token
 
     async def end_access(self, visitor_id: UUID) -> bool:
         """The token is worth nothing from now on, and open sockets are closed. False: there was none to end."""
@@ -77,26 +94,18 @@ class Visitors:
         async with self._db.read() as session:
             return list((await session.execute(statement)).scalars())
 
-    async def visited(self, visitor_id: UUID, page: Page) -> None:
-        """Adds to the page trail and marks the visitor as seen."""
-        now = self._clock.now()
-        async with self._db.write() as session:
-            visitor = await session.get(Visitor, visitor_id)
-            if visitor is None:
-                return
-            pages = list(visitor.pages)
-            entry = _page(page, now.isoformat())
-            if not pages or pages[-1]["url"] != entry["url"]:
-                pages.append(entry)
-            await session.execute(
-                update(table_of(Visitor))
-                .where(table_of(Visitor).c.id == visitor_id)
-                .values(pages=pages[-PAGES:], seen_at=now)
-            )
+
+OWNS_TOKEN = and_(
+    col(Visitor.token_hash) == bindparam("token_hash"),
+    col(Visitor.site_id) == bindparam("site_id"),
+    col(Visitor.seen_at) > bindparam("seen_since"),
+    col(Visitor.ended_at).is_(None),
+)
+"""The visitor is found by the token's hash, on this site only; unused for 180 days it is forgotten."""
 
 
-def _page(page: Page, at: str) -> dict[str, str]:
-    return {"url": page.url, "title": page.title, "at": at}
+def token_parameters(site_id: UUID, token: str, now: datetime) -> dict[str, Any]:
+    return {"token_hash": hashed(token), "site_id": site_id, "seen_since": now - UNUSED}
 
 
 async def label(session: AsyncSession, visitor_id: UUID, *, name: str, email: str) -> None:

@@ -7,6 +7,7 @@ class Closing(Enum):
     RETIRING = 4000, "this server leaves, come back"
     SILENT = 4001, "no word for too long, come back"
     DATABASE_AWAY = 4002, "the database is away, come back"
+    TOO_MANY = 4003, "too many sockets of one visitor, come back later"
     TOO_SLOW = 4008, "too slow, resume from your cursor"
     MALFORMED = 4501, "not a frame of this protocol"
     OUT_OF_TURN = 4502, "the first frame must introduce you"

@@ -9,7 +9,8 @@ ProtocolError
 │   └── Unavailable    the database is away; a retry helps
 └── Fatal              closes the socket
     ├── Malformed
-    └── OutOfTurn
+    ├── OutOfTurn
+    └── TooMany        sockets of one visitor
 """
 
 from typing import ClassVar
@@ -118,3 +119,7 @@ class Malformed(Fatal):
 
 class OutOfTurn(Fatal):
     closing = Closing.OUT_OF_TURN
+
+
+class TooMany(Fatal):
+    closing = Closing.TOO_MANY

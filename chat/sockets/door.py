@@ -1,6 +1,7 @@
 """Who may come in: a request for a socket is admitted or denied, before anything is upgraded. Visitors and operators
 have a door each, so that a crowd of visitors cannot shut operators out."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from chat.clock import Clock
 from chat.hub.admission import Admission
+from chat.hub.gate import ROOM_SECONDS, Gate
 from chat.hub.transport import Transport
 from chat.sockets.socket import Socket
 
@@ -53,15 +55,34 @@ class Admitted:
 
 
 class Door:
-    def __init__(self, admission: Admission, clock: Clock) -> None:
-        self._admission = admission
-        self._clock = clock
+    """`first`: whoever comes here goes before those of other doors, through the same gate."""
 
-    def enter(self, knock: Knock) -> Denied | None:
-        """None: admitted, and counted until `leave`."""
-        if wait := self._admission.enter(knock.address, self._clock.monotonic(), tries=not knock.polls):
-            return Denied(429, "Too many connections", {"Retry-After": str(math.ceil(wait))})
+    def __init__(self, admission: Admission, gate: Gate, clock: Clock, *, first: bool = False) -> None:
+        self._admission = admission
+        self._gate = gate
+        self._clock = clock
+        self._first = first
+
+    async def enter(self, knock: Knock) -> Denied | None:
+        """None: admitted, when it was their turn, and counted until `leave`."""
+        now = self._clock.monotonic()
+        if wait := self._admission.enter(knock.address, now, tries=not knock.polls):
+            return _denied(429, "Too many connections", wait)
+        wait = self._gate.take(now, first=self._first)
+        if wait > ROOM_SECONDS:
+            self.leave(knock.address)
+            return _denied(503, "Too many at once", wait)
+        if wait:
+            try:
+                await asyncio.sleep(wait)
+            except BaseException:
+                self.leave(knock.address)
+                raise
         return None
 
     def leave(self, address: str) -> None:
         self._admission.leave(address)
+
+
+def _denied(status: int, text: str, wait: float) -> Denied:
+    return Denied(status, text, {"Retry-After": str(math.ceil(wait))})

@@ -25,7 +25,7 @@ class Entrance:
     async def enter(self, knock: Knock) -> Admitted | Denied:
         """Raises DatabaseAway."""
         if knock.path == CONSOLE:
-            return self._operators.enter(knock)
+            return await self._operators.enter(knock)
         match knock.path.split("/"):
             case ["", "w", site_key, "socket"] if site_key:
                 return await self._visitors.enter(knock, site_key)

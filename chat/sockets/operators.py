@@ -84,8 +84,8 @@ class OperatorSockets:
         presence.on_ended.append(self._on_ended)
         hub.on("signed-out", self._on_signed_out)
 
-    def enter(self, knock: Knock) -> Admitted | Denied:
-        if denied := self._door.enter(knock):
+    async def enter(self, knock: Knock) -> Admitted | Denied:
+        if denied := await self._door.enter(knock):
             return denied
         # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served (W1).
         if knock.origin != self._base_url:

@@ -6,7 +6,6 @@ from uuid import UUID
 import structlog
 
 from chat.clock import Clock
-from chat.conversations import store
 from chat.conversations.actions import Conversations, Opening, checked_address
 from chat.conversations.entry import Author
 from chat.conversations.models import PUBLIC, Conversation
@@ -20,22 +19,23 @@ from chat.ids import parse_id
 from chat.pairing.actions import Pairing
 from chat.pairing.places import PlaceBoard
 from chat.pairing.staff import StaffBoard
-from chat.people.models import Department, Operator, Site, Visitor
-from chat.people.visitors import Visitors, site_by_key
+from chat.people.catalogue import Catalogue, KnownSite
+from chat.people.visitors import KnownVisitor, Visitors
+from chat.people.visits import Visits
 from chat.protocol import frames
 from chat.protocol.closing import Closing
-from chat.protocol.errors import TooFast, UnknownConversation
+from chat.protocol.errors import TooFast, TooMany, UnknownConversation
 from chat.protocol.visitor import VisitorSession
 from chat.sockets.door import FORBIDDEN, Admitted, Denied, Door, Knock
 from chat.sockets.heart import Heart
 from chat.sockets.paging import StreamReader
+from chat.sockets.returning import Returning, people_of, returning
 from chat.sockets.socket import BEAT, Socket
 from chat.strings import Strings
 
+SOCKETS_PER_VISITOR = 20
 ENDED_SECONDS = 60.0
 """So long a socket may take from reading a token to being known by it; then its visitor need not be looked for."""
-SITE_SECONDS = 5.0
-MAX_SITES = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +50,8 @@ class VisitorSockets:
         hub: Hub,
         strings: Strings,
         visitors: Visitors,
+        visits: Visits,
+        catalogue: Catalogue,
         conversations: Conversations,
         pairing: Pairing,
         staff: StaffBoard,
@@ -64,26 +66,29 @@ class VisitorSockets:
         self.hub = hub
         self.strings = strings
         self.visitors = visitors
+        self.visits = visits
+        self.catalogue = catalogue
         self.conversations = conversations
         self.pairing = pairing
         self.staff = staff
         self.places = places
         self.heart = heart
         self._door = door
-        self._sites: dict[str, tuple[float, Site | None]] = {}
         self._beginnings = beginnings
         self._base_url = base_url
         self.all: set[VisitorSocket] = set()
         self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
         self._ended: dict[UUID, float] = {}
+        self._counts: dict[UUID, int] = {}
+        """Sockets of each visitor."""
         hub.on("typed", self._on_typed)
         hub.on("seen", self._on_seen)
 
     async def enter(self, knock: Knock, site_key: str) -> Admitted | Denied:
-        if denied := self._door.enter(knock):
+        if denied := await self._door.enter(knock):
             return denied
         try:
-            site = await self._site(site_key)
+            site = await self.catalogue.site(site_key)
         except BaseException:
             self._door.leave(knock.address)
             raise
@@ -95,19 +100,21 @@ class VisitorSockets:
             lambda transport: VisitorSocket(transport, self, site, knock), lambda: self._door.leave(knock.address)
         )
 
-    async def _site(self, key: str) -> Site | None:
-        """Kept for a moment: when thousands come back at once they come back to few sites."""
-        now = self.clock.monotonic()
-        kept = self._sites.get(key)
-        if kept is None or now - kept[0] > SITE_SECONDS:
-            if len(self._sites) > MAX_SITES:
-                self._sites.clear()  # made-up keys must not fill the memory
-            kept = self._sites[key] = (now, await site_by_key(self.db, key))
-        return kept[1]
-
     def departed(self, socket: "VisitorSocket", address: str) -> None:
         self.all.discard(socket)
         self._door.leave(address)
+        if socket.visitor_id is not None:
+            if (left := self._counts[socket.visitor_id] - 1) > 0:
+                self._counts[socket.visitor_id] = left
+            else:
+                del self._counts[socket.visitor_id]
+
+    def count(self, visitor_id: UUID) -> None:
+        """Raises `TooMany`; else it is one more until it departs."""
+        count = self._counts.get(visitor_id, 0)
+        if count >= SOCKETS_PER_VISITOR:
+            raise TooMany
+        self._counts[visitor_id] = count + 1
 
     def require_beginning(self, address: str) -> None:
         """Raises `TooFast` for an address that has begun too many conversations lately (security.md E1)."""
@@ -162,10 +169,10 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         "conversation_id",
     )
 
-    def __init__(self, transport: Transport, sockets: VisitorSockets, site: Site, knock: Knock) -> None:
+    def __init__(self, transport: Transport, sockets: VisitorSockets, site: KnownSite, knock: Knock) -> None:
         self._all = sockets
         self._site = site
-        self._visitor: Visitor | None = None
+        self._visitor: KnownVisitor | None = None
         self._address = knock.address
         self._browser = sys.intern(knock.browser)
         self._time_zone = ""
@@ -209,7 +216,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             case frames.Visit(page=page):
                 self._page = page
                 if self._visitor is not None:
-                    await self._all.visitors.visited(self._visitor.id, page)
+                    self._all.visits.note(self._visitor.id, page)
             case frames.End(conversation=id):
                 found = await self._own(id)
                 visitor = self._known()
@@ -244,25 +251,26 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         self.introduced = True
         self.locale = self._all.strings.negotiate(None, frame.locale)
         self._time_zone, self._page = frame.time_zone, frame.page
-        latest: Conversation | None = None
         if frame.site != self._site.key:
             frame = frames.Hello(site=self._site.key, locale=frame.locale)
+        found: Returning | None = None
         if frame.token is not None:
-            self._visitor = await self._all.visitors.by_token(self._site.id, frame.token)
-        if self._visitor is not None:
-            async with self._all.db.read() as session:
-                latest = await store.latest_of(session, self._visitor.id)
+            found = await returning(self._all.db, self._clock, self._site.id, frame.token)
+        latest = found.conversation if found else None
+        if found is not None:
+            self._all.count(found.visitor.id)
+            self._visitor = found.visitor
             if frame.page is not None and frame.page.url:
-                await self._all.visitors.visited(self._visitor.id, frame.page)
-        state = await self._state(latest) if latest else None
-        visitor = self._visitor
+                self._all.visits.note(found.visitor.id, frame.page)
         self.push(
             frames.Welcomed(
-                known=visitor is not None,
+                known=found is not None,
                 staff=await self._all.staff.now(),
-                conversation=state,
-                name=(visitor.name or "") if visitor else "",
-                email=(visitor.email or "") if visitor else "",
+                conversation=await self._state(latest, found.visitor.email, found.operator_name)
+                if found and latest
+                else None,
+                name=(found.visitor.name or "") if found else "",
+                email=(found.visitor.email or "") if found else "",
             )
         )
         if latest is not None:
@@ -272,12 +280,14 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     async def _enroll(self) -> None:
         if self._visitor is not None:
             return  # a token was accepted already; a second one would split the person
-        self._visitor, token = await self._all.visitors.enroll(
+        visitor, token = await self._all.visitors.enroll(
             self._site.id, locale=self.locale, time_zone=self._time_zone, browser=self._browser, page=self._page
         )
+        self._all.count(visitor.id)
+        self._visitor = visitor
         self.push(frames.Enrolled(token))
 
-    def _known(self) -> Visitor:
+    def _known(self) -> KnownVisitor:
         if self._visitor is None:
             raise UnknownConversation
         return self._visitor
@@ -311,7 +321,9 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     async def _begun(self, ref: str, found: Conversation, name: str) -> None:
         if name.strip():
             self._known().name = name.strip()
-        self.push(frames.Started(ref, await self._state(found)))
+        async with self._all.db.read() as session:
+            email, operator_name = await people_of(session, found)
+        self.push(frames.Started(ref, await self._state(found, email, operator_name)))
         await self._follow(found)
 
     async def _follow(self, conversation: Conversation, after: int = 0) -> None:
@@ -358,23 +370,22 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         else:
             await self._reader.after(frame.after or 0)
 
-    async def _state(self, conversation: Conversation) -> frames.ConversationState:
-        async with self._all.db.read() as session:
-            operator = await session.get(Operator, conversation.operator_id) if conversation.operator_id else None
-            department = await session.get_one(Department, conversation.department_id)
-            visitor = await session.get_one(Visitor, conversation.visitor_id)
+    async def _state(
+        self, conversation: Conversation, email: str | None, operator_name: str
+    ) -> frames.ConversationState:
+        department = await self._all.catalogue.department(conversation.department_id)
         active = conversation.state == "active"
         return frames.ConversationState(
             id=str(conversation.id),
             state="waiting" if conversation.state == "offered" else conversation.state,
             seq=conversation.last_seq,
-            operator=frames.Person("operator", operator.name) if operator and active else None,
+            operator=frames.Person("operator", operator_name) if operator_name and active else None,
             department=department.slug,
-            department_name=department.names.get(self.locale) or next(iter(department.names.values()), ""),
+            department_name=department.name_in(self.locale),
             visitor_read=conversation.visitor_read_seq,
             operator_read=conversation.operator_read_seq,
             rated=conversation.rating is not None,
-            email=visitor.email or "",
+            email=email or "",
             started_at=stamp(conversation.created_at),
             first_reply_seconds=conversation.first_reply_seconds,
         )

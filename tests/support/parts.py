@@ -19,8 +19,8 @@ from chat.outbox import Outbox
 from chat.pairing.actions import Pairing
 from chat.pairing.dispatcher import Dispatcher
 from chat.pairing.presence import PresenceBook
-from chat.people.models import Department, Operator, OperatorDepartment, Site, Visitor
-from chat.people.visitors import Visitors
+from chat.people.models import Department, Operator, OperatorDepartment, Site
+from chat.people.visitors import KnownVisitor, Visitors
 
 
 class Parts:
@@ -47,7 +47,7 @@ class Parts:
         await self.conversations.journal.stop()
         await self.hub.stop()
 
-    async def visitor(self, site: Site) -> Visitor:
+    async def visitor(self, site: Site) -> KnownVisitor:
         visitor, _ = await self.visitors.enroll(site.id, locale="en", time_zone="", browser="", page=None)
         return visitor
 

@@ -1,0 +1,46 @@
+"""A crowd comes in one after the other; the last are told when to come again, and operators never wait."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.hub.gate import AT_ONCE_SECONDS, ROOM_SECONDS, Gate
+
+
+def test_few_come_in_at_once_and_a_crowd_one_after_the_other() -> None:
+    gate = Gate(500)
+    waits = [gate.take(100.0) for _ in range(1000)]
+    at_once = int(500 * AT_ONCE_SECONDS)
+    assert waits[:at_once] == [0.0] * at_once
+    assert waits == sorted(waits)
+    assert abs(waits[-1] - (1000 - at_once) / 500) < 0.1
+
+
+def test_who_would_wait_too_long_takes_no_turn_and_is_told_when_to_come() -> None:
+    gate = Gate(10)
+    while (wait := gate.take(0.0)) <= ROOM_SECONDS:
+        pass
+    assert gate.take(0.0) == wait  # the ones before were turned away, and hold no place
+    assert gate.take(wait) <= ROOM_SECONDS
+
+
+def test_operators_come_first_and_those_behind_wait_for_them() -> None:
+    gate = Gate(10)
+    for _ in range(20):
+        gate.take(0.0)
+    before = gate.take(0.0)
+    assert gate.take(0.0, first=True) == 0.0
+    assert gate.take(0.0) > before + 0.15
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.05), st.booleans()), max_size=400))
+def test_never_more_than_the_pace_and_what_comes_at_once(comings: list[tuple[float, bool]]) -> None:
+    gate, now, entered = Gate(100), 0.0, []
+    for pause, first in comings:
+        now += pause
+        wait = gate.take(now, first=first)
+        if wait <= ROOM_SECONDS and not first:
+            entered.append(now + wait)
+    entered.sort()
+    for place, at in enumerate(entered):
+        within = [one for one in entered[place:] if one < at + 1]
+        assert len(within) <= 100 + 100 * AT_ONCE_SECONDS + 1
