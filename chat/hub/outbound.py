@@ -25,15 +25,17 @@ _encode = msgpack.Encoder().encode
 
 
 class Outbound:
-    """A number that is missing at the other end is a loss that it knows of."""
+    """A number that is missing at the other end is a loss that it knows of.
 
-    __slots__ = ("_bodies", "_hints", "_hints_bytes", "_number", "channel", "hints")
+    `last` is the last number used so far: one for the same channel and sender never begins again below it, or all of it
+    would be taken for a repetition.
+    """
 
-    def __init__(self, channel: bytes) -> None:
+    __slots__ = ("_bodies", "_hints", "_hints_bytes", "_number", "channel")
+
+    def __init__(self, channel: bytes, last: int) -> None:
         self.channel = channel
-        self.hints = 0
-        """Taken so far."""
-        self._number = 0
+        self._number = last
         self._bodies: list[bytes] = []
         self._hints: list[tuple[str, bytes]] = []
         self._hints_bytes = 0
@@ -64,7 +66,6 @@ class Outbound:
         if not self._hints:
             return
         self._bodies.append(_encode(Hints(self._hints)))
-        self.hints += len(self._hints)
         self._hints, self._hints_bytes = [], 0
         if len(self._bodies) * BATCH_BYTES > MAX_WAITING_BYTES and sum(map(len, self._bodies)) > MAX_WAITING_BYTES:
             half = len(self._bodies) // 2

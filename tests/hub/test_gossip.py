@@ -181,7 +181,7 @@ def test_most_topics_share_what_is_kept_of_their_follower() -> None:
 
 
 def test_batches_keep_the_order_and_their_numbers_tell_of_a_loss() -> None:
-    outbound = Outbound(b"omar")
+    outbound = Outbound(b"omar", 0)
     for n in range(300):
         outbound.hint(f"conversation:{n}", b"x" * 1000)
     batches = outbound.take()
@@ -194,7 +194,7 @@ def test_batches_keep_the_order_and_their_numbers_tell_of_a_loss() -> None:
 
 
 def test_what_waits_for_a_hung_wire_is_bounded_and_the_newest_stays() -> None:
-    outbound = Outbound(b"omar")
+    outbound = Outbound(b"omar", 0)
     for n in range(20_000):
         outbound.hint("a", b"%d" % n + b"x" * 1000)
     batches = outbound.take()

@@ -179,6 +179,17 @@ async def test_a_process_that_was_killed_is_no_follower_any_more(people: People)
     assert ann.bus.published == before
 
 
+async def test_a_process_that_was_taken_for_dead_is_heard_again_and_hears(people: People) -> None:
+    ann, omar, _ = people.ears
+    await follow(omar, ann, "a")
+    await follow(ann, omar, "b")
+    people.wires[1].loses = True
+    await until(lambda: len(peers_of(ann)) == 1)
+    people.wires[1].loses = False
+    await followed(omar, ann, "a")
+    await followed(ann, omar, "b")
+
+
 async def test_a_process_that_stops_says_so(people: People) -> None:
     ann, omar, _ = people.ears
     await follow(omar, ann, "a")
