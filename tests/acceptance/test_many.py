@@ -43,7 +43,7 @@ def lasting(desk: Desk) -> Process:
 
 @pytest.fixture
 def ending(desk: Desk) -> Process:
-    return desk.serve_many(COUNT)
+    return desk.serve_many(2)
 
 
 @asynccontextmanager

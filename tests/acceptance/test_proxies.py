@@ -228,11 +228,11 @@ async def test_reloads_of_nginx_and_rolling_restarts_lose_nothing_and_show_no_er
     async with steady(desk.base_url, [nginx.base_url], links, trust) as people:
         coming = asyncio.create_task(newcomers(desk, nginx, trust, errors))
         for _ in range(2):
-            before = {id(view.socket) for view in people.views}
+            before = [view.socket for view in people.views]
             nginx.reload()
             # The old worker ends after a second; every view is on the new one then.
-            for view in people.views:
-                await view.until(lambda view=view: view.socket is not None and id(view.socket) not in before, "back")  # type: ignore[misc]  # noqa: B023
+            for view, old in zip(people.views, before, strict=True):
+                await view.until(lambda view=view, old=old: view.socket not in (None, old), "back")  # type: ignore[misc]
         restarts = [partial(restart, server) for server in desk.processes[:2]] * ROUNDS
         pauses = await rolling_restart(people, restarts)
         coming.cancel()
