@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,7 @@ from chat.sockets.socket import Socket
 from chat.sockets.staff import StaffTeller
 from chat.sockets.visitors import VisitorSockets
 from chat.strings import Strings
+from chat.supervision import supervised
 from escalation.app import Escalation
 from widget.demo import DemoRoutes
 from widget.routes import WidgetRoutes
@@ -309,19 +310,19 @@ class Nightdesk:
         await self.conversations.journal.start()
         if self.metrics is not None:
             await self.metrics.start()
-        self._spawn(self.heart.run(), "heart")
-        self._spawn(self.visits.run(), "visits")
-        self._spawn(self.presence.run(), "presence")
-        self._spawn(self.dispatcher.run(), "dispatcher")
-        self._spawn(self.staff_teller.run(), "staff")
-        self._spawn(self.queue_teller.run(), "places")
-        self._spawn(self.access_watch.run(), "access")
-        self._spawn(self.operator_sockets.run(), "console rows")
+        self._keep(self.heart.run, "heart")
+        self._keep(self.visits.run, "visits")
+        self._keep(self.presence.run, "presence")
+        self._keep(self.dispatcher.run, "dispatcher")
+        self._keep(self.staff_teller.run, "staff")
+        self._keep(self.queue_teller.run, "places")
+        self._keep(self.access_watch.run, "access")
+        self._keep(self.operator_sockets.run, "console rows")
         if self.canary is not None:
-            self._spawn(self.canary.run(), "canary")
+            self._keep(self.canary.run, "canary")
         if self.works:
-            self._spawn(self.outbox.run(), "outbox")
-            self._spawn(self.escalation.worker.run(), "escalation")
+            self._keep(self.outbox.run, "outbox")
+            self._keep(self.escalation.worker.run, "escalation")
 
     async def start_worker(self) -> None:
         """The workers' part alone: no sockets are served and no operator is present here."""
@@ -329,8 +330,8 @@ class Nightdesk:
         await self.conversations.journal.start()
         if self.metrics is not None:
             await self.metrics.start()
-        self._spawn(self.outbox.run(), "outbox")
-        self._spawn(self.escalation.worker.run(), "escalation")
+        self._keep(self.outbox.run, "outbox")
+        self._keep(self.escalation.worker.run, "escalation")
 
     async def stop(self) -> None:
         """What was begun is finished, then everything ends; presence goes at once."""
@@ -373,15 +374,9 @@ class Nightdesk:
             for one in sockets:
                 one.connection.close(Closing.RETIRING)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
+    def _keep(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        task = asyncio.create_task(supervised(name, work), name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a task failed", task=task.get_name(), exc_info=error)
 
     def _send_elsewhere(self) -> None:
         """The lease is over: to all others this process is dead, so its clients belong elsewhere."""

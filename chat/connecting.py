@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -83,17 +84,25 @@ def conninfo(url: str, options: dict[str, str] = POSTGRES_OPTIONS) -> str:
 
 def engine_of(url: str, pool_size: int) -> AsyncEngine:
     # Parameters are texts of messages and secrets: no exception may carry them into a log (security.md D1).
-    if is_sqlite(url):
-        engine = create_async_engine(
-            make_url(url).set(drivername="sqlite+aiosqlite"),
-            pool_size=pool_size,
-            max_overflow=0,
-            hide_parameters=True,
-            connect_args={"timeout": 5},
-        )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
+    engine = _sqlite_engine(url, pool_size) if is_sqlite(url) else _postgres_engine(url, pool_size)
+    event.listen(engine.sync_engine, "handle_error", _judge)
+    return engine
+
+
+def _sqlite_engine(url: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        make_url(url).set(drivername="sqlite+aiosqlite"),
+        pool_size=pool_size,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"timeout": 5},
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
     info = conninfo(url)
     engine = create_async_engine(
         "postgresql+psycopg://",
@@ -144,6 +153,12 @@ def _begin_sqlite(connection: Any) -> None:
     # Writers say BEGIN IMMEDIATE themselves; a reader needs one view for all its queries.
     if not connection.get_execution_options().get("nightdesk_write"):
         connection.exec_driver_sql("BEGIN")
+
+
+def _judge(context: ExceptionContext) -> None:
+    """A lost connection takes its whole pool with it: each one is closed and opened anew before it is used again."""
+    if means_lost_connection(context.original_exception):
+        context.is_disconnect = True
 
 
 def _require_silence(connection: Any, _record: Any, _proxy: Any) -> None:

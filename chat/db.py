@@ -25,7 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat import connecting
 from chat.writer import Writer
 
-HUNG_SECONDS = 10.0
+HUNG_SECONDS = 6.0
 """What takes longer on PostgreSQL is taken for a server that hangs: its own limits end everything before."""
 T = TypeVar("T")
 
@@ -128,18 +128,15 @@ class Database:
 
     @asynccontextmanager
     async def _guarded(self, seconds: float) -> AsyncIterator[None]:
-        pool = self.engine.pool
         try:
             # A file answers or fails by itself; a server may hang and still keep the line.
             async with asyncio.timeout(None if self.is_sqlite else seconds):
                 yield
         except Exception as error:
-            if connecting.means_lost_connection(error):
-                if self.engine.pool is pool:  # else another one found out first
-                    await self.engine.dispose()
-                raise DatabaseAway from error
             if isinstance(error, OperationalError | InterfaceError | NoConnection):
                 raise DatabaseAway from error  # locked, full or not reachable: a retry may help
+            if connecting.means_lost_connection(error):
+                raise DatabaseAway from error
             raise
 
     @property

@@ -44,6 +44,7 @@ class Writer(Generic[C]):
         self._connect = connect
         self._seconds = seconds
         self._connection: C | None = None
+        self._is_broken = False
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     async def run(self, work: Callable[[C], T]) -> T:
@@ -71,8 +72,8 @@ class Writer(Generic[C]):
         try:
             return self._attempt(work)
         except Unwritten as error:
-            if stood_idle and error.__cause__ is not None and means_lost_connection(error.__cause__):
-                # The server went while nobody asked it anything: it, or another, may be there by now.
+            if stood_idle and self._was_lost(error.__cause__):
+                # The server cut a connection that had served before: it, or another, may be there.
                 return self._attempt(work)
             raise
 
@@ -85,11 +86,15 @@ class Writer(Generic[C]):
             self._roll_back()
             raise Unstorable from error
         except (sqlite3.Error, psycopg.Error, OSError) as error:
+            self._is_broken = bool(getattr(self._connection, "broken", False))
             self._drop()
             raise Unwritten from error
         except BaseException:
             self._drop()
             raise
+
+    def _was_lost(self, error: BaseException | None) -> bool:
+        return self._is_broken or (error is not None and means_lost_connection(error))
 
     def _roll_back(self) -> None:
         connection: Any = self._connection

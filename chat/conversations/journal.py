@@ -22,6 +22,7 @@ from chat.conversations.group_rows import group_rows
 from chat.conversations.saying import Outcome, Saying, plan
 from chat.db import Database
 from chat.protocol.errors import Unavailable
+from chat.supervision import supervised
 from chat.tally import SIZES, WAITS, Spread
 from chat.writer import Unstorable, Unwritten
 
@@ -59,7 +60,7 @@ class Journal:
         self.first_reply_seconds = Spread(WAITS)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="journal")
+        self._task = asyncio.create_task(supervised("journal", self._run), name="journal")
 
     async def stop(self) -> None:
         """Finishes the group that is running and what waits, then ends."""

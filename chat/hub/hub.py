@@ -16,6 +16,7 @@ import structlog
 from chat.hub import hints
 from chat.hub.bus import Bus
 from chat.hub.feed import Feed, FeedKey, Follower, StreamEntry
+from chat.supervision import supervised
 from chat.tally import Counts
 
 SWEEP_SECONDS = 2.0
@@ -72,7 +73,7 @@ class Hub:
 
     async def start(self) -> None:
         await self._bus.start(self._take_hint, self._sweep_now.set)
-        self._spawn(self._sweep(), "hub sweep")
+        self._spawn(supervised("hub sweep", self._sweep), "hub sweep")
 
     async def stop(self) -> None:
         for task in list(self._tasks):

@@ -1,0 +1,191 @@
+"""What PostgreSQL does to us: it restarts, turns read-only, cuts connections, has none left, holds locks. Nothing is
+acknowledged without a row, everything is refused with a retry, and all of it is over soon after the fault is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import psycopg
+import pytest
+
+from chat.clock import SystemClock
+from chat.db import Database, DatabaseAway
+from tests.support.databases import PostgresMaker
+from tests.support.parts import Parts, running
+from tests.support.servers import PostgresServer
+from tests.support.talker import talking
+
+RECOVERED = 10.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="module")
+def maker(server: PostgresServer) -> PostgresMaker:
+    return PostgresMaker(server)
+
+
+@pytest.fixture
+async def parts(maker: PostgresMaker) -> AsyncIterator[Parts]:
+    db = Database(maker.make())
+    async with running(db, SystemClock()) as parts:
+        yield parts
+    await db.close()
+
+
+def connect(url: str) -> "psycopg.Connection[Any]":
+    """Somebody else, who may write whatever the server says."""
+    return psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off")
+
+
+OURS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'nightdesk'"
+
+
+def cut_all(connection: "psycopg.Connection[Any]") -> None:
+    cut = connection.execute(f"SELECT pid, pg_terminate_backend(pid, 5000) {OURS}".encode()).fetchall()
+    assert cut
+
+
+def take_all(neighbours: ExitStack, url: str) -> None:
+    with suppress(psycopg.OperationalError):
+        while True:
+            neighbours.enter_context(connect(url))
+
+
+async def reads(db: Database, statement: str = "SELECT 1") -> None:
+    async with db.read() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql(statement)
+
+
+async def test_contract_13_a_restart_is_refused_and_then_over(parts: Parts, server: PostgresServer) -> None:
+    async with talking(parts) as ann:
+        await ann.is_heard(10)
+        await asyncio.to_thread(server.quit)
+        await ann.is_refused(10)
+        with pytest.raises(DatabaseAway):
+            await reads(parts.db)
+        await asyncio.to_thread(server.start)
+        await ann.is_heard(RECOVERED)
+        await asyncio.gather(*(reads(parts.db) for _ in range(20)))
+
+
+async def test_contract_13_read_only_after_a_failover(parts: Parts) -> None:
+    async with talking(parts) as ann:
+        await ann.is_heard(10)
+        with connect(parts.db.url) as neighbour:
+            neighbour.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            neighbour.execute("SELECT pg_reload_conf()")
+            try:
+                await ann.is_refused(10)
+                with pytest.raises(DatabaseAway):
+                    await writes(parts.db)
+            finally:
+                neighbour.execute("ALTER SYSTEM RESET default_transaction_read_only")
+                neighbour.execute("SELECT pg_reload_conf()")
+        await ann.is_heard(RECOVERED)
+
+
+async def test_contract_13_cut_connections_are_not_even_noticed(parts: Parts) -> None:
+    """57P01. What stood idle is replaced before it is used, and the whole idempotent group is said again."""
+    async with talking(parts) as ann:
+        for _ in range(5):
+            await ann.is_heard(RECOVERED)
+            with connect(parts.db.url) as neighbour:
+                cut_all(neighbour)
+            await asyncio.gather(*(reads(parts.db) for _ in range(20)))
+        await ann.is_heard(RECOVERED)
+
+
+async def test_contract_13_no_connection_is_left(parts: Parts) -> None:
+    async with talking(parts) as ann:
+        await ann.is_heard(10)
+        with ExitStack() as neighbours:
+            first = neighbours.enter_context(connect(parts.db.url))
+            take_all(neighbours, parts.db.url)
+            # Whoever is cut needs a new one, and neighbours take what becomes free.
+            cut_all(first)
+            take_all(neighbours, parts.db.url)
+            await ann.is_refused(15)
+        await ann.is_heard(RECOVERED)
+
+
+@pytest.mark.parametrize(
+    "held", ["LOCK TABLE conversation IN ACCESS EXCLUSIVE MODE", "SELECT FROM conversation FOR UPDATE"]
+)
+async def test_contract_13_a_lock_that_is_held(parts: Parts, held: str) -> None:
+    async with talking(parts) as ann:
+        await ann.is_heard(10)
+        with connect(parts.db.url) as neighbour, neighbour.transaction():
+            neighbour.execute(held.encode())
+            # Its own limit ends the wait, not the lock.
+            await ann.is_refused(10)
+        await ann.is_heard(RECOVERED)
+
+
+async def test_a_statement_that_takes_too_long_is_ended(parts: Parts) -> None:
+    with pytest.raises(DatabaseAway):
+        await reads(parts.db, "SELECT pg_sleep(60)")
+    await reads(parts.db)
+
+
+async def test_of_several_hosts_the_one_that_takes_writes(maker: PostgresMaker, server: PostgresServer) -> None:
+    """A failover pair: whichever is read-only now is not stood on."""
+    other = PostgresServer()
+    try:
+        await asyncio.to_thread(other.start)
+        one, two = (f"127.0.0.1:{node.port}" for node in (server, other))
+        await asyncio.to_thread(set_read_only, other, "on")
+        db = Database(f"postgresql://postgres@{one},{two}/postgres")
+        try:
+            assert {await port_of(db), await writers_port(db)} == {server.port}
+            await asyncio.to_thread(set_read_only, server, "on")
+            await asyncio.to_thread(set_read_only, other, "off")
+            with pytest.raises(DatabaseAway):
+                await writes(db)
+            assert {await port_of(db), await writers_port(db)} == {other.port}
+            await writes(db)
+        finally:
+            await db.close()
+            await asyncio.to_thread(set_read_only, server, "off")
+    finally:
+        await asyncio.to_thread(other.remove)
+
+
+def set_read_only(node: PostgresServer, value: str) -> None:
+    with connect(node.url()) as connection:
+        connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    said = None
+    while said != (value,):  # until new connections know of it
+        with psycopg.connect(node.url()) as connection:
+            said = connection.execute("SHOW default_transaction_read_only").fetchone()
+
+
+async def port_of(db: Database) -> int:
+    async with db.read() as session:
+        connection = await session.connection()
+        return int((await connection.exec_driver_sql("SELECT inet_server_port()")).scalar_one())
+
+
+async def writers_port(db: Database) -> int:
+    def look(connection: "psycopg.Connection[Any]") -> int:
+        connection.execute("CREATE TABLE IF NOT EXISTS written (n int)")
+        return int((connection.execute("SELECT inet_server_port()").fetchone() or (0,))[0])
+
+    return await db.write_by_driver(look)
+
+
+async def writes(db: Database) -> None:
+    async with db.write() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS written (n int)")
