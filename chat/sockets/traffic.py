@@ -10,16 +10,12 @@ REFUSED = "refused"
 """What came and was no frame, or not allowed."""
 
 
-def _letters(frame: type) -> str:
-    """What stands at `KIND` when it is encoded."""
-    config = frame.__struct_config__  # type: ignore[attr-defined]
-    return f'{config.tag}","' if frame.__struct_fields__ else f'{config.tag}"}}'  # type: ignore[attr-defined]
-
-
 def _types(*unions: object) -> dict[str, str]:
+    """What stands at `KIND` when a frame is encoded, with fields and, since defaults are left out, without."""
     found = [frame for union in unions for frame in union.__args__]  # type: ignore[attr-defined]
     width = KIND.stop - KIND.start
-    return {_letters(frame)[:width]: frame.__struct_config__.tag for frame in found}
+    tags = [frame.__struct_config__.tag for frame in found]
+    return {f"{tag}{ending}"[:width]: tag for tag in tags for ending in ('","', '"}')}
 
 
 SENT = _types(frames.ToVisitor, frames.ToOperator)

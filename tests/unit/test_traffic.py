@@ -34,7 +34,10 @@ def test_a_frame_is_counted_by_its_letters(kind: Any) -> None:
 
 
 def test_no_two_types_have_the_same_letters() -> None:
-    assert len(SENT) == len(ALL)
+    tags = {kind.__struct_config__.tag for kind in ALL}
+    assert set(SENT.values()) == tags
+    assert all(SENT[letters].startswith(letters.rstrip('",}')) for letters in SENT)
+    assert len({letters.rstrip('",}') for letters in SENT}) == len(tags)
 
 
 def test_what_came_and_went_is_said_in_words() -> None:
