@@ -3,6 +3,8 @@
 import socket
 
 TCP_USER_TIMEOUT_MS = 20_000
+NOT_SENT_BYTES = 64 * 1024
+"""The kernel alone would keep up to 4 MB for a client that does not read, ours is not even full by then."""
 BACKLOG = 2048
 
 
@@ -18,7 +20,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 def bound_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A socket whose connections die when the other side acknowledges nothing for 20 s: the server alone would keep
-    a client that stopped reading for ever. Accepted sockets inherit it.
+    a client that stopped reading for ever, and all that it might read. Accepted sockets inherit it.
 
     `shared`: several may be bound to the address, and the kernel spreads connections over those that listen.
     """
@@ -29,6 +31,8 @@ def bound_socket(host: str, port: int, *, shared: bool = False) -> socket.socket
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_BYTES)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         made.bind((host, port))

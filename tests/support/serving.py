@@ -86,6 +86,12 @@ class Desk:
     def serve(self, **settings: str) -> "Process":
         return self._started(Process(self, "serve", **settings))
 
+    def prepared(self, **settings: str) -> "Process":
+        """A `serve` that is started later."""
+        process = Process(self, "serve", **settings)
+        self.processes.append(process)
+        return process
+
     def serve_many(self, count: int) -> "Process":
         """Several on one port, below one parent."""
         return self._started(Process(self, "serve", "--processes", str(count), "--json"))

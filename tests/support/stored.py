@@ -27,6 +27,7 @@ class Row:
     kind: str
     ref: str
     author_kind: str = "visitor"
+    event: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,23 +84,18 @@ def _put_together(ask: Any) -> Stored:
         stored.started[str(start)] = _id(visitor)
         stored.departments[_id(conversation)] = {_id(department)}
     for conversation, stream, seq, kind, ref, author, data in ask(MESSAGES):
-        row = Row(int(seq), str(kind), str(ref or ""), str(author))
+        found = msgspec.json.decode(data) if isinstance(data, str | bytes) else data
+        row = Row(int(seq), str(kind), str(ref or ""), str(author), str(found.get("event", "")))
         stored.streams.setdefault((_id(conversation), str(stream)), []).append(row)
-        for slug in _departments_named(data):
-            stored.departments.setdefault(_id(conversation), set()).add(slugs.get(slug, ""))
+        if isinstance(department := found.get("department"), dict):
+            # The target of a transfer.
+            stored.departments.setdefault(_id(conversation), set()).add(slugs.get(department.get("slug", ""), ""))
     for conversation, operator in ask(ASSIGNMENTS):
         stored.assigned.setdefault(_id(conversation), set()).add(_id(operator))
     members = _grouped(ask(MEMBERS))
     for one, email, role in ask(OPERATORS):
         stored.operators[str(email)] = OperatorFacts(_id(one), str(role), frozenset(members.get(_id(one), ())))
     return stored
-
-
-def _departments_named(data: Any) -> list[str]:
-    """The target of a transfer."""
-    found = msgspec.json.decode(data) if isinstance(data, str | bytes) else data
-    department = found.get("department") if isinstance(found, dict) else None
-    return [str(department["slug"])] if isinstance(department, dict) and "slug" in department else []
 
 
 def _grouped(pairs: Iterable[Sequence[Any]]) -> dict[str, set[str]]:

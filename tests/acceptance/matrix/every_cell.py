@@ -1,9 +1,18 @@
 """All cells of the fault matrix, and the rows that are not produced here, with the reason."""
 
-from tests.acceptance.matrix import links, postgresql_faults, processes, redis_faults, sqlite_faults
+from tests.acceptance.matrix import (
+    clients,
+    clocks,
+    links,
+    postgresql_faults,
+    processes,
+    redis_faults,
+    sqlite_faults,
+    versions,
+)
 from tests.acceptance.matrix.scene import Cell
 
-GROUPS = (processes, redis_faults, postgresql_faults, sqlite_faults, links)
+GROUPS = (processes, redis_faults, postgresql_faults, sqlite_faults, links, clients, clocks, versions)
 EVERY_CELL: list[Cell] = sorted((cell for group in GROUPS for cell in group.CELLS), key=lambda cell: cell.row)
 
 ELSEWHERE = {

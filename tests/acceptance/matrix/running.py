@@ -98,6 +98,6 @@ def _fill(result: Result, scene: Scene, judgement: Judgement) -> None:
     outcomes = [(demand.what, *demand.holds(scene, judgement)) for demand in scene.demands]
     clean = not judgement.findings
     result.passed = clean and all(holds for _, holds, _ in outcomes)
-    result.says += [f"{one.verdict}: {one.story}" for one in judgement.findings[:5]]
+    result.says += [f"{one.verdict}: {one.story[:200]}" for one in judgement.findings[:5]]
     result.says += [says if holds else f"FAILED {what}: {says}" for what, holds, says in outcomes]
     result.says += scene.notes

@@ -148,5 +148,7 @@ class Cell:
         return f"{self.row}-{self.fault.__name__}-{self.load}-{self.store}"
 
 
-def cells(row: int, title: str, fault: Fault, loads: Sequence[str], stores: Sequence[str]) -> list[Cell]:
-    return [Cell(row, title, load, store, fault, load == loads[0]) for load in loads for store in stores]
+def cells(
+    row: int, title: str, fault: Fault, loads: Sequence[str], stores: Sequence[str], *, in_short: bool = True
+) -> list[Cell]:
+    return [Cell(row, title, load, store, fault, in_short and load == loads[0]) for load in loads for store in stores]

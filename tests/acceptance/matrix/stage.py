@@ -4,13 +4,18 @@ import asyncio
 import itertools
 import shutil
 import signal
+import sqlite3
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
 from urllib.parse import urlsplit
+
+import psycopg
 
 from chat import program
 from chat.settings import load_settings
@@ -23,6 +28,7 @@ from tests.support.load.crowd import Plan
 from tests.support.measured import Figures, figures_of
 from tests.support.servers import DurablePostgres, PostgresServer, RedisServer
 from tests.support.serving import Desk, Process
+from tests.support.shifted import shift
 from tests.support.stored import Stored, read_stored
 
 HUBS = 3
@@ -83,7 +89,21 @@ class Stage:
                 self.database_link = ThreadedProxy("127.0.0.1", self.postgres.port)
                 more = [{}] * (HUBS - 1) + [self._by_proxies()]
             self.desk.prepare()
-            self.hubs = list(pool.map(lambda settings: self.desk.serve(**settings), more))
+            self.hubs = list(pool.map(self._hub, range(len(more)), more))
+
+    def _hub(self, number: int, settings: dict[str, str]) -> Process:
+        self.shift_clock(number, 0)
+        hub = self.desk.prepared(SHIFTED_CLOCK=str(self._clock(number)), **settings)
+        hub.program = [sys.executable, "-m", "tests.support.shifted"]
+        hub.start()
+        return hub
+
+    def shift_clock(self, number: int, seconds: float) -> None:
+        """Of one hub, while it runs."""
+        shift(self._clock(number), seconds)
+
+    def _clock(self, number: int) -> Path:
+        return self.folder / f"clock-{number}"
 
     def _by_proxies(self) -> dict[str, str]:
         assert self.redis is not None and self.redis_link is not None and self.database_link is not None  # noqa: PT018
@@ -121,6 +141,16 @@ class Stage:
             rss += next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
             descriptors += len(list(Path(f"/proc/{hub.pid}/fd").iterdir()))
         return Usage(rss, descriptors)
+
+    def count(self, table: str) -> int:
+        """Rows of a table of ours."""
+        query = f"SELECT count(*) FROM {table}"  # noqa: S608 — a name that the tests wrote
+        if self.store == "sqlite":
+            with closing(sqlite3.connect(self.database_url.partition(":///")[2], timeout=10)) as connection:
+                return int(connection.execute(query).fetchone()[0])
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(query.encode()).fetchone()
+            return int(row[0]) if row else 0
 
     # ── the load ─────────────────────────────────────────────────────────────────────────────────────────────────
 

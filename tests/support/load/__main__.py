@@ -60,6 +60,24 @@ async def spread(crowd: Crowd, asked: Answer) -> Answer:
     return {}
 
 
+async def revoked(crowd: Crowd, asked: Answer) -> Answer:
+    crowd.revoked(asked["number"])
+    return {}
+
+
+async def gone(crowd: Crowd, asked: Answer) -> Answer:
+    leaving = [crowd.operators[number] for number in asked["numbers"]]
+    await crowd.until(lambda: all(one.gone for one in leaving), asked["seconds"], "their sockets are closed")
+    return {}
+
+
+async def by_proxy(crowd: Crowd, asked: Answer) -> Answer:
+    """All sockets go by this address, whatever stands behind it."""
+    crowd.links.by_proxy(list(crowd), asked["url"])
+    await crowd.until(lambda: all(one.gone or one.is_on_its_way for one in crowd), asked["seconds"], "all on their way")
+    return {}
+
+
 async def links(crowd: Crowd, asked: Answer) -> Answer:
     crowd.links.breaks_per_minute = asked.get("breaks_per_minute", 0.0)
     led = await crowd.links.lead(list(crowd), asked["share"], asked["conduct"])
@@ -108,7 +126,7 @@ COMMANDS: dict[str, Callable[[Crowd, Answer], Awaitable[Answer]]] = {
     command.__name__: command
     for command in (
         *(begin, talk, settle, caught_up, state, all_live, end),
-        *(drop, spread, wake, churn, replay, sign_out, links, behave, strike),
+        *(drop, spread, wake, churn, replay, sign_out, revoked, gone, links, by_proxy, behave, strike),
     )
 }
 

@@ -247,6 +247,10 @@ class Crowd:
         if status != 303:
             raise RuntimeError(f"sign-out answered {status}")
 
+    def revoked(self, number: int) -> None:
+        """Somebody took this operator's access away just now."""
+        self.operators[number].history.add(Revoked(monotonic()))
+
     async def end(self) -> None:
         """Conversations are ended, so that nothing of this run is offered to the operators of the next."""
         self.talk(0)

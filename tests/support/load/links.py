@@ -27,6 +27,11 @@ class Links:
             client.take_detour(wanted)
         return led
 
+    def by_proxy(self, clients: Iterable[Client], url: str) -> None:
+        self._world.detours.update(dict.fromkeys(self._world.addresses, url))
+        for client in clients:
+            client.take_detour(True)
+
     def behave(self, conduct: dict[str, Any]) -> None:
         for proxy in self._proxies:
             proxy.behave(Conduct(**conduct))

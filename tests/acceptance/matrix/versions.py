@@ -1,0 +1,67 @@
+"""Another version beside ours, and proxies in front of us."""
+
+import signal
+import sys
+
+from tests.acceptance.matrix.scene import NotHere, Scene, cells
+from tests.support.needs import program
+from tests.support.proxies import Nginx
+from tests.support.serving import Process
+
+CLUSTER = ("postgresql",)
+NEWER = [sys.executable, "-m", "tests.support.newer"]
+
+
+def mix_versions(scene: Scene) -> None:
+    """One hub after the other becomes a newer version, whose frames, fields and news ours does not know; and back."""
+    hubs = scene.stage.hubs[: scene.times(len(scene.stage.hubs))]
+    ours = [hub.program for hub in hubs]
+    for hub in hubs:
+        become(scene, hub, NEWER)
+    scene.spread()
+    scene.wait(30, 1.5)
+    for hub, program_before in zip(hubs, ours, strict=True):
+        become(scene, hub, program_before)
+    scene.over()
+    scene.everybody_is_back(30)
+    scene.demand_back_within(2.0, 0.95)
+    scene.demand_no_errors()
+
+
+def become(scene: Scene, hub: Process, version: list[str]) -> None:
+    scene.strike()
+    hub.end(signal.SIGTERM)
+    hub.program = version
+    hub.start()
+
+
+def go_by_nginx(scene: Scene) -> None:
+    """All sockets go through nginx, which cuts what is idle for long; then it reads its configuration anew."""
+    try:
+        program("nginx")
+    except RuntimeError as error:
+        raise NotHere(str(error)) from error
+    nginx = Nginx()
+    try:
+        nginx.configure([hub.port for hub in scene.stage.hubs])
+        nginx.start()
+        scene.load.ask("by_proxy", url=nginx.base_url, seconds=60)
+        before = scene.felt()
+        scene.strike()
+        scene.wait(100, 2)
+        scene.demand_now("no line is cut", scene.felt() == before, f"{scene.felt() - before} cut")
+        nginx.reload()
+        scene.wait(15, 1)
+        scene.over()
+        scene.load.ask("links", share=0.0, conduct={}, seconds=60)
+    finally:
+        nginx.remove()
+    scene.everybody_is_back(15)
+    scene.demand_back_within(2.0, 0.95)
+    scene.demand_no_errors()
+
+
+CELLS = [
+    *cells(16, "nginx: idle for 100 s, reload", go_by_nginx, ("L0", "L1"), CLUSTER),
+    *cells(25, "a newer version beside ours, and back", mix_versions, ("L1",), CLUSTER),
+]

@@ -1,0 +1,185 @@
+"""Clients that behave badly: too slow, too loud, silent, malformed. Each says how it was ended."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+LONG = "x" * 9_900
+TALKERS = 8
+BURST = 10
+"""So many messages at once are allowed to one socket."""
+PATIENCE = 30.0
+Codes = list[int]
+
+
+class Place:
+    """Where they come."""
+
+    def __init__(self, address: str, origin: str, site: str) -> None:
+        self.address = address
+        self.origin = websockets.Origin(origin)
+        self.site = site
+
+    @property
+    def url(self) -> str:
+        return f"{self.address.replace('http', 'ws', 1)}/w/{self.site}/socket"
+
+    def come(self, **more: Any) -> connect:
+        return connect(self.url, origin=self.origin, compression=None, ping_interval=None, close_timeout=1, **more)
+
+
+async def ask(client: ClientConnection, kind: str, answered_by: str, **fields: Any) -> dict[str, Any]:
+    await client.send(json.dumps({"type": kind, **fields}))
+    async for text in client:
+        frame: dict[str, Any] = json.loads(text)
+        if frame["type"] == answered_by:
+            return frame
+    raise ConnectionError("closed")
+
+
+async def begin(client: ClientConnection, place: Place) -> tuple[str, str]:
+    """A token and a conversation."""
+    await ask(client, "hello", "welcomed", site=place.site)
+    token = (await ask(client, "enroll", "enrolled"))["token"]
+    ref = f"bad-{uuid4().hex}"
+    started = await ask(client, "start", "started", ref=ref, text=f"{ref} hello")
+    return token, started["conversation"]["id"]
+
+
+def said(conversation: str, text: str) -> str:
+    """The text begins with its ref, as the judge wants it."""
+    ref = f"bad-{uuid4().hex}"
+    return json.dumps({"type": "say", "ref": ref, "conversation": conversation, "text": f"{ref} {text}"})
+
+
+async def code_of(client: ClientConnection, seconds: float) -> int:
+    """Reads what is left, and how it ended; 0 when it did not."""
+    try:
+        async with asyncio.timeout(seconds):
+            async for _ in client:
+                pass
+    except TimeoutError:
+        return 0
+    except websockets.ConnectionClosed:
+        pass
+    return client.close_code or 1006
+
+
+async def slow_readers(place: Place, count: int) -> Codes:
+    """Tabs that read nothing while other tabs of the same person say more than may wait; then they look again."""
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(place.come())
+        token, conversation = await begin(first, place)
+        introduction = json.dumps({"type": "hello", "site": place.site, "token": token})
+        enough = asyncio.create_task(until_heard(first, TALKERS * BURST * 3 // 4))
+        reading = [enough]
+        slow = []
+        for _ in range(count):
+            link = socket.socket()
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            link.setblocking(False)
+            parts = urlsplit(place.address)
+            await asyncio.get_running_loop().sock_connect(link, (parts.hostname, parts.port))
+            client = await stack.enter_async_context(place.come(sock=link, max_queue=1))
+            await client.send(introduction)
+            slow.append(client)
+        for _ in range(TALKERS):
+            talker = await stack.enter_async_context(place.come())
+            reading.append(asyncio.create_task(code_of(talker, PATIENCE)))
+            await talker.send(introduction)
+            for _ in range(BURST):
+                await talker.send(said(conversation, LONG))
+        await enough
+        codes = list(await asyncio.gather(*(code_of(client, PATIENCE) for client in slow)))
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        return codes
+
+
+async def until_heard(client: ClientConnection, count: int) -> int:
+    """So many long messages."""
+    heard = 0
+    async with asyncio.timeout(PATIENCE):
+        while heard < count:
+            heard += str(await client.recv()).count(LONG)
+    return heard
+
+
+async def flood(place: Place, per_second: float, seconds: float) -> Codes:
+    """One that says as much as it can. It is refused and read more slowly, and keeps its socket."""
+    async with place.come() as client:
+        _, conversation = await begin(client, place)
+        reading = asyncio.create_task(code_of(client, seconds + 10))
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        sent = 0
+        with contextlib.suppress(websockets.ConnectionClosed, TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    while sent < (loop.time() - start) * per_second:
+                        await client.send(said(conversation, "!"))
+                        sent += 1
+                    await asyncio.sleep(0.01)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        return [client.close_code or 0]
+
+
+async def silent(place: Place, count: int, seconds: float) -> Codes:
+    """A third says nothing at all, a third half a request, a third upgrades and does not introduce itself."""
+    parts = urlsplit(place.address)
+
+    async def mute(first: bytes) -> int:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(first)
+        try:
+            async with asyncio.timeout(seconds):
+                while await reader.read(4096):
+                    pass
+        except TimeoutError:
+            return 0
+        except OSError:
+            pass
+        finally:
+            writer.close()
+        return 1006
+
+    async def nameless() -> int:
+        async with place.come() as client:
+            return await code_of(client, seconds)
+
+    kinds: list[Callable[[], Awaitable[int]]] = [lambda: mute(b""), lambda: mute(b"GET / HTTP/1.1\r\nHost: "), nameless]
+    return list(await asyncio.gather(*(kinds[number % 3]() for number in range(count))))
+
+
+async def malformed(place: Place) -> dict[str, int]:
+    """What each kind of nonsense is closed with."""
+
+    async def after(what: str | bytes) -> int:
+        async with place.come() as client:
+            await ask(client, "hello", "welcomed", site=place.site)
+            await client.send(what)
+            return await code_of(client, 10)
+
+    async def raw(data: bytes) -> int:
+        async with place.come() as client:
+            await ask(client, "hello", "welcomed", site=place.site)
+            client.transport.write(data)
+            return await code_of(client, 10)
+
+    return {
+        "binary": await after(b"\x00\x01"),
+        "no JSON": await after("no json"),
+        "too large": await after("x" * 70_000),
+        "deflated though nobody agreed": await raw(b"\xc1\x85aaaabbbbb"),
+        "not masked": await raw(b"\x81\x05hello"),
+    }
