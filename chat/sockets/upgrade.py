@@ -78,7 +78,7 @@ class Upgrade(asyncio.Protocol):
     def resume_writing(self) -> None: ...
 
     async def _enter(self, head: bytes) -> None:
-        target, headers = _parsed(head)
+        method, target, headers = _parsed(head)
         knock = Knock(
             target.partition("?")[0],
             headers.get("origin"),
@@ -87,7 +87,7 @@ class Upgrade(asyncio.Protocol):
         )
         entered: Admitted | Denied
         try:
-            entered = await self._entrance.enter(knock) if _is_handshake(headers) else BAD_HANDSHAKE
+            entered = await self._entrance.enter(knock) if _is_handshake(method, headers) else BAD_HANDSHAKE
         except DatabaseAway:
             entered = Denied(503, "The database is away", {"Retry-After": "5"})
         except Exception:
@@ -96,7 +96,7 @@ class Upgrade(asyncio.Protocol):
         if isinstance(entered, Denied):
             self._deny(entered)
         else:
-            self._hand_over(entered, headers)
+            self._hand_over(entered, headers["sec-websocket-key"])
 
     def _peer(self) -> str:
         peer = self._transport.get_extra_info("peername")
@@ -118,7 +118,7 @@ class Upgrade(asyncio.Protocol):
         self._transport.write(head.encode() + b"\r\n" + body)
         self._transport.close()
 
-    def _hand_over(self, admitted: Admitted, headers: dict[str, str]) -> None:
+    def _hand_over(self, admitted: Admitted, key: str) -> None:
         connections: set[Any] = self._state.connections
         connections.discard(self)
         if self._transport.is_closing():
@@ -145,7 +145,7 @@ class Upgrade(asyncio.Protocol):
         )
         protocol.connection_made(self._transport)
         self._transport.set_protocol(protocol)
-        _feed(protocol, _head_for_picows(headers) + self._early)
+        _feed(protocol, _head_for_picows(key) + self._early)
 
 
 def client_address(peer: str, forwarded: str, proxies: Iterable[Any]) -> str:
@@ -166,8 +166,8 @@ def client_address(peer: str, forwarded: str, proxies: Iterable[Any]) -> str:
     return address
 
 
-def _parsed(head: bytes) -> tuple[str, dict[str, str]]:
-    """Target and headers of a head that uvicorn has parsed and written anew."""
+def _parsed(head: bytes) -> tuple[str, str, dict[str, str]]:
+    """Method, target and headers of a head that uvicorn has parsed and written anew."""
     first, *lines = head.decode("latin-1").split("\r\n")
     headers: dict[str, str] = {}
     for line in lines:
@@ -175,24 +175,26 @@ def _parsed(head: bytes) -> tuple[str, dict[str, str]]:
         if colon:
             name = name.lower()
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return first.split(" ")[1], headers
+    method, target = first.split(" ")[:2]
+    return method, target, headers
 
 
-def _is_handshake(headers: dict[str, str]) -> bool:
-    """All that picows will ask, so that nobody is admitted who cannot be opened."""
+def _is_handshake(method: str, headers: dict[str, str]) -> bool:
+    """All that makes one, so that nobody is admitted who cannot be opened."""
     tokens = {one.strip().lower() for one in headers.get("connection", "").split(",")}
     try:
         key = base64.b64decode(headers.get("sec-websocket-key", ""), validate=True)
     except ValueError:
         return False
-    return "upgrade" in tokens and headers.get("sec-websocket-version") == "13" and len(key) == KEY_BYTES
+    is_13 = headers.get("sec-websocket-version") == "13"
+    return method == "GET" and "upgrade" in tokens and is_13 and len(key) == KEY_BYTES
 
 
-def _head_for_picows(headers: dict[str, str]) -> bytes:
-    """Only what the handshake needs: picows keeps the head for as long as the connection lives."""
-    names = ("host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key")
-    lines = [f"{name}: {headers[name]}" for name in names if name in headers]
-    return ("\r\n".join(["GET / HTTP/1.1", *lines]) + "\r\n\r\n").encode("latin-1")
+def _head_for_picows(key: str) -> bytes:
+    """In our words, not the client's: picows refuses `Connection: keep-alive, Upgrade`, which Firefox sends, and keeps
+    the head for as long as the connection lives."""
+    lines = ("GET / HTTP/1.1", "Host: desk", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
+    return ("\r\n".join([*lines, f"Sec-WebSocket-Key: {key}"]) + "\r\n\r\n").encode("ascii")
 
 
 def _feed(protocol: Any, data: bytes) -> None:
