@@ -183,6 +183,9 @@ async def test_a_process_that_was_taken_for_dead_is_heard_again_and_hears(people
     ann, omar, _ = people.ears
     await follow(omar, ann, "a")
     await follow(ann, omar, "b")
+    for _ in range(500):
+        ann.bus.publish("a", b"a batch of its own")
+        await asyncio.sleep(0)
     people.wires[1].loses = True
     await until(lambda: len(peers_of(ann)) == 1)
     people.wires[1].loses = False
