@@ -22,7 +22,7 @@ from tests.support.steady import Steady, steady
 from tests.support.views import check
 
 COUNT = 3
-WITHIN = 40.0
+WITHIN = 120.0
 
 
 @pytest.fixture(scope="module")

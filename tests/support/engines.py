@@ -8,11 +8,13 @@ from redis import Redis
 
 from tests.support.certificates import certificate
 from tests.support.needs import program
-from tests.support.servers import PostgresServer, RedisServer, Server, ServerFailed
+from tests.support.servers import PostgresServer, RedisServer, Server, ServerFailed, free_port
 from tests.support.shown import filled
 
 USER, PASSWORD = "nightdesk", "a-long-password"
 SLOTS = 16384
+HIGHEST = 55_535
+"""The nodes of a cluster talk to each other on the port 10,000 above."""
 
 
 class SecureRedis(Server):
@@ -50,6 +52,11 @@ class SecureRedis(Server):
 
 class ClusterNode(RedisServer):
     name = "redis-cluster"
+
+    def __init__(self) -> None:
+        super().__init__()
+        while self.port > HIGHEST:
+            self.port = free_port()
 
     def command(self) -> list[str]:
         return [*super().command(), "--cluster-enabled", "yes"]
