@@ -319,8 +319,11 @@ async def test_a_copy_that_is_made_while_people_talk_is_of_one_moment(
                 talking.set()
 
         talks = [asyncio.create_task(talk()) for _ in range(4)]
-        await talking.wait()
-        made = [(await asyncio.to_thread(back_up, desk, tmp_path / f"{n}.tar.gz"))[0] for n in range(3)]
+        made: list[Path] = []
+        for number in range(3):
+            talking.clear()
+            await talking.wait()  # so that each copy has more to hold than the one before
+            made.append((await asyncio.to_thread(back_up, desk, tmp_path / f"{number}.tar.gz"))[0])
         stop = True
         await asyncio.gather(*talks)
     await db.close()
