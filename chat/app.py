@@ -36,6 +36,7 @@ from chat.hub.memory_bus import MemoryBus
 from chat.keys import secret_key_of
 from chat.links import Links
 from chat.metrics.http import CountRequests
+from chat.operations.housekeeping import Housekeeping
 from chat.operations.mirror import Mirror
 from chat.operations.readiness import Readiness
 from chat.outbox import Outbox
@@ -192,6 +193,7 @@ class Nightdesk:
         )
         self.canary = self._canary()
         self.metrics = self._metrics()
+        self.housekeeping = Housekeeping(self.db, self.clock)
         self.demo_site = demo_site
         self._tasks: set[asyncio.Task[None]] = set()
         self.staff_teller = StaffTeller(self.hub, self.staff, self.visitor_sockets, self.operator_sockets)
@@ -323,6 +325,7 @@ class Nightdesk:
         if self.works:
             self._keep(self.outbox.run, "outbox")
             self._keep(self.escalation.worker.run, "escalation")
+            self._keep(self.housekeeping.run, "housekeeping")
 
     async def start_worker(self) -> None:
         """The workers' part alone: no sockets are served and no operator is present here."""
@@ -332,6 +335,7 @@ class Nightdesk:
             await self.metrics.start()
         self._keep(self.outbox.run, "outbox")
         self._keep(self.escalation.worker.run, "escalation")
+        self._keep(self.housekeeping.run, "housekeeping")
 
     async def stop(self) -> None:
         """What was begun is finished, then everything ends; presence goes at once."""

@@ -27,6 +27,7 @@ from chat.writer import Writer
 
 HUNG_SECONDS = 6.0
 """What takes longer on PostgreSQL is taken for a server that hangs: its own limits end everything before."""
+LOG_BYTES = 32 * 1024 * 1024
 T = TypeVar("T")
 
 metadata = MetaData(
@@ -125,6 +126,11 @@ class Database:
             return await self._driver.run(work)
         async with self._turn:
             return await self._driver.run(work)
+
+    async def tidy(self) -> None:
+        """SQLite: keeps its log from growing for ever. To be called every minute or so."""
+        if self.is_sqlite and connecting.log_bytes(self.url) > LOG_BYTES:
+            await self.write_by_driver(connecting.empty_log)
 
     @asynccontextmanager
     async def _guarded(self, seconds: float) -> AsyncIterator[None]:

@@ -126,13 +126,17 @@ class Outbox:
         async with self._db.read() as session:
             found = (
                 await session.execute(
-                    select(rows.c.id, rows.c.attempts)
+                    select(rows.c.id, rows.c.attempts, rows.c.kind)
                     .where(due, rows.c.kind.in_(list(self._handlers)))
                     .order_by(rows.c.next_at)
                     .limit(1)
                 )
             ).first()
         if found is None:
+            return None
+        if found.attempts > len(PAUSES):
+            # Begun so often and never ended: whoever works on it dies of it. It stands still, and people are told.
+            await self._park(found.id, found.attempts, found.kind)
             return None
         async with self._db.write() as session:
             result = await session.execute(
@@ -143,6 +147,17 @@ class Outbox:
             if rows_changed(result) == 0:
                 return None  # another worker was faster
             return await session.get_one(OutboxRow, found.id)
+
+    async def _park(self, row_id: UUID, attempts: int, kind: str) -> None:
+        rows = table_of(OutboxRow)
+        async with self._db.write() as session:
+            parked = await session.execute(
+                update(rows)
+                .where(rows.c.id == row_id, rows.c.attempts == attempts, rows.c.state == "working")
+                .values(state="dead")
+            )
+        if rows_changed(parked):
+            log.error("an outbox row was parked", kind=kind, attempt=attempts)
 
     async def _finish(self, row: OutboxRow, *, failed: bool) -> None:
         rows = table_of(OutboxRow)
