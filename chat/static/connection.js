@@ -52,7 +52,10 @@ export class Connection {
   constructor(path, handlers) {
     this.#path = path
     this.#handlers = handlers
-    for (const name of ['online', 'pageshow', 'visibilitychange', 'resume']) addEventListener(name, () => this.wake())
+    for (const name of ['visibilitychange', 'resume']) document.addEventListener(name, () => this.wake())
+    addEventListener('pageshow', () => this.wake())
+    // Another network: lines of the old one are dead, and say nothing.
+    addEventListener('online', () => this.wake(true))
     // An open line would keep the page out of the back/forward cache.
     addEventListener('pagehide', () => this.#cut())
     setInterval(() => this.#tick(), TICK)
@@ -65,12 +68,11 @@ export class Connection {
     this.#dial()
   }
 
-  /** Something says that the world may have changed: a live line is tested, a lost one replaced at once. */
-  wake() {
+  /** Something says that the world may have changed: a live line is tested, a doubtful or lost one replaced at once. @param {boolean} [isDoubtful] */
+  wake(isDoubtful = !this.live || Date.now() - this.#heard > DOUBT) {
     if (this.stopped) return
     const now = Date.now()
-    const doubtful = !this.live || now - this.#heard > DOUBT
-    if (doubtful && (!this.#next || now - this.#dialled > ANSWER)) {
+    if (isDoubtful && (!this.#next || now - this.#dialled > ANSWER)) {
       this.#attempts = 0
       this.#dial()
     }

@@ -14,9 +14,10 @@ from tests.support.demo import DemoProgram
 
 
 class Duty:
-    """`say` answers as this operator in a conversation."""
+    """`say` answers as this operator in a conversation; `conversations` are those that were accepted."""
 
     def __init__(self, socket: ClientConnection) -> None:
+        self.conversations: list[str] = []
         self._socket = socket
 
     async def say(self, conversation: str, text: str, ref: str) -> None:
@@ -29,6 +30,7 @@ class Duty:
                 if frame["type"] == "beat":
                     await self._send(type="beat")
                 elif frame["type"] == "offered":
+                    self.conversations.append(frame["conversation"])
                     await self._send(type="accept", conversation=frame["conversation"])
         except websockets.ConnectionClosed:
             return
