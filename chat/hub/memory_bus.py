@@ -2,7 +2,8 @@
 
 import asyncio
 
-from chat.hub.process_bus import Pace, ProcessBus
+from chat.hub.process_bus import ProcessBus
+from chat.hub.wire import Carried, Pace
 
 
 class MemoryBroker:
@@ -24,9 +25,9 @@ class MemoryWire:
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
         self._channels: tuple[bytes, ...] = ()
-        self._bus: ProcessBus | None = None
+        self._bus: Carried | None = None
 
-    async def start(self, channels: tuple[bytes, ...], bus: ProcessBus) -> None:
+    async def start(self, channels: tuple[bytes, ...], bus: Carried) -> None:
         self._channels, self._bus = channels, bus
         self.renew()
 

@@ -11,9 +11,7 @@ every 2 s and expects to hear it. Nothing heard for 4.5 s means a new wire.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, monotonic_ns
-from typing import Protocol
 
 import structlog
 from msgspec import DecodeError, msgpack
@@ -22,49 +20,15 @@ from chat.hub.bus import MAX_PAYLOAD, Hint
 from chat.hub.directory import Peer
 from chat.hub.envelope import Seal, new_sender
 from chat.hub.gossip import Beat, Gossip, Said
+from chat.hub.numbers import Numbers
 from chat.hub.outbound import Hints, Message, Outbound
 from chat.hub.recent import Recent
+from chat.hub.wire import Pace, Wire
 
 MANY = 4
 """From so many followers on, when they are half of all, a hint goes to all at once."""
-REMEMBERED = 10_000
-"""So many senders' last numbers are kept, that of the departed too: what they said cannot be said again."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """In seconds. Deafness is at most 5 s, the tick that finds it included; a dead process is no follower after 10."""
-
-    beat: float = 2.0
-    deaf: float = 4.5
-    forget: float = 8.0
-
-    @property
-    def tick(self) -> float:
-        return self.beat / 4
-
-
-class Wire(Protocol):
-    """Moves sealed batches, in order, at most once. It calls the bus: wire_opened, wire_closed, wire_ready, take."""
-
-    async def start(self, channels: tuple[bytes, ...], bus: "ProcessBus") -> None: ...
-
-    async def stop(self) -> None: ...
-
-    def send(self, batches: list[tuple[bytes, bytes]]) -> None:
-        """Channel and data of each; called only while it is ready."""
-        ...
-
-    def renew(self) -> None:
-        """It is deaf: it closes and opens again."""
-        ...
-
-    @property
-    def is_ready(self) -> bool:
-        """False while too much waits for an answer; `wire_ready` tells when that is over."""
-        ...
 
 
 _decode = msgpack.Decoder(Message).decode
@@ -90,7 +54,7 @@ class ProcessBus:
         self._own = Outbound(self._channel_of(self._id), _last_number())
         self._all = Outbound(self._prefix + b"hubs", _last_number())
         self._outbounds: dict[bytes, Outbound] = {}
-        self._numbers: dict[tuple[bytes, bytes], int] = {}
+        self._numbers = Numbers()
         self._gossip = Gossip(self._channel_of, self._say, self._followed_by)
         self._recent = Recent()
         self._flushing: asyncio.Handle | None = None
@@ -232,8 +196,11 @@ class ProcessBus:
         if opened.sender == self._id:
             self._hear_myself(channel, now)
             return
-        if not self._is_next(opened.sender, channel, opened.number):
+        gap = self._numbers.take(opened.sender, channel, opened.number)
+        if gap is None:
             return
+        if gap:
+            self._lost()
         try:
             message = _decode(opened.body)
         except DecodeError:
@@ -245,19 +212,6 @@ class ProcessBus:
         self._gossip.take(peer, message, now)
         if peer.id not in self._gossip.peers:
             self._outbounds.pop(peer.id, None)
-
-    def _is_next(self, sender: bytes, channel: bytes, number: int) -> bool:
-        """False for what was said before. A number that was left out is a loss."""
-        last = self._numbers.pop((sender, channel), None)
-        if last is not None and number <= last:
-            self._numbers[sender, channel] = last
-            return False
-        if len(self._numbers) >= REMEMBERED:
-            del self._numbers[next(iter(self._numbers))]
-        self._numbers[sender, channel] = number
-        if last is not None and number > last + 1:
-            self._lost()
-        return True
 
     def _hand_out(self, message: Hints) -> None:
         followed = self._gossip.followed

@@ -12,8 +12,9 @@ import hiredis
 import structlog
 from redis.exceptions import RedisError
 
-from chat.hub.process_bus import Pace, ProcessBus
+from chat.hub.process_bus import ProcessBus
 from chat.hub.redis_line import RedisLine
+from chat.hub.wire import Carried, Pace
 
 UNANSWERED = 64
 """Batches under way. Beyond, hints wait and their batches grow: the slower Redis is, the less each of them costs it."""
@@ -27,7 +28,7 @@ class RedisWire:
     def __init__(self, url: str, subscribe_seconds: float) -> None:
         self._url = url
         self._subscribe_seconds = subscribe_seconds
-        self._bus: ProcessBus | None = None
+        self._bus: Carried | None = None
         self._channels: tuple[bytes, ...] = ()
         self._publisher: RedisLine | None = None
         self._unanswered = 0
@@ -37,7 +38,7 @@ class RedisWire:
         self._task: asyncio.Task[None] | None = None
         self._refusal = ""
 
-    async def start(self, channels: tuple[bytes, ...], bus: ProcessBus) -> None:
+    async def start(self, channels: tuple[bytes, ...], bus: Carried) -> None:
         self._channels, self._bus = channels, bus
         self._task = asyncio.create_task(self._supervise(bus), name="bus lines")
 
@@ -58,7 +59,7 @@ class RedisWire:
     def renew(self) -> None:
         self._lost.set()
 
-    async def _supervise(self, bus: ProcessBus) -> None:
+    async def _supervise(self, bus: Carried) -> None:
         """For ever: one listener that ended without a word has left a process deaf for a day elsewhere."""
         pause = FIRST_PAUSE
         while True:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from chat.hub.directory import Directory, Followed, Peer, hash_of, packed, unpacked
 from chat.hub.gossip import ASK_SECONDS, Gossip, Said
+from chat.hub.numbers import REMEMBERED, Numbers
 from chat.hub.outbound import Outbound
 from chat.hub.recent import MOST, Recent
 
@@ -213,3 +214,20 @@ def test_the_last_hints_are_remembered_for_a_while_and_not_without_end() -> None
     assert recent.of(3 * MOST - 1)
     recent.turn()
     assert not recent.of(3 * MOST - 1)
+
+
+def test_numbers_tell_what_comes_again_and_what_never_came() -> None:
+    numbers = Numbers()
+    assert [numbers.take(b"ann", b"all", number) for number in (7, 8, 8, 7, 11, 12)] == [0, 0, None, None, 2, 0]
+    assert numbers.take(b"ann", b"own", 7) == 0  # another channel counts by itself
+
+
+def test_the_numbers_of_the_long_departed_are_forgotten_and_no_others() -> None:
+    numbers = Numbers()
+    numbers.take(b"omar", b"all", 5)
+    for number in range(REMEMBERED - 1):
+        numbers.take(b"%d" % number, b"all", 5)
+    assert numbers.take(b"omar", b"all", 5) is None  # heard of just now
+    numbers.take(b"ann", b"all", 5)
+    assert numbers.take(b"0", b"all", 5) == 0
+    assert numbers.take(b"omar", b"all", 5) is None

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from chat.hub.process_bus import Pace
 from chat.hub.redis_bus import RedisBus
+from chat.hub.wire import Pace
 from tests.support.buses import QUICK, SECRET, Ear, RedisStreet, bus_of, follow, followed, until
 from tests.support.certificates import certificate
 from tests.support.faults import FaultProxy

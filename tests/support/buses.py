@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 
 from chat.hub.bus import Bus
 from chat.hub.memory_bus import MemoryBroker, MemoryBus
-from chat.hub.process_bus import Pace, ProcessBus, Wire
+from chat.hub.process_bus import ProcessBus
 from chat.hub.redis_bus import RedisBus
+from chat.hub.wire import Carried, Pace, Wire
 
 SECRET = "a key for tests"
 QUICK = Pace(beat=0.2, deaf=3.0, forget=2.0)
@@ -57,7 +58,7 @@ class LosingWire:
         self.loses = False
         self.carried: list[tuple[bytes, bytes]] = []
 
-    async def start(self, channels: tuple[bytes, ...], bus: ProcessBus) -> None:
+    async def start(self, channels: tuple[bytes, ...], bus: Carried) -> None:
         await self._wire.start(channels, bus)
 
     async def stop(self) -> None:

@@ -22,7 +22,8 @@ from chat.conversations.models import Message
 from chat.db import table_of
 from chat.hub.bus import Hint
 from chat.hub.memory_bus import MemoryBroker, MemoryWire
-from chat.hub.process_bus import Pace, ProcessBus
+from chat.hub.process_bus import ProcessBus
+from chat.hub.wire import Pace
 from chat.ids import new_id
 from chat.people.models import Site
 from chat.program import ensure_departments
