@@ -10,6 +10,8 @@ from chat.hub.transport import Accept, Receiver
 
 HIGH_WATER = 32 * 1024
 LOW_WATER = 8 * 1024
+MOST_PIECES = 256
+"""Frames between two texts: more are no conversation, and each costs as much as a text."""
 NEVER_SENT = (0, 1005, 1006, 1015)
 """Codes that stand for what was not said."""
 """Bytes in the socket's own buffer at which the client counts as slow, and as fast again."""
@@ -24,6 +26,7 @@ class PicowsTransport(WSListener):
         "_limit",
         "_on_lost",
         "_parts",
+        "_pieces",
         "_receiver",
         "_size",
         "_waiting",
@@ -42,6 +45,7 @@ class PicowsTransport(WSListener):
         self._receiver: Receiver | None = None
         self._parts: list[bytes] | None = None
         """Of a text in several frames."""
+        self._pieces = 0
         self._size = 0
         self._is_reading = True
         self._waiting: list[bytes] | None = None
@@ -61,6 +65,10 @@ class PicowsTransport(WSListener):
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._fail(WSCloseCode.PROTOCOL_ERROR)
             return
+        self._pieces += 1
+        if self._pieces > MOST_PIECES:
+            self._fail(WSCloseCode.POLICY_VIOLATION)
+            return
         match frame.msg_type:
             case WSMsgType.TEXT if frame.fin and self._parts is None:
                 self._hand_on(frame.get_payload_as_bytes())
@@ -71,6 +79,9 @@ class PicowsTransport(WSListener):
                     self._fail(WSCloseCode.PROTOCOL_ERROR)
                 elif self._receiver is not None:
                     self._receiver.malformed()
+            case WSMsgType.PING if not self.is_full:
+                # Who does not read gets no more answers: they would wait in our memory.
+                transport.send_pong(frame.get_payload_as_bytes())
             case WSMsgType.CLOSE:
                 self._flush()
                 code = frame.get_close_code()
@@ -111,6 +122,7 @@ class PicowsTransport(WSListener):
             self._hand_on(whole)
 
     def _hand_on(self, payload: bytes) -> None:
+        self._pieces = 0
         try:
             text = payload.decode()
         except UnicodeDecodeError:

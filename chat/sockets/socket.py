@@ -29,6 +29,9 @@ FLOOD_BURST = 300
 FLOOD_PER_SECOND = 60
 """Above what any session allows: for frames that are refused, or are none."""
 
+LONG = 8 * 1024
+"""Behind a text of so many letters nothing else is read ahead."""
+
 F = TypeVar("F")
 BEAT = frames.encode(frames.Beat())
 log = structlog.get_logger(__name__)
@@ -113,7 +116,7 @@ class Socket(Generic[F]):
         if self._inbox is None:
             self._inbox = deque()
         self._inbox.append(text)
-        if len(self._inbox) >= READ_AHEAD:
+        if len(self._inbox) >= READ_AHEAD or len(text) > LONG:
             self._transport.pause()
 
     def malformed(self) -> None:

@@ -20,6 +20,8 @@ from chat.sockets.door import Admitted, Denied, Knock
 from chat.sockets.entrance import Entrance
 
 READ_BUFFER = 1024
+READ_BYTES = 8 * 1024
+"""At a time. A buffer that was filled whole is doubled by picows, and never becomes smaller."""
 KEY_BYTES = 16
 BAD_HANDSHAKE = Denied(400, "This is no handshake of WebSockets, version 13", {"Sec-WebSocket-Version": "13"})
 
@@ -126,7 +128,7 @@ class Upgrade(asyncio.Protocol):
             return
         opened = PicowsTransport(admitted.open, self._limit, connections.discard)
         connections.add(opened)
-        protocol = WSProtocol(
+        protocol = _Protocol(
             None,
             None,
             False,
@@ -138,7 +140,7 @@ class Upgrade(asyncio.Protocol):
             20,
             20,
             WSAutoPingStrategy.PING_WHEN_IDLE,
-            True,
+            False,  # the listener answers pings
             self._limit,
             None,
             READ_BUFFER,
@@ -146,6 +148,14 @@ class Upgrade(asyncio.Protocol):
         protocol.connection_made(self._transport)
         self._transport.set_protocol(protocol)
         _feed(protocol, _head_for_picows(key) + self._early)
+
+
+class _Protocol(WSProtocol):  # type: ignore[misc]  # it has no types
+    __slots__ = ()
+
+    def get_buffer(self, size_hint: int) -> memoryview:
+        buffer: memoryview = super().get_buffer(size_hint)
+        return buffer[:READ_BYTES]
 
 
 def client_address(peer: str, forwarded: str, proxies: Iterable[Any]) -> str:

@@ -3,14 +3,18 @@
 import asyncio
 import base64
 import os
+import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
 
+from chat.hub.connection import OUTBOUND_BYTES
 from tests.support.buses import until
 from tests.support.program import Running, program
 
@@ -67,9 +71,14 @@ def frame(first: int, payload: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def line(running: Running) -> AsyncIterator[Line]:
+async def line(running: Running, receive_bytes: int = 0) -> AsyncIterator[Line]:
     address = urlsplit(running.base_url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    made = socket.socket()
+    made.setblocking(False)
+    if receive_bytes:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    await asyncio.get_running_loop().sock_connect(made, (address.hostname, address.port))
+    reader, writer = await asyncio.open_connection(sock=made)
     try:
         yield Line(reader, writer)
     finally:
@@ -112,3 +121,84 @@ async def test_what_is_no_handshake_is_refused_and_holds_no_place(
     async with line(running) as mallory:
         assert await mallory.ask(running, method, **headers) >= 400
     await until(lambda: held(running) == 0)
+
+
+@pytest.fixture
+async def picows(tmp_path: Path) -> AsyncIterator[Running]:
+    async with program(tmp_path, websockets="picows") as running:
+        yield running
+
+
+def opened(running: Running) -> Any:
+    """The only visitor's connection, as its server has it."""
+    (visitor,) = running.desk.visitor_sockets.all
+    ws = visitor._transport._ws  # type: ignore[attr-defined]
+    return ws.underlying_transport
+
+
+async def test_a_client_that_asks_and_never_listens_fills_no_memory(picows: Running) -> None:
+    async with line(picows, receive_bytes=4096) as mallory:
+        assert await mallory.ask(picows) == 101
+        mallory.send(TEXT, HELLO)
+        assert b'"welcomed"' in await mallory.heard()
+        mallory.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        transport = opened(picows)
+        for _ in range(400):
+            for _ in range(100):
+                mallory.send(PING, b"x" * 125)
+            mallory.send(TEXT, b'{"type":"beat"}')
+            await mallory.writer.drain()
+            assert transport.get_write_buffer_size() <= OUTBOUND_BYTES
+
+
+@pytest.mark.parametrize("piece", [(0x01, b""), (0x00, b""), (PING, b""), (0x8A, b"")])
+async def test_frames_without_end_that_say_nothing_are_not_listened_to(
+    picows: Running, piece: tuple[int, bytes]
+) -> None:
+    async with line(picows) as mallory:
+        assert await mallory.ask(picows) == 101
+        mallory.send(0x01, b"")
+        mallory.writer.write(frame(*piece) * 5000)
+        try:
+            while (payload := await mallory.heard()) == b"":
+                pass
+        except ConnectionError:
+            return  # the rest of the flood was on its way when the server hung up
+        assert int.from_bytes(payload[:2]) in (1002, 1008)
+
+
+async def test_much_that_comes_at_once_leaves_no_large_buffer_behind(picows: Running) -> None:
+    async with line(picows) as ann:
+        assert await ann.ask(picows) == 101
+        ann.send(TEXT, HELLO)
+        assert b'"welcomed"' in await ann.heard()
+        long = b'{"type":"say","text":"' + b"x" * 50_000 + b'"}'
+        ann.writer.write(frame(TEXT, long) * 200)
+        for _ in range(200):
+            assert b'"refused"' in await ann.heard()
+        protocol = opened(picows).get_protocol()
+        # What a read is cut to does not count: the whole buffer does.
+        assert len(WSProtocol.get_buffer(protocol, -1)) <= 128 * 1024
+
+
+async def test_long_texts_wait_where_they_come_from(picows: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = asyncio.Event()
+    staff = picows.desk.staff.now
+
+    async def slow() -> Any:
+        await go.wait()
+        return await staff()
+
+    monkeypatch.setattr(picows.desk.staff, "now", slow)
+    async with line(picows) as ann:
+        assert await ann.ask(picows) == 101
+        long = b'{"type":"say","text":"' + b"x" * 50_000 + b'"}'
+        ann.writer.write(frame(TEXT, HELLO) + frame(TEXT, long) * 50)
+        (visitor,) = picows.desk.visitor_sockets.all
+        await until(lambda: visitor._inbox is not None)
+        await until(lambda: not visitor._transport._is_reading)  # type: ignore[attr-defined]
+        assert sum(map(len, visitor._inbox or ())) <= 2 * len(long)
+        go.set()
+        assert b'"welcomed"' in await ann.heard()
+        for _ in range(50):
+            assert b'"refused"' in await ann.heard()
