@@ -46,11 +46,13 @@ export class Connection {
    * @param {object} handlers
    * @param {() => Promise<Out[] | null>} handlers.introduce the first frames of a line; null: access has ended
    * @param {(frame: any) => void} handlers.receive
-   * @param {(live: boolean) => void} handlers.changed
+   * @param {(live: boolean, polls: boolean) => void} handlers.changed
    * @param {(code: number) => boolean | void} handlers.ended true: try again at once
+   * @param {boolean} [polls] the last line on this computer was one of polls: so begins the next one
    */
-  constructor(path, handlers) {
+  constructor(path, handlers, polls) {
     this.#path = path
+    this.#failed = polls ? 2 : 0
     this.#handlers = handlers
     for (const name of ['visibilitychange', 'resume']) document.addEventListener(name, () => this.wake())
     addEventListener('pageshow', () => this.wake())
@@ -65,7 +67,8 @@ export class Connection {
   open() {
     this.#cut()
     this.stopped = false
-    this.#dial()
+    if (this.#failed) void this.#poll()
+    else this.#dial()
   }
 
   /** Something says that the world may have changed: a live line is tested, a doubtful or lost one replaced at once. @param {boolean} [isDoubtful] */
@@ -115,7 +118,7 @@ export class Connection {
         if (Polled) this.#later()
         this.live = true
         this.lostAt = 0
-        changed(true)
+        changed(true, Boolean(Polled))
       }
       // Answered here and not from a timer: timers of hidden tabs are slowed down.
       if (frame.type === 'beat') line.send('{"type":"beat"}')
@@ -158,7 +161,7 @@ export class Connection {
     this.live = false
     this.lostAt = Date.now()
     if (this.lostAt - this.#greeted > GOOD) this.#attempts = 0
-    this.#handlers.changed(false)
+    this.#handlers.changed(false, false)
   }
 
   /** @param {number} [wait] */

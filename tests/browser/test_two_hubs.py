@@ -23,6 +23,12 @@ from tests.support.serving import Desk, Process
 METRICS_TOKEN = "a token for tests only"
 ROLE = re.compile(r'nightdesk_connections\{role="(\w+)"\} (\d+)')
 LATE = 30_000
+AWAY = """() => {
+  window.wasAway = false
+  const look = () => { window.wasAway ||= document.documentElement.dataset.line !== 'live' }
+  new MutationObserver(look).observe(document.documentElement, { attributeFilter: ['data-line'] })
+}"""
+"""Notes that the console told of a lost line."""
 
 
 class Place:
@@ -108,7 +114,9 @@ async def write(visitor: Page, text: str) -> None:
     await box.press("Enter")
 
 
-async def test_scene_5_on_two_hubs_while_each_is_killed(open_road: Place, visitor: Page, operator: Page) -> None:
+async def test_scene_5_on_two_hubs_while_one_is_killed_and_the_other_retires(
+    open_road: Place, visitor: Page, operator: Page
+) -> None:
     await attend(operator, await asyncio.to_thread(open_road.desk.sign_in_link, "Omar"))
     at = (await open_road.holders())["operator"][0]
     await visitor.goto(open_road.page)
@@ -127,11 +135,16 @@ async def test_scene_5_on_two_hubs_while_each_is_killed(open_road: Place, visito
     await expect_same(visitor, operator, texts(4))
     await asyncio.to_thread(other.start)
 
-    await open_road.kill(at)
+    # It says so before it goes: nobody notices.
+    await operator.evaluate(AWAY)
+    retiring = asyncio.create_task(asyncio.to_thread(at.end, signal.SIGTERM))
     await write(visitor, "message 4")
     await answer(operator, "All here.")
+    await retiring
+    await write(visitor, "message 5")
     await expect(log(visitor).get_by_text("All here.", exact=True)).to_be_visible(timeout=LATE)
-    await expect_same(visitor, operator, texts(5))
+    await expect_same(visitor, operator, texts(6))
+    assert await operator.evaluate("window.wasAway") is False
     assert await texts_in(thread(operator), ".message--operator .message__bubble") == ["All here."]
 
 
@@ -170,5 +183,19 @@ async def test_scene_5_over_long_polls_while_a_hub_is_killed(narrow_road: Place,
     await expect(log(visitor).get_by_text("All here.", exact=True)).to_be_visible(timeout=LATE)
     assert await texts_in(thread(operator), ".message--operator .message__bubble") == ["Good evening.", "All here."]
     assert await texts_in(log(visitor), '[data-from="operator"] .message') == ["Good evening.", "All here."]
+
+    # What was found out once is known on the next page: nobody waits for a WebSocket again.
+    lines: list[str] = []
+    for page in (visitor, operator):
+        page.on("websocket", lambda socket: lines.append(socket.url))
+        page.on("request", lambda request: lines.append(request.url) if "/poll?" in request.url else None)
+        lines.clear()
+        await page.reload()
+        await expect(page.locator("#nightdesk, .strip")).to_be_attached()
+        while not lines:
+            await page.wait_for_event("request", lambda request: "/poll?" in request.url)
+        assert "/poll?" in lines[0]
+    await expect(operator.locator(".strip").get_by_text("Connected")).to_be_visible()
+    await expect_same(visitor, operator, texts(4))
     assert heard == []
     assert {url.split("/poll?")[0].split("/")[-1] for url in polls} == {"hosts", "console"}

@@ -62,10 +62,13 @@ export class Desk {
     this.connection = new Connection(location.pathname, {
       introduce: async () => [this.#hello()],
       receive: (frame) => this.#receive(frame),
-      changed: (live) => this.#line(live),
+      changed: (live, polls) => {
+        if (live) store.set('polls', polls || null)
+        this.#line(live)
+      },
       // Without the token we are a stranger, who is welcome.
       ended: () => this.#forget(),
-    })
+    }, store.get('polls'))
     addEventListener('pagehide', () => this.outbox.close())
     addEventListener('pageshow', (event) => event.persisted && this.outbox.open())
     store.watch((changedKey) => {

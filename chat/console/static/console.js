@@ -44,9 +44,9 @@ export class Console {
   connection = new Connection('/console', {
     introduce: () => this.#introduce(),
     receive: (frame) => this.#receive(frame),
-    changed: (live) => this.#lineChanged(live),
+    changed: (live, polls) => this.#lineChanged(live, polls),
     ended: () => this.#accessEnded(),
-  })
+  }, recall('polls'))
   alerts = new Alerts()
   log = new Log()
   inbox = new Inbox((id, now, before) => this.#rowChanged(id, now, before))
@@ -171,10 +171,11 @@ export class Console {
     return { type: 'open', conversation: this.open.id, last_seen: this.log.lastSeq, last_note: this.log.lastNote }
   }
 
-  /** @param {boolean} live */
-  #lineChanged(live) {
+  /** @param {boolean} live @param {boolean} polls */
+  #lineChanged(live, polls) {
     this.#isNew = live
-    if (!live) this.#lostAt = this.connection.lostAt
+    if (live) keep('polls', polls || undefined)
+    else this.#lostAt = this.connection.lostAt
     // Less than three seconds away is nothing that people must know.
     if (live) this.#showLine()
     else setTimeout(() => this.#showLine(), AWAY_SHOWN_AFTER)
