@@ -16,7 +16,10 @@ LONG = "x" * 9_900
 TALKERS = 8
 BURST = 10
 """So many messages at once are allowed to one socket."""
+TABS = 10
 PATIENCE = 30.0
+MANY = 340
+"""More than one page."""
 Codes = list[int]
 
 
@@ -49,15 +52,19 @@ async def begin(client: ClientConnection, place: Place) -> tuple[str, str]:
     """A token and a conversation."""
     await ask(client, "hello", "welcomed", site=place.site)
     token = (await ask(client, "enroll", "enrolled"))["token"]
-    ref = f"bad-{uuid4().hex}"
+    ref = new_ref()
     started = await ask(client, "start", "started", ref=ref, text=f"{ref} hello")
     return token, started["conversation"]["id"]
 
 
-def said(conversation: str, text: str) -> str:
+def said(conversation: str, text: str, ref: str = "") -> str:
     """The text begins with its ref, as the judge wants it."""
-    ref = f"bad-{uuid4().hex}"
+    ref = ref or new_ref()
     return json.dumps({"type": "say", "ref": ref, "conversation": conversation, "text": f"{ref} {text}"})
+
+
+def new_ref() -> str:
+    return f"bad-{uuid4().hex}"
 
 
 async def code_of(client: ClientConnection, seconds: float) -> int:
@@ -74,6 +81,12 @@ async def code_of(client: ClientConnection, seconds: float) -> int:
 
 
 async def slow_readers(place: Place, count: int) -> Codes:
+    """Of several people, since one may not hold so many sockets."""
+    groups = [min(TABS, count - start) for start in range(0, count, TABS)]
+    return [code for codes in await asyncio.gather(*(slow_tabs(place, size) for size in groups)) for code in codes]
+
+
+async def slow_tabs(place: Place, count: int) -> Codes:
     """Tabs that read nothing while other tabs of the same person say more than may wait; then they look again."""
     async with contextlib.AsyncExitStack() as stack:
         first = await stack.enter_async_context(place.come())
@@ -183,3 +196,44 @@ async def malformed(place: Place) -> dict[str, int]:
         "deflated though nobody agreed": await raw(b"\xc1\x85aaaabbbbb"),
         "not masked": await raw(b"\x81\x05hello"),
     }
+
+
+async def away_from_much(places: list[Place]) -> tuple[list[int], int]:
+    """Somebody leaves, hundreds of messages are said, they come back with their cursor and fetch page by page. What
+    they saw in all, and how much there is."""
+    async with places[0].come() as client:
+        token, conversation = await begin(client, places[0])
+        paged = json.loads(await client.recv())
+        while paged["type"] != "paged":
+            paged = json.loads(await client.recv())
+        seen = [entry["seq"] for entry in paged["entries"]]
+    introduction = json.dumps({"type": "hello", "site": places[0].site, "token": token})
+    for number in range(MANY // BURST):
+        async with places[number % len(places)].come(max_queue=None) as talker:
+            await talker.send(introduction)
+            refs = [new_ref() for _ in range(BURST)]
+            for ref in refs:
+                await talker.send(said(conversation, "!", ref))
+            await until_acknowledged(talker, refs)
+    resuming = {"token": token, "conversation": conversation, "last_seen": seen[-1], "site": places[-1].site}
+    async with places[-1].come() as client:
+        state = (await ask(client, "hello", "welcomed", **resuming))["conversation"]
+        async for text in client:
+            frame = json.loads(text)
+            if frame["type"] not in ("paged", "said"):
+                continue
+            seen += [entry["seq"] for entry in frame["entries"]]
+            if seen[-1] >= state["seq"]:
+                break
+            if frame.get("more"):
+                await client.send(json.dumps({"type": "fetch", "conversation": conversation, "after": seen[-1]}))
+    return seen, state["seq"]
+
+
+async def until_acknowledged(client: ClientConnection, refs: list[str]) -> None:
+    waiting = set(refs)
+    async with asyncio.timeout(PATIENCE):
+        while waiting:
+            frame = json.loads(await client.recv())
+            if frame["type"] in ("said", "paged"):
+                waiting -= {entry.get("ref") for entry in frame["entries"]}

@@ -192,6 +192,16 @@ class PostgresServer(Server):
     def stop(self) -> None:
         self._end(signal.SIGINT)  # fast shutdown: does not wait for clients
 
+    def copied(self) -> "PostgresServer":
+        """A server on a copy of the files as they are now, on a port of its own; not started."""
+        copy = type(self)()
+        shutil.rmtree(copy._data)
+        shutil.copytree(self._data, copy._data, ignore=shutil.ignore_patterns("postmaster.pid"))
+        if self.user is not None and self.group is not None:
+            for path in (copy._data, *copy._data.rglob("*")):
+                os.chown(path, self.user, self.group)
+        return copy
+
     def quit(self) -> None:
         """Immediate shutdown: cuts every connection and leaves recovery to the next start."""
         self._end(signal.SIGQUIT)

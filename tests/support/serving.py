@@ -174,14 +174,14 @@ class Process:
     def _until_ready(self) -> None:
         until = time.monotonic() + READY_WITHIN
         while time.monotonic() < until:
-            if self._is_ready():
+            if self.is_ready():
                 return
             if self._process is None or self._process.poll() is not None:
                 break
             time.sleep(0.05)  # a process offers no event to wait for
         raise ProgramFailed(f"{self._command} was not ready: {self.log.read_text(errors='replace')[-3000:]}")
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         if "--json" in self._options:
             # Many share the port: the first that answers speaks for itself alone.
             return '"ready_seconds"' in self.log.read_text(errors="replace")

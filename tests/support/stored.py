@@ -53,6 +53,10 @@ class Stored:
     assigned: dict[str, set[str]] = field(default_factory=dict)
     """conversation → all operators who ever had it, or were offered it"""
 
+    @property
+    def refs(self) -> set[str]:
+        return {row.ref for rows in self.streams.values() for row in rows if row.ref}
+
     def heads(self) -> dict[str, dict[str, int]]:
         """stream → conversation → last seq"""
         heads: dict[str, dict[str, int]] = {}

@@ -188,6 +188,6 @@ CELLS = [
     *cells(17, "2,000 silent connections", say_nothing, ("L1",), BOTH, in_short=False),
     *cells(17, "malformed frames", say_nonsense, ("L1",), BOTH, in_short=False),
     *cells(20, "one ref from all tabs, replayed", say_it_again, ("L1",), BOTH),
-    *cells(23, "sign-out and deactivation", lose_access, ("L1",), BOTH),
-    *cells(24, "soak with churn and RST", come_and_go, ("L2", "L1"), BOTH),
+    *cells(23, "sign-out and deactivation", lose_access, ("L1",), BOTH, in_short="postgresql"),
+    *cells(24, "soak with churn and RST", come_and_go, ("L1", "L2"), BOTH, in_short="postgresql"),
 ]

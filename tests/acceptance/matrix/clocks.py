@@ -48,6 +48,6 @@ def end(scene: Scene) -> None:
 
 
 CELLS = [
-    *cells(19, "clocks jump an hour, as by a wrong change to summer time", jump, ("L1",), BOTH),
+    *cells(19, "clocks jump an hour, as by a wrong change to summer time", jump, ("L1",), BOTH, in_short="sqlite"),
     *cells(19, "hubs five minutes apart", disagree, ("L1",), ("postgresql",)),
 ]

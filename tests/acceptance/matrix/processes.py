@@ -81,6 +81,20 @@ def restart_in_turn(scene: Scene) -> None:
     scene.demand_no_errors()
 
 
+def restart_alone(scene: Scene) -> None:
+    """The only process ends by SIGTERM and starts again: there is no elsewhere, but nothing is lost and nobody sees an
+    error."""
+    for _ in range(scene.times(3)):
+        scene.random_moment()
+        scene.strike()
+        scene.stage.hubs[0].end(signal.SIGTERM)
+        scene.stage.hubs[0].start()
+        scene.wake()
+        scene.everybody_is_back(30)
+    scene.over()
+    scene.demand_no_errors()
+
+
 def return_at_once(scene: Scene) -> None:
     """The storm: all lines break, and everybody is back within 5 s."""
     base = processor_seconds(scene.stage.hubs)
@@ -119,5 +133,6 @@ CELLS = [
     *cells(2, "kill -9 of all processes at once", kill_all, ("L1",), BOTH),
     *cells(3, "a hub stopped for 30 s", stop_a_hub, ("L1",), CLUSTER),
     *cells(4, "rolling restart, three rounds", restart_in_turn, ("L1", "L2", "L3"), CLUSTER),
+    *cells(4, "the only process restarted, three times", restart_alone, ("L1",), ("sqlite",)),
     *cells(18, "the storm", return_at_once, ("L3",), BOTH),
 ]

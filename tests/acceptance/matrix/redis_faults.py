@@ -143,7 +143,7 @@ CELLS = [
     *cells(6, "Redis hung for 60 s", hang_redis, ("L1",), CLUSTER),
     *cells(7, "link to Redis half-open", orphan_the_link, ("L1",), CLUSTER),
     *cells(8, "CLIENT KILL TYPE pubsub", unsubscribe_all, ("L1",), CLUSTER),
-    *cells(8, "40 MB published by a neighbour", publish_too_much, ("L1",), CLUSTER),
-    *cells(8, "maxmemory 1 MB", starve_redis, ("L1",), CLUSTER),
+    *cells(8, "40 MB published by a neighbour", publish_too_much, ("L1",), CLUSTER, in_short=False),
+    *cells(8, "maxmemory 1 MB", starve_redis, ("L1",), CLUSTER, in_short=False),
     *cells(9, "hub cut from Redis only", cut_from_redis, ("L1",), CLUSTER),
 ]

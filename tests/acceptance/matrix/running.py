@@ -63,9 +63,9 @@ def run(cell: Cell, stage: Stage) -> Result:
         scene = Scene(stage, load, cell.load)
         scene.spread()
         scene.began = monotonic()
-        stage.talk_for(load, cell.load, 1.0 if stage.short else 15.0)
+        stage.talk_for(load, cell.load, 0.5 if stage.short else 15.0)
         cell.fault(scene)
-        stage.talk_for(load, cell.load, 1.0 if stage.short else 15.0)
+        stage.talk_for(load, cell.load, 0.5 if stage.short else 15.0)
         judgement = stage.judge(load, scene.limit(30))
         _fill(result, scene, judgement)
     except NotHere as error:

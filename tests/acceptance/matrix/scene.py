@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 
 from tests.acceptance.matrix.stage import Judgement, Stage
+from tests.support.histories import Ack, read_histories
 from tests.support.load.control import Load
 from tests.support.measured import percentile
 
@@ -63,6 +64,15 @@ class Scene:
 
     def random_moment(self) -> None:
         sleep(self.stage.chance.random() * (0.3 if self.short else 2.0))
+
+    def acknowledged_before(self, at: float) -> set[str]:
+        self.load.ask("state")  # has the histories written
+        return {
+            event.ref
+            for _, events in read_histories(self.load.folder)
+            for event in events
+            if isinstance(event, Ack) and event.t < at
+        }
 
     # ── what must hold ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -149,6 +159,11 @@ class Cell:
 
 
 def cells(
-    row: int, title: str, fault: Fault, loads: Sequence[str], stores: Sequence[str], *, in_short: bool = True
+    row: int, title: str, fault: Fault, loads: Sequence[str], stores: Sequence[str], *, in_short: bool | str = True
 ) -> list[Cell]:
-    return [Cell(row, title, load, store, fault, in_short and load == loads[0]) for load in loads for store in stores]
+    """Of several loads the first is in the test run; `in_short` may name the one store that is."""
+    return [
+        Cell(row, title, load, store, fault, load == loads[0] and in_short in (True, store))
+        for load in loads
+        for store in stores
+    ]

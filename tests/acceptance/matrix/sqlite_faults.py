@@ -10,7 +10,6 @@ from time import monotonic
 
 from tests.acceptance.matrix.scene import Scene, cells
 from tests.acceptance.matrix.stage import Judgement
-from tests.support.histories import Ack, read_histories
 from tests.support.measured import percentile
 from tests.support.stored import read_sqlite
 
@@ -120,24 +119,13 @@ def missing_in(copy: Path, scene: Scene, at: float) -> list[str]:
         state = connection.execute("PRAGMA integrity_check").fetchone()[0]
     if state != "ok":
         return [f"the copy is broken: {state}"]
-    refs = {row.ref for rows in read_sqlite(copy).streams.values() for row in rows}
-    return sorted(acknowledged_before(scene, at) - refs)
-
-
-def acknowledged_before(scene: Scene, at: float) -> set[str]:
-    scene.load.ask("state")  # has the histories written
-    return {
-        event.ref
-        for _, events in read_histories(scene.load.folder)
-        for event in events
-        if isinstance(event, Ack) and event.t < at
-    }
+    return sorted(scene.acknowledged_before(at) - read_sqlite(copy).refs)
 
 
 CELLS = [
-    *cells(11, "a long reader", read_for_long, ("L1",), ALONE),
+    *cells(11, "a long reader", read_for_long, ("L1",), ALONE, in_short=False),
     *cells(11, "a second writer", write_beside, ("L1",), ALONE),
-    *cells(11, "a checkpoint", checkpoint, ("L1",), ALONE),
+    *cells(11, "a checkpoint", checkpoint, ("L1",), ALONE, in_short=False),
     *cells(12, "disk full under the database", fill_the_disk, ("L1",), ALONE),
     *cells(13, "power loss", lose_power, ("L1",), ALONE),
 ]
