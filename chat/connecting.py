@@ -1,17 +1,22 @@
-"""How the two databases are connected to: limits, pragmas, several hosts, and which errors mean "gone"."""
+"""How the two databases are connected to: limits, pragmas, several hosts, and which errors mean "gone".
+
+PostgreSQL's driver is imported where there is a PostgreSQL: 9 MB that SQLite does not need.
+"""
 
 import select
 import sqlite3
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+if TYPE_CHECKING:
+    import psycopg
 
 CONNECT_SECONDS = 5
 SILENT_MS = 10_000
@@ -69,6 +74,8 @@ def sqlite_path(url: str) -> str:
 def conninfo(url: str, options: dict[str, str] = POSTGRES_OPTIONS) -> str:
     """What the URL says, with our limits where it says nothing. Of several hosts the one that takes writes is used:
     a pool that stands on a demoted node answers every question and fails every write."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
     said: dict[str, Any] = conninfo_to_dict("postgresql" + url[url.index("://") :])
     ours: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
@@ -104,6 +111,8 @@ def _sqlite_engine(url: str, pool_size: int) -> AsyncEngine:
 
 
 def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
+    import psycopg
+
     info = conninfo(url)
     engine = create_async_engine(
         "postgresql+psycopg://",
@@ -144,17 +153,25 @@ def empty_log(connection: sqlite3.Connection) -> None:
 
 
 def connect_postgres_writer(url: str) -> "psycopg.Connection[Any]":
+    import psycopg
+
     connection = psycopg.connect(conninfo(url, POSTGRES_WRITER_OPTIONS), autocommit=True)
     connection.prepare_threshold = 0
     return connection
+
+
+def postgres_error() -> tuple[type[Exception], ...]:
+    """The driver's own base of errors; none can come where it was never imported."""
+    driver = sys.modules.get("psycopg")
+    return () if driver is None else (driver.Error,)
 
 
 def means_lost_connection(error: BaseException) -> bool:
     """Whether the connections stand on a server or file that is gone or demoted, so that every one must go."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or (error.orig is not None and means_lost_connection(error.orig))
-    if isinstance(error, psycopg.Error):
-        return (error.sqlstate or "").startswith(_LOST)
+    if isinstance(error, postgres_error()):
+        return str(getattr(error, "sqlstate", None) or "").startswith(_LOST)
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOST_SQLITE
     return isinstance(error, OSError)

@@ -13,9 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
-import psycopg
-
-from chat.connecting import means_lost_connection
+from chat.connecting import means_lost_connection, postgres_error
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -29,11 +27,12 @@ class Unstorable(Exception):
     """The database refuses what was to be written: a rule of a table, or a value that it cannot hold."""
 
 
-_UNSTORABLE = (
-    *(sqlite3.IntegrityError, sqlite3.DataError),
-    *(psycopg.IntegrityError, psycopg.DataError),
-    *(UnicodeError, OverflowError),
-)
+_UNSTORABLE = ("IntegrityError", "DataError")
+"""By the names that all drivers of the DB-API give them."""
+
+
+def _driver_errors() -> tuple[type[Exception], ...]:
+    return (sqlite3.Error, *postgres_error())
 
 
 class Writer(Generic[C]):
@@ -82,10 +81,16 @@ class Writer(Generic[C]):
             if self._connection is None:
                 self._connection = self._connect()
             return work(self._connection)
-        except _UNSTORABLE as error:
+        except (UnicodeError, OverflowError) as error:
             self._roll_back()
             raise Unstorable from error
-        except (sqlite3.Error, psycopg.Error, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, (*_driver_errors(), OSError)):
+                self._drop()
+                raise
+            if any(kind.__name__ in _UNSTORABLE for kind in type(error).__mro__):
+                self._roll_back()
+                raise Unstorable from error
             self._is_broken = bool(getattr(self._connection, "broken", False))
             self._drop()
             raise Unwritten from error
@@ -100,14 +105,14 @@ class Writer(Generic[C]):
         connection: Any = self._connection
         try:
             connection.rollback()
-        except (sqlite3.Error, psycopg.Error):
+        except _driver_errors():
             self._drop()
 
     def _drop(self) -> None:
         connection: Any = self._connection
         self._connection = None
         if connection is not None:
-            with contextlib.suppress(sqlite3.Error, psycopg.Error, OSError):
+            with contextlib.suppress(*_driver_errors(), OSError):
                 connection.close()
 
     # ── from the loop ────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,7 +120,7 @@ class Writer(Generic[C]):
     def _interrupt(self) -> None:
         """Ends what the thread waits for: a server that hangs would hold it for ever."""
         connection: Any = self._connection
-        with contextlib.suppress(sqlite3.Error, psycopg.Error, OSError):
+        with contextlib.suppress(*_driver_errors(), OSError):
             if isinstance(connection, sqlite3.Connection):
                 connection.interrupt()
             elif connection is not None:

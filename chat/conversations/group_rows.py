@@ -7,16 +7,18 @@ value in about a microsecond, a message has thirty of them, and `msgspec` does a
 import sqlite3
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
-import psycopg
 
 from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.saying import Known, Locked, Talk, moment
 from chat.db import Database
 from chat.ids import new_id
+
+if TYPE_CHECKING:
+    import psycopg
 
 C_contra = TypeVar("C_contra", contravariant=True)
 Refs = Collection[tuple[UUID, str]]
