@@ -37,8 +37,8 @@ class OperatorSession:
             case frames.Type(typing=True):
                 if self._typing.take(now):
                     return None
-            case frames.Beat(ask=False):
-                return None
+            case frames.Beat(ask=asks):
+                return frame if asks else None
             case _:
                 self._other.require(now)
         return frame

@@ -49,8 +49,8 @@ class VisitorSession:
             case frames.Type(typing=True):
                 if self._typing.take(now):
                     return None
-            case frames.Beat(ask=False):
-                return None
+            case frames.Beat(ask=asks):
+                return frame if asks else None
             case _:
                 self._other.require(now)
         return frame

@@ -5,12 +5,14 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from chat.db import DatabaseAway
 from chat.hub.transport import AsgiTransport
 from chat.sockets.door import NOT_FOUND, Admitted, Denied, Knock, address_of
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.visitors import VisitorSockets
 
 CONSOLE = "/console/socket"
+AWAY = Denied(503, "The database is away", {"Retry-After": "5"})
 
 
 class Entrance:
@@ -23,7 +25,12 @@ class Entrance:
         return [WebSocketRoute("/w/{site_key}/socket", self._asgi), WebSocketRoute(CONSOLE, self._asgi)]
 
     async def enter(self, knock: Knock) -> Admitted | Denied:
-        """Raises DatabaseAway."""
+        try:
+            return await self._enter(knock)
+        except DatabaseAway:
+            return AWAY
+
+    async def _enter(self, knock: Knock) -> Admitted | Denied:
         if knock.path == CONSOLE:
             return await self._operators.enter(knock)
         match knock.path.split("/"):

@@ -11,7 +11,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.clock import Clock
-from chat.db import DatabaseAway
 from chat.hub.admission import PerAddress
 from chat.protocol import frames
 from chat.settings import Settings
@@ -78,10 +77,7 @@ class Polling:
             address_of(request),
             polls=True,
         )
-        try:
-            entered = await self._entrance.enter(knock)
-        except DatabaseAway:
-            entered = Denied(503, "The database is away", {"Retry-After": "5"})
+        entered = await self._entrance.enter(knock)
         if isinstance(entered, Denied):
             return PlainTextResponse(entered.text, entered.status, entered.headers)
         poll = Poll(texts, request.query_params.get("state", ""))
@@ -165,7 +161,7 @@ def _who(request: Request, introduction: str) -> str:
     """Thousands may sit behind one address: a visitor is told by their token, an operator by their cookie."""
     try:
         secret = msgspec.json.decode(introduction, type=frames.Hello).token or ""
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         secret = request.headers.get("cookie", "")
     return hashlib.blake2b(secret.encode(), digest_size=16).hexdigest() if secret else address_of(request)
 

@@ -14,7 +14,6 @@ from picows import WSAutoPingStrategy
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
 from uvicorn.server import ServerState
 
-from chat.db import DatabaseAway
 from chat.hub.picows_transport import PicowsTransport
 from chat.sockets.door import Admitted, Denied, Knock
 from chat.sockets.entrance import Entrance
@@ -90,8 +89,6 @@ class Upgrade(asyncio.Protocol):
         entered: Admitted | Denied
         try:
             entered = await self._entrance.enter(knock) if _is_handshake(method, headers) else BAD_HANDSHAKE
-        except DatabaseAway:
-            entered = Denied(503, "The database is away", {"Retry-After": "5"})
         except Exception:
             log.exception("an upgrade failed")
             entered = Denied(500, "Something failed on our side")

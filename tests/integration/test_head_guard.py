@@ -79,6 +79,29 @@ async def test_a_head_without_end_is_cut_off_at_once(running: Running, monkeypat
         assert await is_cut_off(reader)
 
 
+async def test_a_head_without_end_behind_a_request_that_is_not_answered_yet_is_cut_off_at_once(
+    running: Running,
+) -> None:
+    hello = b'{"type":"hello","site":"any"}'
+    poll = f"POST /w/{running.site_key}/poll?wait=20 HTTP/1.1\r\nHost: desk\r\nContent-Length: {len(hello)}\r\n\r\n"
+    async with line(running) as (reader, writer):
+        writer.write(poll.encode() + hello)
+        await until(lambda: bool(running.desk.visitor_sockets.all))
+        writer.write(b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 8_000_000)
+        assert await is_cut_off(reader)
+
+
+async def test_trailers_without_end_are_cut_off_at_once(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_guard, "HEAD_SECONDS", 1000.0)
+    async with line(running) as (reader, writer):
+        writer.write(
+            f"POST /w/{running.site_key}/poll HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            + b"2\r\n{}\r\n0\r\nX: "
+            + b"y" * 8_000_000
+        )
+        assert await is_cut_off(reader)
+
+
 async def test_the_time_runs_anew_for_each_request_of_a_line(running: Running) -> None:
     async with line(running) as (reader, writer):
         writer.write(HEALTHZ)

@@ -125,6 +125,25 @@ async def test_what_is_no_poll_is_told_so(running: Running) -> None:
     await ann.close()
 
 
+async def test_nesting_without_end_is_malformed_and_no_fault_of_ours(running: Running) -> None:
+    ann = VisitorPoller([running.base_url], running.site_key)
+    path = f"{running.base_url}/w/{running.site_key}/poll"
+    for deep in (b'{"type":"hello","site":"polaris","page":' + b"[" * 30_000, b'{"unknown":' + b"[" * 30_000):
+        answer = await ann.http.post(path, content=deep, headers={"Origin": running.base_url})
+        ann.take(answer)
+        assert ann.kinds[-1] in ("closed", "polled")
+    await ann.close()
+
+
+async def test_many_frames_are_refused_one_by_one_and_answered_at_once(running: Running) -> None:
+    ann = VisitorPoller([running.base_url], running.site_key)
+    read = {"type": "read", "conversation": str(new_id()), "seq": 1}
+    async with asyncio.timeout(10):
+        ann.take(await ann.post(f"/w/{running.site_key}/poll", [{"type": "hello", "site": "any"}, *[read] * 60]))
+    assert ann.kinds.count("refused") == 60
+    await ann.close()
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],

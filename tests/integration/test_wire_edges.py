@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
 
+from chat.db import DatabaseAway
 from chat.hub.connection import OUTBOUND_BYTES
 from tests.support.buses import until
 from tests.support.program import Running, program
@@ -34,6 +35,7 @@ class Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self.answer = b""
 
     async def ask(self, running: Running, method: str = "GET", **more: str) -> int:
         """Asks for a visitor's socket; the status of the answer."""
@@ -48,8 +50,8 @@ class Line:
         head = f"{method} /w/{running.site_key}/socket HTTP/1.1\r\n"
         self.writer.write((head + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n").encode())
         async with asyncio.timeout(10):
-            answer = await self.reader.readuntil(b"\r\n\r\n")
-        return int(answer.split(b" ")[1])
+            self.answer = await self.reader.readuntil(b"\r\n\r\n")
+        return int(self.answer.split(b" ")[1])
 
     def send(self, first: int, payload: bytes = b"") -> None:
         self.writer.write(frame(first, payload))
@@ -120,6 +122,19 @@ async def test_what_is_no_handshake_is_refused_and_holds_no_place(
 ) -> None:
     async with line(running) as mallory:
         assert await mallory.ask(running, method, **headers) >= 400
+    await until(lambda: held(running) == 0)
+
+
+async def test_while_the_database_is_away_it_says_when_to_come_back(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_key: str) -> None:
+        raise DatabaseAway
+
+    monkeypatch.setattr(running.desk.catalogue, "site", away)
+    async with line(running) as ann:
+        assert await ann.ask(running) == 503
+        assert b"retry-after: 5" in ann.answer.lower()
     await until(lambda: held(running) == 0)
 
 
