@@ -18,8 +18,9 @@ from tests.acceptance.matrix.every_cell import EVERY_CELL
 from tests.acceptance.matrix.running import Result, run
 from tests.acceptance.matrix.scene import Cell
 from tests.acceptance.matrix.stage import Stage
-from tests.acceptance.matrix.table import Results, line_of, lines_of
+from tests.acceptance.matrix.table import Results, elsewhere, line_of, lines_of, written
 
+README = Path(__file__).with_name("README.md")
 STORES = ("sqlite", "postgresql")
 
 
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--write", action="store_true")
     parser.add_argument("--rows", default="")
     parser.add_argument("--loads", default="")
     parser.add_argument("--store", choices=STORES)
@@ -51,8 +53,14 @@ def main() -> int:
     print(f"seed {asked.seed}, {len(wanted)} cells", file=sys.stderr, flush=True)
     for store in STORES:
         run_store(store, [cell for cell in wanted if cell.store == store], results, short=asked.short, seed=asked.seed)
-    shown = [one for one in results.found.values() if one["short"] == asked.short and (not rows or one["row"] in rows)]
+    shown = [
+        one
+        for one in (*results.found.values(), *elsewhere(short=asked.short))
+        if one["short"] == asked.short and (not rows or one["row"] in rows)
+    ]
     print(json.dumps(shown, indent=1) if asked.json else "\n".join(lines_of(shown)))
+    if asked.write:
+        README.write_text(written(README.read_text(encoding="utf-8"), shown), encoding="utf-8")
     return 0 if all(one["pass"] for one in shown) else 1
 
 

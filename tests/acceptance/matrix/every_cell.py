@@ -16,6 +16,11 @@ GROUPS = (processes, redis_faults, postgresql_faults, sqlite_faults, links, clie
 EVERY_CELL: list[Cell] = sorted((cell for group in GROUPS for cell in group.CELLS), key=lambda cell: cell.row)
 
 ELSEWHERE = {
-    21: "mail comes with the issue of mail",
-    22: "webhooks come with the issue of webhooks",
+    15: (
+        "sleep, hidden tab, bfcache, offline",
+        "20 browsers do not fit here: one is driven by tests/browser/test_waking.py",
+    ),
+    21: ("mail", "comes with mail"),
+    22: ("webhook receivers", "come with webhooks"),
 }
+"""Rows that are not produced here: their title, and why."""

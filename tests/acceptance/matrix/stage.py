@@ -33,6 +33,12 @@ from tests.support.stored import Stored, read_stored
 
 HUBS = 3
 SITE = "polaris"
+CROWDED = {
+    f"NIGHTDESK_{name}": "1000000" for name in ("SOCKETS_PER_ADDRESS", "ATTEMPTS_PER_MINUTE", "CONVERSATIONS_PER_HOUR")
+}
+"""One machine plays all the people."""
+LARGEST_HISTORY = 200 * 1024 * 1024
+"""A load whose histories are longer is not gone on with: each verdict reads all of them."""
 
 
 @dataclass
@@ -77,14 +83,14 @@ class Stage:
     def start(self) -> None:
         with ThreadPoolExecutor(HUBS) as pool:
             if self.store == "sqlite":
-                self._desk = Desk("", "")
+                self._desk = Desk("", "", **CROWDED)
                 self.database_url = f"sqlite:///{self._desk.folder / 'nightdesk.sqlite3'}"
                 more: list[dict[str, str]] = [{}]
             else:
                 self.redis, self.postgres = RedisServer(), PostgresServer() if self.short else DurablePostgres()
                 list(pool.map(lambda server: server.start(), (self.redis, self.postgres)))
                 self.database_url = self.postgres.url()
-                self._desk = Desk(self.database_url, self.redis.url)
+                self._desk = Desk(self.database_url, self.redis.url, **CROWDED)
                 self.redis_link = ThreadedProxy("127.0.0.1", self.redis.port)
                 self.database_link = ThreadedProxy("127.0.0.1", self.postgres.port)
                 more = [{}] * (HUBS - 1) + [self._by_proxies()]
@@ -158,9 +164,9 @@ class Stage:
         return (SHORT if self.short else FULL)[name]
 
     def load(self, name: str) -> Load:
-        """The running one where it fits: in the short run all cells of a store follow each other on one load."""
+        """The running one where it fits: cells of a store follow each other on one load."""
         if self._load is not None:
-            if self.short and self.size(self._load[0]) == self.size(name):
+            if self.size(self._load[0]) == self.size(name) and self._load[1].history_bytes < LARGEST_HISTORY:
                 return self._load[1]
             self.end_load()
         size, number = self.size(name), next(self._numbers)

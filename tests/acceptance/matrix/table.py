@@ -1,6 +1,7 @@
 """Results of cells: kept as lines of JSON that a later run goes on with, and shown as a table."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ COLUMNS = (
     *("row", "fault", "load", "store", "lost", "doubled", "reordered", "holes", "misdelivered", "recovered s"),
     *("p50 / p99 / p99.9 ms", "messages", "sockets", "errors", ""),
 )
+TABLE = re.compile(r"(<!-- matrix: .*? -->\n).*?(<!-- end of matrix -->)", re.DOTALL)
 HEAD = (f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|")
 
 
@@ -36,15 +38,30 @@ class Results:
         self.found[found["row"], found["fault"], found["load"], found["store"], found["short"]] = found
 
 
+def elsewhere(*, short: bool) -> list[dict[str, Any]]:
+    """The rows that are not produced here, as cells."""
+    return [
+        Result(row, title, "", "", "", short, passed=True, ran=False, says=[why]).as_json()
+        for row, (title, why) in ELSEWHERE.items()
+    ]
+
+
 def lines_of(results: Iterable[dict[str, Any]]) -> list[str]:
     ordered = sorted(results, key=lambda one: (one["row"], one["fault"], one["load"], one["store"]))
-    return [*HEAD, *(line_of(one) for one in ordered), *(f"| {row} | {why} | |" for row, why in ELSEWHERE.items())]
+    return [*HEAD, *(line_of(one) for one in ordered)]
+
+
+def written(text: str, results: Iterable[dict[str, Any]]) -> str:
+    """The same text with this table between its marks."""
+    return TABLE.sub(lambda match: f"{match[1]}{chr(10).join(lines_of(results))}\n{match[2]}", text)
 
 
 def line_of(one: dict[str, Any]) -> str:
-    verdict = "pass" if one["pass"] else "**FAIL**"
     if not one["ran"]:
-        verdict = "not here"
+        return (
+            f"| {one['row']} | {one['title']} |" + " |" * (len(COLUMNS) - 3) + f" not here: {'; '.join(one['says'])} |"
+        )
+    verdict = "pass" if one["pass"] else "**FAIL**"
     columns = [
         *(one[name] for name in ("row", "title", "load", "store")),
         *(one[name] for name in ("lost", "doubled", "reordered", "holes", "misdelivered", "recovered_seconds")),

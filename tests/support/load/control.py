@@ -43,6 +43,10 @@ class Load:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def history_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.glob("*.jsonl"))
+
     def ask(self, do: str, *, seconds: float = 30.0, **fields: Any) -> dict[str, Any]:
         self._write({"do": do, "seconds": seconds, **fields})
         answer: dict[str, Any] = json.loads(self._line(seconds + PATIENCE))
