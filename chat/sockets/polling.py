@@ -83,7 +83,7 @@ class Polling:
         poll = Poll(texts, request.query_params.get("state", ""))
         entered.open(poll)
         if await self._serve(request, poll, wait):
-            return _answer_of(poll)
+            return self._answer_of(poll)
         return Response(status_code=400)  # nobody reads it
 
     async def _serve(self, request: Request, poll: Poll, wait: float) -> bool:
@@ -104,6 +104,13 @@ class Polling:
             self._open.discard(poll)
             listening.cancel()
             poll.leave()
+
+    def _answer_of(self, poll: Poll) -> Response:
+        last = frames.Polled(poll.state) if poll.closed is None else frames.Closed(poll.closed)
+        lines = [*poll.frames, frames.encode(last)]
+        # The next poll must reach another server, so the line to this one ends.
+        headers = {"Connection": "close"} if self._has_ended else {}
+        return Response("".join(f"{line}\n" for line in lines), headers=headers, media_type="application/x-ndjson")
 
     def _require_ours(self, request: Request) -> None:
         """What a socket asks of `Origin` the entrance asks; a browser that says where a request comes from must say
@@ -164,9 +171,3 @@ def _who(request: Request, introduction: str) -> str:
     except (msgspec.DecodeError, RecursionError):
         secret = request.headers.get("cookie", "")
     return hashlib.blake2b(secret.encode(), digest_size=16).hexdigest() if secret else address_of(request)
-
-
-def _answer_of(poll: Poll) -> Response:
-    last = frames.Polled(poll.state) if poll.closed is None else frames.Closed(poll.closed)
-    lines = [*poll.frames, frames.encode(last)]
-    return Response("".join(f"{line}\n" for line in lines), media_type="application/x-ndjson")

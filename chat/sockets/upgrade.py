@@ -42,6 +42,9 @@ def upgrading(entrance: Entrance, limit: int, trusted: Sequence[str]) -> Callabl
 class Upgrade(asyncio.Protocol):
     """From the request's head until picows or an answer."""
 
+    handshake_complete = False
+    """So the server waits for it before it ends."""
+
     def __init__(self, entrance: Entrance, limit: int, proxies: Iterable[Any], state: ServerState) -> None:
         self._entrance = entrance
         self._limit = limit

@@ -270,4 +270,7 @@ async def test_a_server_that_leaves_answers_its_polls(running: Running) -> None:
     async with asyncio.timeout(10):
         await running.desk.retire()
         await hanging
+    # Who asks again must come to another server, so the line to this one ends.
+    answer = await ann.ask()
+    assert answer.headers["connection"] == "close"
     await ann.close()

@@ -16,6 +16,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its
 
 from chat.db import DatabaseAway
 from chat.hub.connection import OUTBOUND_BYTES
+from chat.server import Server, config_of
 from tests.support.buses import until
 from tests.support.program import Running, program
 
@@ -136,6 +137,27 @@ async def test_while_the_database_is_away_it_says_when_to_come_back(
         assert await ann.ask(running) == 503
         assert b"retry-after: 5" in ann.answer.lower()
     await until(lambda: held(running) == 0)
+
+
+async def test_who_is_at_the_door_is_waited_for_at_the_end(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+    site = running.desk.catalogue.site
+
+    async def slow(key: str) -> Any:
+        asked.set()
+        await go.wait()
+        return await site(key)
+
+    monkeypatch.setattr(running.desk.catalogue, "site", slow)
+    async with line(running) as ann:
+        asking = asyncio.create_task(ann.ask(running))
+        await asked.wait()
+        server = Server(config_of(running.desk.starlette(), running.settings), lambda: None, None)
+        server.server_state = running.server.server_state
+        assert server._has_guests_at_the_door()
+        go.set()
+        assert await asking == 101
+        assert not server._has_guests_at_the_door()
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ class Running:
         self.base_url = settings.base_url
         self.site_key = ""
         self.clients: list[Client] = []
+        self.server: uvicorn.Server
 
     async def operator(self, name: str = "Ana", **more: Any) -> Operator:
         operators = Operators(self.desk.db, self.desk.clock, self.desk.sign_in.passwords)
@@ -214,7 +215,7 @@ async def program(
                 created_at=desk.clock.now(),
             )
         )
-    server = uvicorn.Server(config_of(desk.starlette(), settings))
+    running.server = server = uvicorn.Server(config_of(desk.starlette(), settings))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
