@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
+from chat import garbage
 from chat.app import Nightdesk
 from chat.clock import SystemClock
 from chat.conversations.actions import checked_address
@@ -102,6 +103,7 @@ def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told.set)
         await desk.start_worker()
+        garbage.settle()
         try:
             await told.wait()
         finally:

@@ -1,7 +1,6 @@
 """One entry of a stream in memory, between processes, and the drafts that become entries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,8 +9,7 @@ import msgspec
 from sqlalchemy import RowMapping
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True, gc=False):
     kind: str
     """visitor, operator, system"""
     id: UUID | None = None
@@ -21,15 +19,14 @@ class Author:
 SYSTEM = Author("system")
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDraft:
+class EntryDraft(msgspec.Struct, frozen=True, gc=False):
     """What is to be appended; `seq` is given by the stream."""
 
     kind: str
     """message, event, card, note"""
     author: Author = SYSTEM
     text: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
     ref: str | None = None
 
 
@@ -37,8 +34,7 @@ def event(name: str, author: Author = SYSTEM, **data: Any) -> EntryDraft:
     return EntryDraft("event", author, data={"event": name, **data})
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(msgspec.Struct, frozen=True, gc=False):
     """A committed entry."""
 
     conversation_id: UUID
@@ -68,7 +64,7 @@ def entry_of(row: RowMapping) -> StoredEntry:
     )
 
 
-class _Encoded(msgspec.Struct, array_like=True, frozen=True):
+class _Encoded(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A stored entry between processes. JSON, as its row has it: what a column would change, this changes alike."""
 
     seq: int

@@ -5,7 +5,8 @@ value in about a microsecond, a message has thirty of them, and `msgspec` does a
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
@@ -13,12 +14,14 @@ from uuid import UUID
 import msgspec
 
 from chat.conversations.entry import Author, StoredEntry
+from chat.conversations.pipeline import Pipeline
 from chat.conversations.saying import Known, Locked, Talk, moment
 from chat.db import Database
 from chat.ids import new_id
 
 if TYPE_CHECKING:
     import psycopg
+from psycopg.pq.abc import PGresult
 
 C_contra = TypeVar("C_contra", contravariant=True)
 Refs = Collection[tuple[UUID, str]]
@@ -27,6 +30,40 @@ LockedRow = tuple[str, int, str, int, int, str]
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[LockedRow]).decode
+
+
+class _Known(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A message whose `ref` is said again, as PostgreSQL tells it."""
+
+    conversation_id: UUID
+    stream: str
+    seq: int
+    kind: str
+    author_kind: str
+    author_id: UUID | None
+    author_name: str
+    text: str
+    data: dict[str, Any]
+    ref: str
+    after_seq: int
+    at: datetime
+
+    def entry(self) -> StoredEntry:
+        return StoredEntry(
+            self.conversation_id,
+            self.stream,
+            self.seq,
+            self.kind,
+            Author(self.author_kind, self.author_id, self.author_name),
+            self.text,
+            self.data,
+            self.ref,
+            self.after_seq,
+            self.at,
+        )
+
+
+_decode_known = msgspec.json.Decoder(list[_Known]).decode
 
 MESSAGE = "id, conversation_id, stream, seq, kind, author_kind, author_id, author_name, text, data, ref, after_seq, at"
 
@@ -69,33 +106,49 @@ class SqliteRows:
 
 
 class PostgresRows:
+    def __init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+
     def look(self, connection: "psycopg.Connection[Any]", ids: Collection[UUID], refs: Refs) -> Looked:
         wanted = {str(one): one for one in ids}
-        with connection.pipeline():
-            connection.execute("BEGIN")
-            heads = connection.execute(_POSTGRES_LOOK, ("{" + ",".join(wanted) + "}",))
-            # A statement of its own: its view begins when the locks are held.
-            earlier = connection.execute(_POSTGRES_KNOWN, (_text([{"c": str(one), "r": ref} for one, ref in refs]),))
-        (found,) = heads.fetchone() or ("[]",)
-        return _locked(wanted, found), {(row[1], row[10]): _postgres_entry(row) for row in earlier}
+        with self._pipelined(connection) as pipeline:
+            # Which refs are known is a statement of its own: its view begins when the locks are held.
+            _, heads, earlier = pipeline.ask(
+                "BEGIN",
+                ("nd_look", b"{" + ",".join(wanted).encode() + b"}"),
+                ("nd_known", _encode([{"c": one, "r": ref} for one, ref in refs])),
+            )
+            known = {(row.conversation_id, row.ref): row.entry() for row in _decode_known(_value(earlier))}
+            return _locked(wanted, _value(heads)), known
 
     def write(self, connection: "psycopg.Connection[Any]", talks: Sequence[Talk]) -> None:
-        if not talks:
-            connection.execute("COMMIT")
-            return
-        changes = [_postgres_change(talk) for talk in talks]
-        rows = [_postgres_row(entry) for talk in talks for entry in talk.added]
-        with connection.pipeline():
-            connection.execute(_POSTGRES_UPDATE, (_text(changes),))
-            connection.execute(_POSTGRES_INSERT, (_text(rows),))
-            connection.execute("COMMIT")
+        with self._pipelined(connection) as pipeline:
+            if not talks:
+                pipeline.ask("COMMIT")
+                return
+            changes = [_postgres_change(talk) for talk in talks]
+            rows = [_postgres_row(entry) for talk in talks for entry in talk.added]
+            pipeline.ask(("nd_update", _encode(changes)), ("nd_insert", _encode(rows)), "COMMIT")
+
+    @contextmanager
+    def _pipelined(self, connection: "psycopg.Connection[Any]") -> Iterator[Pipeline]:
+        """After a mistake the driver rolls back, and forgets what was prepared."""
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is None or pipeline.connection is not connection:
+            pipeline = Pipeline(connection, _POSTGRES)
+        yield pipeline
+        self._pipeline = pipeline
+
+
+def _value(result: PGresult) -> bytes:
+    return result.get_value(0, 0) or b"[]"
 
 
 def _text(value: Any) -> str:
     return _encode(value).decode()
 
 
-def _locked(wanted: dict[str, UUID], found: str) -> dict[UUID, Locked]:
+def _locked(wanted: dict[str, UUID], found: str | bytes) -> dict[UUID, Locked]:
     return {
         wanted[one]: Locked(last_seq, state, bool(waits), bool(replied), created_at)
         for one, last_seq, state, waits, replied, created_at in _decode(found)
@@ -196,12 +249,14 @@ def _sqlite_entry(row: Sequence[Any]) -> StoredEntry:
 _POSTGRES_LOOK = """
 SELECT coalesce(json_agg(json_build_array(
   id, last_seq, state, (waiting_since IS NOT NULL)::int, (first_reply_at IS NOT NULL)::int, created_at
-)), '[]')::text FROM (SELECT * FROM conversation WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE) AS c
+)), '[]')::text FROM (SELECT * FROM conversation WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) AS c
 """
-_POSTGRES_KNOWN = f"""
-SELECT {", ".join("m." + name for name in MESSAGE.split(", "))}
-FROM json_to_recordset(%s::json) AS w(c uuid, r text) JOIN message AS m ON m.conversation_id = w.c AND m.ref = w.r
-"""  # noqa: S608
+_POSTGRES_KNOWN = """
+SELECT coalesce(json_agg(json_build_array(
+  m.conversation_id, stream, seq, kind, author_kind, author_id, author_name, text, data, ref, after_seq, at
+)), '[]')::text
+FROM json_to_recordset($1::json) AS w(c uuid, r text) JOIN message AS m ON m.conversation_id = w.c AND m.ref = w.r
+"""
 _POSTGRES_UPDATE = """
 UPDATE conversation AS c SET
 last_seq = n.last_seq, version = c.version + n.added,
@@ -214,18 +269,26 @@ ended_at = CASE WHEN n.reopened THEN NULL ELSE c.ended_at END,
 waiting_since = CASE n.wait WHEN 'began' THEN n.now WHEN 'over' THEN NULL ELSE c.waiting_since END,
 first_reply_at = coalesce(c.first_reply_at, CASE WHEN n.first_reply_seconds IS NOT NULL THEN n.now END),
 first_reply_seconds = coalesce(c.first_reply_seconds, n.first_reply_seconds)
-FROM json_to_recordset(%s::json) AS n(
+FROM json_to_recordset($1::json) AS n(
   id uuid, last_seq int, added int, text text, by text, now timestamptz, visitor_read_seq int, operator_read_seq int,
   reopened bool, wait text, first_reply_seconds float8
 )
 WHERE c.id = n.id
 """
 _POSTGRES_INSERT = f"""
-INSERT INTO message ({MESSAGE}) SELECT {MESSAGE} FROM json_to_recordset(%s::json) AS m(
+INSERT INTO message ({MESSAGE}) SELECT {MESSAGE} FROM json_to_recordset($1::json) AS m(
   id uuid, conversation_id uuid, stream text, seq int, kind text, author_kind text, author_id uuid, author_name text,
   text text, data json, ref text, after_seq int, at timestamptz
 )
 """  # noqa: S608
+
+
+_POSTGRES = {
+    "nd_look": _POSTGRES_LOOK,
+    "nd_known": _POSTGRES_KNOWN,
+    "nd_update": _POSTGRES_UPDATE,
+    "nd_insert": _POSTGRES_INSERT,
+}
 
 
 def _postgres_change(talk: Talk) -> dict[str, Any]:
@@ -261,9 +324,3 @@ def _postgres_row(entry: StoredEntry) -> dict[str, Any]:
         "after_seq": entry.after_seq,
         "at": entry.at,
     }
-
-
-def _postgres_entry(row: Sequence[Any]) -> StoredEntry:
-    return StoredEntry(
-        row[1], row[2], row[3], row[4], Author(row[5], row[6], row[7]), row[8], row[9], row[10], row[11], row[12]
-    )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from chat.conversations.entry import Author, EntryDraft, StoredEntry, event
+from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.models import PUBLIC
 from chat.protocol.errors import RefTaken, Refusal, UnknownConversation
 
@@ -71,10 +71,10 @@ class Talk:
         if by_visitor and saying.reopens and self.state in ("ended", "left"):
             # A word after the end is never lost and never alone: the conversation goes back to the queue.
             if self.state == "ended":
-                self._add(event("reopened", saying.author))
+                self._add("event", saying.author, "", {"event": "reopened"}, None)
             self.state, self.reopened = "waiting", True
             self.waits, self.wait = True, "began"
-        entry = self._add(EntryDraft("message", saying.author, saying.text, ref=saying.ref))
+        entry = self._add("message", saying.author, saying.text, {}, saying.ref)
         self.text, self.by = saying.text[:200], saying.author.kind
         if by_visitor:
             self.visitor_read_seq = entry.seq
@@ -88,20 +88,9 @@ class Talk:
                 self.first_reply_seconds = (self.now - moment(self.locked.created_at)).total_seconds()
         return entry
 
-    def _add(self, draft: EntryDraft) -> StoredEntry:
+    def _add(self, kind: str, author: Author, text: str, data: dict[str, str], ref: str | None) -> StoredEntry:
         self.last_seq += 1
-        entry = StoredEntry(
-            self.conversation_id,
-            PUBLIC,
-            self.last_seq,
-            draft.kind,
-            draft.author,
-            draft.text,
-            draft.data,
-            draft.ref,
-            0,
-            self.now,
-        )
+        entry = StoredEntry(self.conversation_id, PUBLIC, self.last_seq, kind, author, text, data, ref, 0, self.now)
         self.added.append(entry)
         return entry
 
