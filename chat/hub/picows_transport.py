@@ -10,11 +10,11 @@ from chat.hub.transport import Accept, Receiver
 
 HIGH_WATER = 32 * 1024
 LOW_WATER = 8 * 1024
+"""Bytes in the socket's own buffer at which the client counts as slow, and as fast again."""
 MOST_PIECES = 256
 """Frames between two texts: more are no conversation, and each costs as much as a text."""
 NEVER_SENT = (0, 1005, 1006, 1015)
 """Codes that stand for what was not said."""
-"""Bytes in the socket's own buffer at which the client counts as slow, and as fast again."""
 
 
 class PicowsTransport(WSListener):
@@ -56,6 +56,7 @@ class PicowsTransport(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._ws = transport
+        transport.request.headers.clear()  # picows keeps the request as long as the connection lives
         transport.underlying_transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         accept, self._accept = self._accept, None
         if accept is not None:

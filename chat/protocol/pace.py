@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chat.protocol.errors import TooFast
 
 
-@dataclass
+@dataclass(slots=True)
 class Pace:
     """`burst` at once, then `per_second`."""
 

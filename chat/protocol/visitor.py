@@ -19,12 +19,34 @@ class VisitorSession:
     Raises `Malformed` or `OutOfTurn` (the socket closes), `Undecodable` or a `Refusal` (an error frame answers).
     """
 
+    __slots__ = ("_others", "_says", "_types", "state")
+
     def __init__(self) -> None:
         self.state = State.CONNECTING
-        # security.md, section 4: 10 at once, then 2 a second; typing one in 2 s is passed on.
-        self._say = Pace(burst=10, per_second=2)
-        self._other = Pace(burst=40, per_second=10)
-        self._typing = Pace(burst=1, per_second=0.5)
+        # Of thousands of visitors few speak: a pace is kept for those who do.
+        self._says: Pace | None = None
+        self._others: Pace | None = None
+        self._types: Pace | None = None
+
+    @property
+    def _say(self) -> Pace:
+        """security.md, section 4: 10 at once, then 2 a second."""
+        if self._says is None:
+            self._says = Pace(burst=10, per_second=2)
+        return self._says
+
+    @property
+    def _other(self) -> Pace:
+        if self._others is None:
+            self._others = Pace(burst=40, per_second=10)
+        return self._others
+
+    @property
+    def _typing(self) -> Pace:
+        """One in 2 s is passed on."""
+        if self._types is None:
+            self._types = Pace(burst=1, per_second=0.5)
+        return self._types
 
     def receive(self, text: str, now: float) -> frames.VisitorFrame | None:
         frame = decode(frames.visitor_decoder, text)

@@ -52,13 +52,13 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         """By topic: who is viewing too, and through which process."""
         self._viewed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._address = address
         super().__init__(
             transport,
             sockets.heart,
             sockets.clock,
             sockets.strings,
             OperatorSession().receive,
-            lambda: sockets.departed(self, address),
         )
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -143,6 +143,9 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         if found is None or found.state in ("ended", "left"):
             raise AlreadyEnded
         await self._all.pairing.may_say(conversation_id, self.operator)
+
+    def departed(self) -> None:
+        self._all.departed(self, self._address)
 
     async def leave(self) -> None:
         for task in list(self._tasks):

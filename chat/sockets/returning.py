@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,22 +22,15 @@ class Returning:
     """Of whoever has the conversation; empty for nobody."""
 
 
-_own = aliased(Conversation)
-_latest = (
-    select(col(_own.id))
-    .where(col(_own.visitor_id) == col(Visitor.id))
-    .order_by(col(_own.created_at).desc(), col(_own.id).desc())
-    .limit(1)
-    .correlate(Visitor)
-    .scalar_subquery()
-)
 _person = (col(Visitor.id), col(Visitor.site_id), col(Visitor.locale), col(Visitor.name), col(Visitor.email))
 _returning = (
     select(*_person, Conversation, col(Operator.name))
     .select_from(Visitor)
-    .outerjoin(Conversation, col(Conversation.id) == _latest)
+    .outerjoin(Conversation, col(Conversation.visitor_id) == col(Visitor.id))
     .outerjoin(Operator, col(Operator.id) == col(Conversation.operator_id))
     .where(OWNS_TOKEN)
+    .order_by(col(Conversation.created_at).desc(), col(Conversation.id).desc())
+    .limit(1)
 )
 
 

@@ -45,7 +45,6 @@ class Socket(Generic[F]):
         "_acting",
         "_asked",
         "_clock",
-        "_departed",
         "_flood",
         "_heard",
         "_heart",
@@ -67,14 +66,12 @@ class Socket(Generic[F]):
         clock: Clock,
         strings: Strings,
         receive: Callable[[str, float], F | None],
-        departed: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._heart = heart
         self._clock = clock
         self._strings = strings
         self._receive = receive
-        self._departed = departed
         self._heard = clock.monotonic()
         self._asked = 0.0
         self._inbox: deque[str] | None = None
@@ -102,6 +99,10 @@ class Socket(Generic[F]):
 
     @abstractmethod
     async def leave(self) -> None: ...
+
+    @abstractmethod
+    def departed(self) -> None:
+        """All is undone: it is not counted any more."""
 
     def push(self, frame: frames.Frame) -> None:
         self.connection.push(frames.encode(frame))
@@ -147,7 +148,7 @@ class Socket(Generic[F]):
         except Exception:
             log.exception("a departure failed", connection_id=self.id)
         finally:
-            self._departed()
+            self.departed()
 
     # ── frames, one after the other ──────────────────────────────────────────────────────────────────────────────
 

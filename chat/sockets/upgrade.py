@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from picows import WSAutoPingStrategy
+from picows import WSAutoPingStrategy, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
 from uvicorn.server import ServerState
 
@@ -18,7 +18,8 @@ from chat.hub.picows_transport import PicowsTransport
 from chat.sockets.door import Admitted, Denied, Knock
 from chat.sockets.entrance import Entrance
 
-READ_BUFFER = 1024
+READ_BUFFER = 2048
+"""The least that picows takes."""
 READ_BYTES = 8 * 1024
 """At a time. A buffer that was filled whole is doubled by picows, and never becomes smaller."""
 KEY_BYTES = 16
@@ -27,6 +28,8 @@ BAD_HANDSHAKE = Denied(400, "This is no handshake of WebSockets, version 13", {"
 log = structlog.get_logger(__name__)
 _silent = logging.LoggerAdapter(logging.getLogger("picows"))
 _silent.setLevel(logging.CRITICAL)
+_upgraded = WSUpgradeResponse.create_101_response()
+"""One for all: picows writes the accepting key of the moment into it, and sends it at once."""
 
 
 def upgrading(entrance: Entrance, limit: int, trusted: Sequence[str]) -> Callable[..., "Upgrade"]:
@@ -132,7 +135,7 @@ class Upgrade(asyncio.Protocol):
             None,
             None,
             False,
-            lambda _request: opened,
+            lambda _request: WSUpgradeResponseWithListener(_upgraded, opened),
             _silent,
             True,
             None,

@@ -1,5 +1,6 @@
 """The visitors' endpoint, `/w/{site_key}/socket`. The conversation comes from the token, never from a name alone."""
 
+import asyncio
 import sys
 from uuid import UUID
 
@@ -34,6 +35,8 @@ from chat.sockets.socket import BEAT, Socket
 from chat.strings import Strings
 
 SOCKETS_PER_VISITOR = 20
+RESUMING_AT_ONCE = 6
+"""In turn, and never all connections to the database: a crowd that comes back leaves some to those who talk."""
 ENDED_SECONDS = 60.0
 """So long a socket may take from reading a token to being known by it; then its visitor need not be looked for."""
 
@@ -79,6 +82,7 @@ class VisitorSockets:
         self.all: set[VisitorSocket] = set()
         self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
         self._ended: dict[UUID, float] = {}
+        self.resuming = asyncio.Semaphore(RESUMING_AT_ONCE)
         self._counts: dict[UUID, int] = {}
         """Sockets of each visitor."""
         hub.on("typed", self._on_typed)
@@ -173,7 +177,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         self._all = sockets
         self._site = site
         self._visitor: KnownVisitor | None = None
-        self._address = knock.address
+        self._address = sys.intern(knock.address)
         self._browser = sys.intern(knock.browser)
         self._time_zone = ""
         self._page: frames.Page | None = None
@@ -185,14 +189,14 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             sockets.clock,
             sockets.strings,
             VisitorSession().receive,
-            lambda: sockets.departed(self, knock.address),
         )
         sockets.all.add(self)
 
     async def act(self, frame: frames.VisitorFrame) -> None:  # noqa: C901 — one case per frame of the wire
         match frame:
             case frames.Hello():
-                await self._hello(frame)
+                async with self._all.resuming:
+                    await self._hello(frame)
             case frames.Enroll():
                 await self._enroll()
             case frames.Start():
@@ -242,6 +246,9 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     def visitor_id(self) -> UUID | None:
         return self._visitor.id if self._visitor is not None else None
 
+    def departed(self) -> None:
+        self._all.departed(self, self._address)
+
     async def leave(self) -> None:
         self._unfollow()
 
@@ -250,7 +257,8 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     async def _hello(self, frame: frames.Hello) -> None:
         self.introduced = True
         self.locale = self._all.strings.negotiate(None, frame.locale)
-        self._time_zone, self._page = frame.time_zone, frame.page
+        self._time_zone = sys.intern(frame.time_zone)
+        self._page = frame.page
         if frame.site != self._site.key:
             frame = frames.Hello(site=self._site.key, locale=frame.locale)
         found: Returning | None = None

@@ -8,6 +8,7 @@ NAMES = (
     "start",
     "browsers",
     "memory",
+    "storm",
     "delivery",
     "journal",
     "registry",

@@ -59,7 +59,8 @@ class Ear(WSListener):
         if frame.msg_type is WSMsgType.TEXT:
             text = frame.get_payload_as_bytes()
             if self._wanted is not None and self._wanted[0](text):
-                self._wanted[1].set_result(None)
+                if not self._wanted[1].done():
+                    self._wanted[1].set_result(None)
                 self._wanted = None
             elif text.startswith(b'{"type":"beat"'):
                 transport.send(WSMsgType.TEXT, text)
@@ -67,7 +68,7 @@ class Ear(WSListener):
                 self.on_text(self, text)
         elif frame.msg_type is WSMsgType.CLOSE:
             transport.disconnect()
-            if self._wanted is not None:
+            if self._wanted is not None and not self._wanted[1].done():
                 self._wanted[1].set_exception(ConnectionError(f"closed with {frame.get_close_code()}"))
                 self._wanted = None
 

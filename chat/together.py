@@ -1,0 +1,54 @@
+"""Questions that come at the same time are asked together: one trip to the database for a whole crowd.
+
+Who asks alone is answered at once; who asks while a trip is under way goes with the next one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Together(Generic[K, V]):
+    """`load` is given at most `most` different keys, and called once at a time. What it does not find is None."""
+
+    def __init__(self, load: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], most: int = 64) -> None:
+        self._load = load
+        self._most = most
+        self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
+        self._trip: asyncio.Task[None] | None = None
+
+    async def get(self, key: K) -> V | None:
+        """Read after this call began. Raises what `load` raises."""
+        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append(answer)
+        if self._trip is None:
+            self._trip = asyncio.create_task(self._travel())
+        return await answer
+
+    async def _travel(self) -> None:
+        try:
+            while self._waiting:
+                keys = list(self._waiting)[: self._most]
+                asked = {key: self._waiting.pop(key) for key in keys}
+                try:
+                    found = await self._load(keys)
+                except Exception as error:
+                    for answer in _unanswered(asked):
+                        answer.set_exception(error)
+                else:
+                    for key, answers in asked.items():
+                        for answer in answers:
+                            if not answer.done():
+                                answer.set_result(found.get(key))
+        finally:
+            self._trip = None
+            for answer in _unanswered(self._waiting):
+                answer.cancel()
+            self._waiting.clear()
+
+
+def _unanswered(asked: Mapping[K, list[asyncio.Future[V | None]]]) -> list[asyncio.Future[V | None]]:
+    return [answer for answers in asked.values() for answer in answers if not answer.done()]
