@@ -19,11 +19,17 @@ class PerAddress:
         self._times = times
         self._seconds = seconds
         self._paces: dict[str, Pace] = {}
+        self._forget_at = FORGET_AT
+        self._forgot = float("-inf")
 
     def take(self, address: str, now: float) -> float:
         """0 when allowed; else the seconds to wait."""
-        if len(self._paces) >= FORGET_AT:
+        is_old = len(self._paces) >= FORGET_AT and now - self._forgot >= self._seconds
+        if is_old or len(self._paces) >= self._forget_at:
+            self._forgot = now
             self._paces = {one: pace for one, pace in self._paces.items() if now - pace.at < self._seconds}
+            # In a crowd that cannot be forgotten yet nobody looks through it at every step.
+            self._forget_at = max(FORGET_AT, 2 * len(self._paces))
         fresh = Pace(burst=self._times, per_second=self._times / self._seconds)
         return self._paces.setdefault(neighbourhood(address), fresh).take(now)
 

@@ -12,7 +12,9 @@ HIGH_WATER = 32 * 1024
 LOW_WATER = 8 * 1024
 """Bytes in the socket's own buffer at which the client counts as slow, and as fast again."""
 MOST_PIECES = 256
-"""Frames between two texts: more are no conversation, and each costs as much as a text."""
+"""Frames between two texts, and one more for each `PIECE_BYTES` of a text in several: more are no conversation, and
+each costs as much as a text."""
+PIECE_BYTES = 32
 NEVER_SENT = (0, 1005, 1006, 1015)
 """Codes that stand for what was not said."""
 
@@ -67,7 +69,7 @@ class PicowsTransport(WSListener):
             self._fail(WSCloseCode.PROTOCOL_ERROR)
             return
         self._pieces += 1
-        if self._pieces > MOST_PIECES:
+        if self._pieces > MOST_PIECES + self._size // PIECE_BYTES:
             self._fail(WSCloseCode.POLICY_VIOLATION)
             return
         match frame.msg_type:
@@ -123,7 +125,7 @@ class PicowsTransport(WSListener):
             self._hand_on(whole)
 
     def _hand_on(self, payload: bytes) -> None:
-        self._pieces = 0
+        self._pieces = self._size = 0
         try:
             text = payload.decode()
         except UnicodeDecodeError:

@@ -1,5 +1,7 @@
 """One address cannot use up the sockets of all, nor hammer at the door."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +51,14 @@ def test_quiet_addresses_are_forgotten() -> None:
     door.enter("192.0.2.1", 120)
     assert len(door._attempts._paces) < 10
     assert not door._held.get("10.0.0.1")
+
+
+def test_a_crowd_of_addresses_costs_each_of_them_a_moment_and_is_forgotten() -> None:
+    door = Admission(sockets=1, attempts_per_minute=10)
+    began = time.process_time()
+    for n in range(3 * FORGET_AT):
+        assert door.enter(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", n / 1000) == 0
+    assert time.process_time() - began < 5
+    for n in range(2 * FORGET_AT):
+        door.enter(f"11.{n >> 16}.{n >> 8 & 255}.{n & 255}", 1000 + n / 100)
+    assert len(door._attempts._paces) <= 2 * FORGET_AT

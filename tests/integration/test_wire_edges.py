@@ -204,6 +204,16 @@ async def test_frames_without_end_that_say_nothing_are_not_listened_to(
         assert int.from_bytes(payload[:2]) in (1002, 1008)
 
 
+async def test_a_text_in_many_small_pieces_is_put_together(picows: Running) -> None:
+    async with line(picows) as ann:
+        assert await ann.ask(picows) == 101
+        whole = HELLO + b" " * 40_000
+        for start in range(0, len(whole), 64):
+            ann.send(0x01 if start == 0 else 0x00, whole[start : start + 64])
+        ann.send(0x80)
+        assert b'"welcomed"' in await ann.heard()
+
+
 async def test_much_that_comes_at_once_leaves_no_large_buffer_behind(picows: Running) -> None:
     async with line(picows) as ann:
         assert await ann.ask(picows) == 101
