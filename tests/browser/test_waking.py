@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.browser.conftest import CHROMIUM
 from tests.browser.hosts import HostServer
-from tests.browser.scenes import log, texts_in
+from tests.browser.scenes import attend, log, texts_in, thread
 from tests.browser.visiting import open_panel, panel, start
 from tests.support.demo import DemoProgram
 from tests.support.duty import Duty, on_duty
@@ -35,12 +35,12 @@ MESSAGES = """new Promise((done) => {
 class Night:
     """A visitor's computer of their own, whose way to the server can be spoilt, and an operator who stays awake."""
 
-    def __init__(self, duty: Duty, road: ThreadedProxy, browser: Browser, host: HostServer) -> None:
+    def __init__(self, demo: DemoProgram, duty: Duty, road: ThreadedProxy, browser: Browser, host: HostServer) -> None:
+        self.demo = demo
         self.duty = duty
         self.road = road
         self.browser = browser
         self.page = host.url("plain", same_site=True)
-        self.origin = host.loader_origin
         self.elsewhere = host.url("rtl", same_site=True)
         self._said = 0
 
@@ -86,7 +86,7 @@ async def night() -> AsyncIterator[Night]:
                 args=[*CHROMIUM, way],
                 ignore_default_args=["--disable-back-forward-cache"],
             )
-            yield Night(duty, road, browser, host)
+            yield Night(demo, duty, road, browser, host)
             await browser.close()
         await asyncio.to_thread(road.stop)
     finally:
@@ -167,7 +167,24 @@ async def test_a_page_comes_back_from_the_back_forward_cache(night: Night) -> No
     await night.say("yours", "yours again")
     await page.evaluate("history.back()")
     await page.wait_for_function("window.cameBack === true")
-    assert await shown_in_frame(page, night.origin, 5) == ["first", "second", "mine", "yours", "yours again"]
+    assert await shown_in_frame(page, night.demo.origin, 5) == ["first", "second", "mine", "yours", "yours again"]
+
+
+async def test_a_console_is_looked_at_again(night: Night) -> None:
+    visitor = await night.visitor()
+    console = await (await night.browser.new_context(locale="en-GB")).new_page()
+    await attend(console, await asyncio.to_thread(night.demo.sign_in_link, "Nika", capacity="1"))
+    await console.goto(f"{night.demo.origin}/console/conversations/{night.duty.conversations[-1]}")
+    await expect(thread(console).get_by_text("second", exact=True)).to_be_visible()
+    await expect(console.locator(".strip").get_by_text("Connected")).to_be_visible()
+    assert night.road.do(lambda proxy: proxy.orphan()) > 0
+    await night.say("yours")
+    await console.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    # The pass for a new line is asked for on connections that are dead too.
+    await expect(thread(console).get_by_text("yours", exact=True)).to_be_visible(timeout=2 * WAKES)
+    assert await texts_in(thread(console), ".message__bubble") == ["first", "second", "yours"]
+    await console.context.close()
+    await visitor.context.close()
 
 
 async def shown_in_frame(page: Page, origin: str, count: int) -> list[str]:

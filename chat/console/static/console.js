@@ -1,6 +1,7 @@
 /** The console: what comes over the socket goes to its part of the page, what people do goes out. */
 
 import { Alerts } from './alerts.js'
+import { ask } from './asking.js'
 import { Composer } from './composer.js'
 import { Connection } from '../shared/connection.js'
 import { OpenConversation, idOf } from './conversation.js'
@@ -158,7 +159,7 @@ export class Console {
 
   /** A pass that works once, and what is open: so each line begins where the last one ended. @returns {Promise<OperatorFrame[] | null>} */
   async #introduce() {
-    const answer = await fetch('/console/socket-pass', { method: 'POST', signal: AbortSignal.timeout(ANSWER_WITHIN) })
+    const answer = await ask('/console/socket-pass', { method: 'POST' })
     if (answer.status === 401 || answer.status === 403) return null
     if (!answer.ok) throw new Error(`socket-pass: ${answer.status}`)
     const { socket_pass } = await answer.json()
@@ -214,7 +215,7 @@ export class Console {
     const loading = byId('loading')
     const slow = setTimeout(() => (loading.hidden = false), 300)
     try {
-      const answer = await fetch(`/console/inbox.json?known=${this.#known}`)
+      const answer = await ask(`/console/inbox.json?known=${this.#known}`)
       if (answer.status === 401) this.connection.open()
       if (answer.status !== 200) return
       const news = await answer.json()
