@@ -1,5 +1,6 @@
 """Visitors: tokens, labels, pages. A token is minted here and nowhere else (security.md T2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -95,17 +96,16 @@ class Visitors:
             return list((await session.execute(statement)).scalars())
 
 
-OWNS_TOKEN = and_(
-    col(Visitor.token_hash) == bindparam("token_hash"),
-    col(Visitor.site_id) == bindparam("site_id"),
+OWNS_TOKENS = and_(
+    col(Visitor.token_hash).in_(bindparam("token_hashes", expanding=True)),
     col(Visitor.seen_at) > bindparam("seen_since"),
     col(Visitor.ended_at).is_(None),
 )
-"""The visitor is found by the token's hash, on this site only; unused for 180 days it is forgotten."""
+"""A visitor is found by their token's hash; unused for 180 days it is forgotten. Whose site it is must be asked too."""
 
 
-def token_parameters(site_id: UUID, token: str, now: datetime) -> dict[str, Any]:
-    return {"token_hash": hashed(token), "site_id": site_id, "seen_since": now - UNUSED}
+def token_parameters(hashes: Sequence[str], now: datetime) -> dict[str, Any]:
+    return {"token_hashes": list(hashes), "seen_since": now - UNUSED}
 
 
 async def label(session: AsyncSession, visitor_id: UUID, *, name: str, email: str) -> None:

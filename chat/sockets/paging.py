@@ -5,6 +5,7 @@ from uuid import UUID
 
 from chat.conversations import store
 from chat.conversations.entry import StoredEntry
+from chat.conversations.missed import FEW, Cursor, Missed
 from chat.conversations.presenter import Audience, Presenter
 from chat.db import Database
 from chat.hub.connection import Connection
@@ -32,6 +33,7 @@ class StreamReader:
         key: FeedKey,
         audience: Audience,
         reader_id: UUID | None,
+        missed: Missed | None = None,
     ) -> None:
         self._db = db
         self._hub = hub
@@ -39,6 +41,8 @@ class StreamReader:
         self._connection = connection
         self._audience = audience
         self._reader_id = reader_id
+        self._missed = missed
+        """For readers who come by the thousand."""
         self._rows = RENDERED_ROWS if audience.role == "operator" else PAGE_ROWS
         self.key = key
         self.follower = Follower(connection, audience, 0, reader_id)
@@ -56,7 +60,11 @@ class StreamReader:
             self._page(self._newest(entries), reset=True)
             self._go_on(entries[-1].seq if entries else 0)
             return
-        await self.after(after, reset=after == 0)
+        if self._missed is not None and head - after <= FEW:
+            found = await self._missed.after(Cursor(self.key.conversation_id, self.key.stream, after))
+            self._show(after, found, reset=after == 0)
+        else:
+            await self.after(after, reset=after == 0)
 
     async def after(self, after: int, *, reset: bool = False) -> None:
         """A page of what follows `after`; when it is the last one, the reader goes live."""
@@ -64,6 +72,9 @@ class StreamReader:
             entries = await store.entries_after(
                 session, self.key.conversation_id, self.key.stream, after, self._rows + 1
             )
+        self._show(after, entries, reset=reset)
+
+    def _show(self, after: int, entries: list[StoredEntry], *, reset: bool) -> None:
         page = _fitting(self._presented(entries[: self._rows]))
         more = len(page) < len(entries)
         self._page(page, reset=reset, more=more)

@@ -1,6 +1,5 @@
 """The visitors' endpoint, `/w/{site_key}/socket`. The conversation comes from the token, never from a name alone."""
 
-import asyncio
 import sys
 from uuid import UUID
 
@@ -9,6 +8,7 @@ import structlog
 from chat.clock import Clock
 from chat.conversations.actions import Conversations, Opening, checked_address
 from chat.conversations.entry import Author
+from chat.conversations.missed import Missed
 from chat.conversations.models import PUBLIC, Conversation
 from chat.conversations.presenter import Audience, stamp
 from chat.db import Database
@@ -30,13 +30,11 @@ from chat.protocol.visitor import VisitorSession
 from chat.sockets.door import FORBIDDEN, Admitted, Denied, Door, Knock
 from chat.sockets.heart import Heart
 from chat.sockets.paging import StreamReader
-from chat.sockets.returning import Returning, people_of, returning
+from chat.sockets.returning import Returning, Returns, people_of
 from chat.sockets.socket import BEAT, Socket
 from chat.strings import Strings
 
 SOCKETS_PER_VISITOR = 20
-RESUMING_AT_ONCE = 6
-"""In turn, and never all connections to the database: a crowd that comes back leaves some to those who talk."""
 ENDED_SECONDS = 60.0
 """So long a socket may take from reading a token to being known by it; then its visitor need not be looked for."""
 
@@ -82,7 +80,8 @@ class VisitorSockets:
         self.all: set[VisitorSocket] = set()
         self.by_conversation: dict[UUID, set[VisitorSocket]] = {}
         self._ended: dict[UUID, float] = {}
-        self.resuming = asyncio.Semaphore(RESUMING_AT_ONCE)
+        self.returns = Returns(db, clock)
+        self.missed = Missed(db)
         self._counts: dict[UUID, int] = {}
         """Sockets of each visitor."""
         hub.on("typed", self._on_typed)
@@ -195,8 +194,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     async def act(self, frame: frames.VisitorFrame) -> None:  # noqa: C901 — one case per frame of the wire
         match frame:
             case frames.Hello():
-                async with self._all.resuming:
-                    await self._hello(frame)
+                await self._hello(frame)
             case frames.Enroll():
                 await self._enroll()
             case frames.Start():
@@ -263,7 +261,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             frame = frames.Hello(site=self._site.key, locale=frame.locale)
         found: Returning | None = None
         if frame.token is not None:
-            found = await returning(self._all.db, self._clock, self._site.id, frame.token)
+            found = await self._all.returns.of(self._site.id, frame.token)
         latest = found.conversation if found else None
         if found is not None:
             self._all.count(found.visitor.id)
@@ -348,6 +346,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             FeedKey(conversation.id, PUBLIC),
             Audience("visitor", self.locale),
             self._known().id,
+            self._all.missed,
         )
         try:
             await self._reader.resume(after, conversation.last_seq)

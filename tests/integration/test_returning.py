@@ -12,8 +12,8 @@ import websockets
 from sqlalchemy import event, select
 from sqlmodel import col
 
-from chat.ids import hashed
-from chat.people.models import Visitor
+from chat.ids import hashed, new_id
+from chat.people.models import Site, Visitor
 from chat.people.visits import PAGES
 from chat.sockets.visitors import SOCKETS_PER_VISITOR
 from tests.support.program import Client, Running, program
@@ -76,6 +76,42 @@ async def test_a_client_that_resumes_costs_two_queries(running: Running) -> None
     assert len(others) <= 20, others
     assert tabs[-1].welcomed["conversation"]["operator"]["name"] == "Omar"
     assert tabs[-1].welcomed["conversation"]["department_name"]
+
+
+async def test_a_crowd_costs_fewer_and_everybody_gets_what_they_missed(running: Running) -> None:
+    people = [await running.visitor_who_said(f"Hello {n}") for n in range(30)]
+    for n, ann in enumerate(people):
+        for word in range(n % 4):
+            await ann.say(f"{n}-{word}")
+    with statements(running) as asked:
+        tabs = await asyncio.gather(
+            *(running.visitor(token=ann.token, conversation=ann.conversation, last_seen=2) for ann in people)
+        )
+        for tab in tabs:
+            await tab.until("paged")
+    assert len([one for one in asked if "token_hash" in one or "FROM message" in one]) < len(people)
+    for n, (ann, tab) in enumerate(zip(people, tabs, strict=True)):
+        assert tab.welcomed["conversation"]["id"] == ann.conversation
+        assert [entry["text"] for entry in tab.entries()] == [f"{n}-{word}" for word in range(n % 4)]
+
+
+async def test_the_latest_conversation_comes_back_and_a_token_is_worth_nothing_elsewhere(running: Running) -> None:
+    ann = await running.visitor_who_said("The first one")
+    first = ann.conversation
+    await ann.send("end", conversation=first)
+    await ann.until("said", lambda frame: frame["entries"][-1].get("event") == "ended")
+    await ann.send("start", ref="ref-00000002", text="The second one")
+    second = (await ann.until("started"))["conversation"]["id"]
+    assert second != first
+    assert (await running.visitor(token=ann.token)).welcomed["conversation"]["id"] == second
+    async with running.desk.db.write() as session:
+        site = Site(
+            id=new_id(), key="elsewhere", name="E", origins=[], settings={}, created_at=running.desk.clock.now()
+        )
+        session.add(site)
+    stranger = await Client.connect(running, "/w/elsewhere/socket")
+    await stranger.send("hello", site="elsewhere", token=ann.token)
+    assert not (await stranger.until("welcomed"))["known"]
 
 
 async def test_pages_are_written_together_and_the_last_ten_are_kept(running: Running) -> None:

@@ -14,8 +14,8 @@ import pytest
 import websockets
 from sqlalchemy import delete
 
-from chat.conversations import store
 from chat.conversations.entry import Author
+from chat.conversations.missed import Missed
 from chat.db import DatabaseAway, table_of
 from chat.ids import new_id
 from chat.people.models import Operator, OperatorDepartment
@@ -433,7 +433,7 @@ async def test_a_start_that_was_stored_but_not_shown_is_acknowledged_when_sent_a
         async def fails(*_: object) -> None:
             raise DatabaseAway
 
-        patch.setattr(store, "entries_after", fails)
+        patch.setattr(Missed, "after", fails)
         await ann.send("start", ref="ref-00000001", text="Hello")
         assert (await ann.until("refused"))["code"] == "unavailable"
     await ann.send("start", ref="ref-00000001", text="Hello")
