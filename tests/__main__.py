@@ -1,6 +1,6 @@
 """`python -m tests` runs every layer, `python -m tests unit hub` some; the last line counts what passed and failed.
 
-Steps run in two lanes side by side: checks that read the code, and layers that run it.
+Steps run in four lanes side by side: what is alone on the machine mostly waits, for a process, a lease, a browser.
 """
 
 import argparse
@@ -17,7 +17,9 @@ from tests.support.sizes import measure_sizes
 from tests.support.steps import Verdict, run_commands, run_pytest
 
 PYTHON = sys.executable
-READING: dict[str, Callable[[], Verdict]] = {
+FAULTS = ("acceptance/test_matrix.py", "acceptance/test_contract.py")
+Lane = dict[str, Callable[[], Verdict]]
+READING: Lane = {
     "style": lambda: run_commands(
         [PYTHON, "-m", "ruff", "check", "--quiet", "."], [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]
     ),
@@ -26,16 +28,22 @@ READING: dict[str, Callable[[], Verdict]] = {
     "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
     "strings": check_strings,
 }
-RUNNING: dict[str, Callable[[], Verdict]] = {
+IN_ONE_PROCESS: Lane = {
     "unit": lambda: run_pytest("unit"),
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
     "integration": lambda: run_pytest("integration"),
-    "acceptance": lambda: run_pytest("acceptance", need_servers),
-    "browser": lambda: run_pytest("browser", need_npm_packages, need_browser, need_servers),
     "sizes": measure_sizes,
 }
-ORDER = [*READING, *RUNNING]
+IN_MANY: Lane = {
+    "acceptance": lambda: run_pytest(
+        "acceptance", *(f"--ignore=tests/{file}" for file in FAULTS), needs=[need_servers]
+    ),
+}
+BROKEN: Lane = {"faults": lambda: run_pytest(*FAULTS, needs=[need_servers])}
+SEEN: Lane = {"browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers])}
+LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
+ORDER = [name for lane in LANES for name in lane]
 
 
 class Report:
@@ -57,7 +65,7 @@ class Report:
             print(f"{name:<14} {word:<7} {seconds:6.1f} s  {counts}", flush=True)
 
 
-def run_lane(lane: dict[str, Callable[[], Verdict]], wanted: list[str], report: Report) -> None:
+def run_lane(lane: Lane, wanted: list[str], report: Report) -> None:
     for name, step in lane.items():
         if name not in wanted:
             continue
@@ -76,8 +84,8 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in ORDER]:
         parser.error(f"there is no step {', '.join(unknown)}; steps are {', '.join(ORDER)}")
     report = Report()
-    with ThreadPoolExecutor(2) as pool:
-        for lane in [pool.submit(run_lane, steps, wanted, report) for steps in (READING, RUNNING)]:
+    with ThreadPoolExecutor(len(LANES)) as pool:
+        for lane in [pool.submit(run_lane, steps, wanted, report) for steps in LANES]:
             lane.result()
     print(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed else 0

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from tests.support.servers import wheel_folder
 from tests.support.steps import ROOT, run
@@ -16,6 +17,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 SERVERS = ("nginx", "caddy", "redis-server", "openssl")
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks it before it starts a service."""
+
+
+_ALONE = Lock()
 
 
 class NeedMissing(RuntimeError):
@@ -78,8 +82,9 @@ def _install(*packages: str) -> None:
     """On Debian as root, else nothing: who asks looks again."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return
-    run(["apt-get", "update", "--quiet"])
-    with _no_services():
+    # One at a time: two of them would fight for the same lock.
+    with _ALONE, _no_services():
+        run(["apt-get", "update", "--quiet"])
         code, output = run(["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages])
     if code:
         raise NeedMissing(f"apt-get could not install {', '.join(packages)}:\n{output[-2000:]}")

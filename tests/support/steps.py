@@ -59,13 +59,14 @@ def run_commands(*commands: Sequence[str]) -> Verdict:
     return Verdict(len(commands) - len(failures), len(failures), "\n".join(failures))
 
 
-def run_pytest(folder: str, *needs: Callable[[], None]) -> Verdict:
-    """A skipped test counts as failed: nothing is left out in silence."""
+def run_pytest(*where: str, needs: Sequence[Callable[[], None]] = ()) -> Verdict:
+    """Below `tests/`, and options. A skipped test counts as failed: nothing is left out in silence."""
     for need in needs:
         need()
     with tempfile.TemporaryDirectory() as place:
         results = Path(place) / "results.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "--color=no", f"--junit-xml={results}", f"tests/{folder}"]
+        command = [sys.executable, "-m", "pytest", "-q", "--color=no", f"--junit-xml={results}"]
+        command += [one if one.startswith("-") else f"tests/{one}" for one in where]
         code, output = run(command)
         if not results.exists():
             return Verdict(0, 1, output)
