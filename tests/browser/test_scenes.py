@@ -7,7 +7,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.scenes import answer, attend, log, offer, take, texts_in, thread, visit
-from tests.browser.visiting import bubble, expect_sent, open_panel, panel, say
+from tests.browser.visiting import bubble, expect_open, expect_sent, open_panel, panel, say
 from tests.support.demo import DemoProgram
 
 HELLO = "Hi, our shop is down. Since 14:20, order #482913, address 185.203.118.7"
@@ -223,8 +223,7 @@ async def test_scene_5_kill_9_in_mid_conversation_loses_doubles_and_reorders_not
     # A reload with unsent messages, while the server is away: the page itself stays where it was.
     own_demo.start()
     await visitor.reload()
-    if await bubble(visitor).get_attribute("aria-expanded") == "false":
-        await bubble(visitor).click()
+    await expect_open(visitor)
     for n in range(4):
         await expect(thread(operator).get_by_text(f"message {n}", exact=True)).to_be_visible(timeout=45_000)
     await answer(operator, "All here.")
@@ -243,8 +242,7 @@ async def test_scene_5_an_unsent_message_survives_a_reload_and_two_tabs_show_one
     await take(operator, "message 0")
     tab = await visitor.context.new_page()
     await tab.goto(own_demo.site)
-    if await bubble(tab).get_attribute("aria-expanded") == "false":
-        await bubble(tab).click()
+    await expect_open(tab)
     await _to_conversation(tab)
     await say(visitor, "message 1")
     await expect(log(tab).get_by_text("message 1", exact=True)).to_be_visible()
@@ -265,8 +263,7 @@ async def test_scene_5_an_unsent_message_survives_a_reload_and_two_tabs_show_one
 
 
 async def _to_conversation(page: Page) -> None:
-    if await bubble(page).get_attribute("aria-expanded") == "false":
-        await bubble(page).click()
+    await expect_open(page)
     going_on = panel(page).get_by_role("button", name=re.compile("Continue the conversation"))
     await expect(going_on.or_(log(page))).to_be_visible()
     if await going_on.is_visible():

@@ -19,6 +19,11 @@ async def open_panel(page: Page) -> FrameLocator:
     return found
 
 
+async def expect_open(page: Page) -> None:
+    """A page of somebody who talks opens the panel by itself, a moment after it was loaded."""
+    await expect(bubble(page)).to_have_attribute("aria-expanded", "true", timeout=15_000)
+
+
 async def start(page: Page, text: str, name: str = "") -> FrameLocator:
     """From the first view to a conversation; returns when the first message is durable."""
     frame = panel(page)
