@@ -257,5 +257,7 @@ class Socket(Generic[F]):
             self.connection.close(Closing.SILENT)
 
     def check_hello(self) -> None:
+        """A word that comes too late is no fault of the client's: it may have slept, or we may be overrun. It comes
+        back, while one that is out of turn must not."""
         if not self.introduced and self._acting is None:
-            self.connection.close(Closing.OUT_OF_TURN)
+            self.connection.close(Closing.SILENT)

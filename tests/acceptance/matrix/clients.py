@@ -96,7 +96,7 @@ def say_nothing(scene: Scene) -> None:
     """2,000 silent connections."""
     count = scene.times(2000, 30)
     for (codes,) in alternating(scene, lambda place: silent(place, count, scene.limit(HEADER_SECONDS * 2))):
-        demand_codes(scene, "silent connections", codes, {1006, 4502})
+        demand_codes(scene, "silent connections", codes, {1006, 4001})
 
 
 def say_nonsense(scene: Scene) -> None:
@@ -117,7 +117,7 @@ def behave_badly(scene: Scene) -> None:
     for slow, loud, mute, nonsense in found:
         demand_codes(scene, "a slow reader", slow, {4008})
         demand_codes(scene, "a flood", loud, {0})
-        demand_codes(scene, "silent connections", mute, {1006, 4502})
+        demand_codes(scene, "silent connections", mute, {1006, 4001})
         for kind, code in nonsense.items():
             demand_codes(scene, kind, [code], MALFORMED[kind])
 
@@ -130,7 +130,7 @@ def say_it_again(scene: Scene) -> None:
         scene.wait(0.2, 0.2)
     scene.load.ask("drop", share=0.3, within=1)
     scene.load.ask("replay", count=2)
-    scene.everybody_is_back(15)
+    scene.everybody_is_back()
     scene.over()
     scene.demand_no_errors()
 
@@ -162,7 +162,7 @@ def come_and_go(scene: Scene) -> None:
         scene.wait(5, 0.8)
         samples.append(scene.stage.usage().rss)
     scene.over()
-    scene.everybody_is_back(30)
+    scene.everybody_is_back()
     scene.wait(30, 1)
     after = scene.stage.usage()
     grown = (after.rss - samples[len(samples) // 5]) / 1024 / 1024

@@ -19,7 +19,7 @@ def disagree(scene: Scene) -> None:
     for number in range(len(scene.stage.hubs)):
         scene.stage.shift_clock(number, SKEW * (number - 1))
     scene.load.ask("drop", share=0.5, within=1)
-    scene.everybody_is_back(15)
+    scene.everybody_is_back()
     scene.wait(30, 1.5)
     end(scene)
 

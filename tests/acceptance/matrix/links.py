@@ -27,7 +27,7 @@ def orphan_links(scene: Scene) -> None:
         scene.wait(4, 4)
         scene.load.ask("strike", what="reset")
         scene.notes.append("cut after 4 s: the 35 s of silence are waited for in full runs")
-    scene.everybody_is_back(NOTICED + 20)
+    scene.everybody_is_back()
     if not scene.short:
         scene.wait(NOTICED + 20, 0)
     scene.over()
@@ -43,7 +43,7 @@ def reset_links(scene: Scene) -> None:
         scene.strike()
         scene.load.ask("strike", what="reset")
         scene.wait(5, 1)
-        scene.everybody_is_back(15)
+        scene.everybody_is_back()
     over(scene)
 
 
@@ -54,7 +54,7 @@ def end_links_in_a_frame(scene: Scene) -> None:
         scene.strike()
         scene.load.ask("strike", what="finish")
         scene.wait(5, 1)
-        scene.everybody_is_back(15)
+        scene.everybody_is_back()
     over(scene)
 
 
@@ -98,7 +98,7 @@ def lossy_links(scene: Scene) -> None:
 def over(scene: Scene) -> None:
     scene.over()
     lead_back(scene)
-    scene.everybody_is_back(30)
+    scene.everybody_is_back()
     scene.demand_normal_within(15)
     scene.demand_no_errors()
 

@@ -55,12 +55,12 @@ def lose_power(scene: Scene) -> None:
     scene.over()
     says = f"{scene.times(10)} copies, {len(missing)} missing"
     scene.demand_now("what was acknowledged is in the copy", not missing, says)
-    scene.everybody_is_back(60)
+    scene.everybody_is_back()
     scene.demand_no_errors()
 
 
 def demands(scene: Scene) -> None:
-    scene.everybody_is_back(60)
+    scene.everybody_is_back()
     scene.demand_normal_within(RECOVERED)
     scene.demand_no_errors()
 

@@ -23,7 +23,7 @@ def kill_a_hub(scene: Scene) -> None:
         victim = scene.stage.chance.choice(scene.stage.hubs)
         scene.strike()
         scene.stage.kill(victim)
-        scene.everybody_is_back(BACK_SECONDS * 2)
+        scene.everybody_is_back()
         victim.start()
     scene.over()
     scene.notes.append(f"{scene.times(200, 2)} kills")
@@ -42,7 +42,7 @@ def kill_all(scene: Scene) -> None:
         scene.wait(2, 0.5)
         start_all(scene.stage.hubs)
         scene.wake()
-        scene.everybody_is_back(60)
+        scene.everybody_is_back()
     scene.over()
 
 
@@ -61,7 +61,7 @@ def stop_a_hub(scene: Scene) -> None:
     finally:
         os.kill(victim.pid, signal.SIGCONT)
     scene.over()
-    scene.everybody_is_back(60)
+    scene.everybody_is_back()
     scene.demand_no_errors()
     scene.demand_normal_within(15)
     if scene.short:
@@ -76,7 +76,7 @@ def restart_in_turn(scene: Scene) -> None:
             hub.end(signal.SIGTERM)
             hub.start()
     scene.over()
-    scene.everybody_is_back(30)
+    scene.everybody_is_back()
     scene.demand_back_within(2.0, 0.95)
     scene.demand_no_errors()
 
@@ -90,7 +90,7 @@ def restart_alone(scene: Scene) -> None:
         scene.stage.hubs[0].end(signal.SIGTERM)
         scene.stage.hubs[0].start()
         scene.wake()
-        scene.everybody_is_back(30)
+        scene.everybody_is_back()
     scene.over()
     scene.demand_no_errors()
 
@@ -102,7 +102,7 @@ def return_at_once(scene: Scene) -> None:
     base = processor_seconds(scene.stage.hubs) - base
     scene.strike()
     dropped = scene.load.ask("drop", share=1.0, within=scene.times(5, 2))["dropped"]
-    scene.everybody_is_back(20)
+    scene.everybody_is_back()
     scene.over()
     scene.demand_back_within(20.0, 1.0)
     scene.demand_no_errors()

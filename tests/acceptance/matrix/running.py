@@ -38,6 +38,8 @@ class Result:
     rss_after: int = 0
     descriptors_before: int = 0
     descriptors_after: int = 0
+    load_processor_share: float = 0
+    """Of one core: a load that nears 1 measures itself."""
     seed: int = 0
     passed: bool = False
     ran: bool = True
@@ -63,10 +65,13 @@ def run(cell: Cell, stage: Stage) -> Result:
         scene = Scene(stage, load, cell.load)
         scene.spread()
         scene.began = monotonic()
+        used = load.ask("state")["processor_seconds"]
         stage.talk_for(load, cell.load, 0.5 if stage.short else 15.0)
         cell.fault(scene)
         stage.talk_for(load, cell.load, 0.5 if stage.short else 15.0)
         judgement = stage.judge(load, scene.limit(30))
+        used = load.ask("state")["processor_seconds"] - used
+        result.load_processor_share = round(used / (monotonic() - scene.began), 2)
         _fill(result, scene, judgement)
     except NotHere as error:
         result.ran, result.passed = False, True

@@ -29,6 +29,8 @@ FULL = {
     "L3": Size(0, 0, 10_000, 1, 0),
 }
 FULL["L2"] = replace(FULL["L1"], conduct=MOBILE, breaks_per_minute=0.05)
+ALONE_L3 = replace(FULL["L3"], idle=5_000)
+"""One process lets in 500 a second: more cannot be back within 20 s."""
 SHORT = {
     "L0": Size(12, 3, 30, 4, 15),
     "L1": Size(12, 3, 30, 4, 15),

@@ -82,7 +82,7 @@ def fill_the_disk(scene: Scene) -> None:
         for hub in scene.stage.hubs:
             resource.prlimit(hub.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     scene.over()
-    scene.everybody_is_back(60)
+    scene.everybody_is_back()
     scene.demand_normal_within(10)
     scene.demand_no_errors()
     scene.notes.append("by a limit on file sizes; there are no files beside the database that could fail alone")

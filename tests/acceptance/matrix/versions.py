@@ -23,7 +23,7 @@ def mix_versions(scene: Scene) -> None:
     for hub, program_before in zip(hubs, ours, strict=True):
         become(scene, hub, program_before)
     scene.over()
-    scene.everybody_is_back(30)
+    scene.everybody_is_back()
     scene.demand_back_within(2.0, 0.95)
     scene.demand_no_errors()
 
@@ -56,7 +56,7 @@ def go_by_nginx(scene: Scene) -> None:
         scene.load.ask("links", share=0.0, conduct={}, seconds=60)
     finally:
         nginx.remove()
-    scene.everybody_is_back(15)
+    scene.everybody_is_back()
     scene.demand_back_within(2.0, 0.95)
     scene.demand_no_errors()
 

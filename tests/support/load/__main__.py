@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from time import process_time
 from typing import Any
 
 from tests.support.load.crowd import Crowd, Plan
@@ -43,6 +44,7 @@ async def state(crowd: Crowd, asked: Answer) -> Answer:
         "unsent": sum(len(one.unsent) for one in crowd),
         "said": crowd.said,
         "counts": crowd.world.counts,
+        "processor_seconds": process_time(),
     }
 
 

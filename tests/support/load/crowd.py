@@ -211,8 +211,10 @@ class Crowd:
     async def spread(self, seconds: float) -> None:
         """Evenly over the servers, as after a while behind a proxy: whoever came back last has nobody at first."""
         homes = {client: self.plan.addresses[n % len(self.plan.addresses)] for n, client in enumerate(self)}
-        for client, home in homes.items():
+        for number, (client, home) in enumerate(homes.items()):
             client.move(home)
+            if number % DIALS_PER_SECOND == DIALS_PER_SECOND - 1:
+                await asyncio.sleep(1)
         await self.until(
             lambda: all(one.gone or (one.socket is not None and one.socket.address == at) for one, at in homes.items()),
             seconds,
