@@ -20,6 +20,10 @@ from escalation.sla.engine import SlaEngine
 SWEEP_SECONDS = 3.0
 """How late a message is whose hint was lost."""
 
+MOST_SAID = 10_000
+GATHER_SECONDS = 0.1
+"""What is said within this time is looked at together."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -37,7 +41,8 @@ class EscalationWorker:
         tickets.conversations.on_said(self._heard)
 
     def _heard(self, conversation_id: UUID) -> None:
-        self._said.add(conversation_id)
+        if len(self._said) < MOST_SAID:  # a process where nobody takes them; who works finds the rest by its sweep
+            self._said.add(conversation_id)
         self._look.set()
 
     async def run(self) -> None:
@@ -48,6 +53,8 @@ class EscalationWorker:
 
     async def _copy(self) -> None:
         """The cursor and the unique place of a message are the judges."""
+        loop = asyncio.get_running_loop()
+        swept = loop.time()
         while True:
             try:
                 await self.copy_heard()
@@ -57,9 +64,13 @@ class EscalationWorker:
             try:
                 async with asyncio.timeout(SWEEP_SECONDS):
                     await self._look.wait()
+                    await asyncio.sleep(GATHER_SECONDS)
             except TimeoutError:
-                await self._find_left_behind()
+                pass
             self._look.clear()
+            if loop.time() - swept >= SWEEP_SECONDS:  # also where somebody speaks all the time
+                swept = loop.time()
+                await self._find_left_behind()
 
     async def copy_heard(self) -> None:
         heard, self._said = self._said, set()

@@ -23,7 +23,7 @@ from chat.conversations.streams import append
 from chat.db import Database, rows_changed, table_of
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, conversation_topic
-from chat.ids import new_id
+from chat.ids import new_id, text_of
 from chat.outbox import Outbox
 from chat.people.models import Department, Visitor
 from chat.people.visitors import SomeVisitor, label
@@ -206,9 +206,15 @@ class Conversations:
         self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
     ) -> StoredEntry:
         """The committed message, whether this call or an earlier one with the same `ref` made it."""
+        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens)
+
+    def say_soon(
+        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
+    ) -> asyncio.Future[StoredEntry]:
+        """As `say`, for who has no task to wait in."""
         if not text.strip():
             raise TextMissing
-        return await self.journal.say(conversation_id, author, text, ref, reopens=reopens)
+        return self.journal.say_soon(conversation_id, author, text, ref, reopens=reopens)
 
     async def say_as_operator(
         self, conversation_id: UUID, operator_id: UUID, name: str, text: str, ref: str
@@ -342,7 +348,7 @@ class Conversations:
         self._changed_rows.add(conversation_id)
 
     def _tell_rows(self) -> None:
-        changed, self._changed_rows = [str(one) for one in self._changed_rows], set()
+        changed, self._changed_rows = [text_of(one) for one in self._changed_rows], set()
         for start in range(0, len(changed), ROWS_AT_ONCE):
             self._hub.publish(DESK, {"kind": "rows", "conversations": changed[start : start + ROWS_AT_ONCE]})
 

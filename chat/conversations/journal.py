@@ -73,11 +73,17 @@ class Journal:
     async def say(
         self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
     ) -> StoredEntry:
+        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens)
+
+    def say_soon(
+        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
+    ) -> asyncio.Future[StoredEntry]:
+        """What `say` waits for."""
         done: asyncio.Future[StoredEntry] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(Saying(conversation_id, author, text, ref, reopens), done))
         self._idle.clear()
         self._wake.set()
-        return await done
+        return done
 
     async def _run(self) -> None:
         while True:

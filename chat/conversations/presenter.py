@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import msgspec
 
 from chat.conversations.entry import StoredEntry
 from chat.conversations.models import PUBLIC
+from chat.ids import text_of
 from chat.links import Links
 from chat.protocol import frames
 
@@ -24,6 +26,7 @@ Html = Callable[[frames.Entry, str], str]
 """entry, locale -> the partial that consoles show"""
 
 
+@lru_cache(maxsize=256)
 def stamp(at: datetime | None) -> str:
     """RFC 3339 in UTC with milliseconds; empty for none."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z" if at else ""
@@ -43,7 +46,7 @@ class Presenter:
         name = str(data.pop("event", ""))
         card = self._card(data, audience) if stored.kind == "card" else None
         author = frames.Person(
-            stored.author.kind, stored.author.name, str(stored.author.id) if stored.author.id else ""
+            stored.author.kind, stored.author.name, text_of(stored.author.id) if stored.author.id else ""
         )
         if audience.role == "visitor":
             data = {key: value for key, value in data.items() if key in _VISITOR_DATA}
@@ -121,7 +124,7 @@ class PresentedEntry:
         text = self._texts.get(key)
         if text is None:
             entry = self.presenter.entry(self.stored, audience, with_ref=with_ref)
-            conversation = str(self.stored.conversation_id)
+            conversation = text_of(self.stored.conversation_id)
             frame = (
                 frames.Said(conversation, [entry])
                 if self.stored.stream == PUBLIC

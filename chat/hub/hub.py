@@ -16,6 +16,7 @@ import structlog
 from chat.hub import hints
 from chat.hub.bus import Bus
 from chat.hub.feed import Feed, FeedKey, Follower, StreamEntry
+from chat.ids import id_of
 from chat.supervision import supervised
 from chat.tally import Counts
 
@@ -129,7 +130,7 @@ class Hub:
             self._bus.publish(topic, hint, keep=key.stream)
 
     def _take_head(self, topic: str, head: hints.Head) -> None:
-        key = FeedKey(UUID(topic.removeprefix("conversation:")), head.stream)
+        key = FeedKey(id_of(topic.removeprefix("conversation:")), head.stream)
         feed = self._feeds.get(key)
         if feed is None:
             return
@@ -250,5 +251,6 @@ class Hub:
 
 
 @lru_cache(8192)
+@lru_cache(maxsize=16_384)
 def conversation_topic(conversation_id: UUID) -> str:
     return f"conversation:{conversation_id}"

@@ -14,6 +14,7 @@ from chat.conversations.actions import DESK, Conversations
 from chat.conversations.presenter import stamp
 from chat.db import Database
 from chat.hub.hub import Hub, News
+from chat.ids import id_of
 from chat.pairing.actions import Pairing
 from chat.pairing.presence import PresenceBook, online_count
 from chat.pairing.waiting import counts
@@ -29,6 +30,8 @@ from chat.strings import Strings
 ROWS_SECONDS = 0.05
 """Rows that change within this time are read and rendered together."""
 ROWS_SECONDS_AT_MOST = 2.0
+ROWS_AT_ONCE = 40
+"""A console takes 256 kB at once, and a row has up to 2: what changes beyond is told in the next round."""
 
 TOUCH_SECONDS = 300.0
 
@@ -109,7 +112,9 @@ class OperatorSockets:
             # When much changes, rows wait: no more than a tenth of the time goes to them, the rest to messages.
             await asyncio.sleep(min(ROWS_SECONDS_AT_MOST, max(ROWS_SECONDS, 9 * took)))
             self._changed.clear()
-            dirty, self._dirty = self._dirty, set()
+            dirty = {self._dirty.pop() for _ in range(min(ROWS_AT_ONCE, len(self._dirty)))}
+            if self._dirty:
+                self._changed.set()
             began = time.perf_counter()
             try:
                 if self.all:
@@ -159,7 +164,7 @@ class OperatorSockets:
             socket.push(frames.Counted(waiting=count, online=online, oldest_since=stamp(oldest)))
 
     def _on_rows(self, _topic: str, news: News) -> None:
-        self._dirty.update(UUID(str(one)) for one in news["conversations"])
+        self._dirty.update(id_of(str(one)) for one in news["conversations"])
         self._changed.set()
 
     def staff_changed(self) -> None:

@@ -8,7 +8,8 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import ClassVar, Generic, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
 
@@ -77,7 +78,7 @@ class Socket(Generic[F]):
         self._inbox: deque[str] | None = None
         self._is_held = False
         """A flood waits where it comes from."""
-        self._acting: asyncio.Task[None] | None = None
+        self._acting: asyncio.Future[Any] | None = None
         self._flood = Pace(burst=FLOOD_BURST, per_second=FLOOD_PER_SECOND)
         self.introduced = False
         self.locale = "en"
@@ -96,6 +97,10 @@ class Socket(Generic[F]):
     def act_now(self, _frame: F) -> bool:
         """True for a frame that was dealt with here and now, because nothing has to be waited for."""
         return False
+
+    def act_soon(self, _frame: F) -> "asyncio.Future[Any] | None":
+        """For a frame of which only the end has to be waited for: the end, without a task of its own. Else None."""
+        return None
 
     @abstractmethod
     async def leave(self) -> None: ...
@@ -175,8 +180,12 @@ class Socket(Generic[F]):
             if frame is not None:
                 self._heart.traffic.came(type(frame))
             if frame is not None and not self.act_now(frame):
-                self._acting = self._heart.spawn(self._act(frame, introduced=introduced))
-                self._acting.add_done_callback(self._acted)
+                self._acting = self.act_soon(frame)
+                if self._acting is not None:
+                    self._acting.add_done_callback(partial(self._acted_soon, frame))
+                else:
+                    self._acting = self._heart.spawn(self._act(frame, introduced=introduced))
+                    self._acting.add_done_callback(self._acted)
         except Exception as error:
             self._failed(error, frame, text, introduced=introduced)
         if wait := self._flood.take(self._heard):
@@ -198,7 +207,12 @@ class Socket(Generic[F]):
         except Exception as error:
             self._failed(error, frame, "", introduced=introduced)
 
-    def _acted(self, _task: asyncio.Task[None]) -> None:
+    def _acted_soon(self, frame: F, end: "asyncio.Future[Any]") -> None:
+        if not end.cancelled() and isinstance(error := end.exception(), Exception):
+            self._failed(error, frame, "", introduced=True)
+        self._acted(end)
+
+    def _acted(self, _end: "asyncio.Future[Any]") -> None:
         self._acting = None
         if not self.connection.closed:
             self._go_on()

@@ -1,5 +1,6 @@
 """The visitors' endpoint, `/w/{site_key}/socket`. The conversation comes from the token, never from a name alone."""
 
+import asyncio
 import sys
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import structlog
 
 from chat.clock import Clock
 from chat.conversations.actions import Conversations, Opening, checked_address
-from chat.conversations.entry import Author
+from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.missed import Missed
 from chat.conversations.models import PUBLIC, Conversation
 from chat.conversations.presenter import Audience, stamp
@@ -16,7 +17,7 @@ from chat.hub.admission import PerAddress
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, News, conversation_topic
 from chat.hub.transport import Transport
-from chat.ids import parse_id
+from chat.ids import id_of, parse_id, text_of
 from chat.pairing.actions import Pairing
 from chat.pairing.places import PlaceBoard
 from chat.pairing.staff import StaffBoard
@@ -191,7 +192,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         )
         sockets.all.add(self)
 
-    async def act(self, frame: frames.VisitorFrame) -> None:  # noqa: C901 — one case per frame of the wire
+    async def act(self, frame: frames.VisitorFrame) -> None:
         match frame:
             case frames.Hello():
                 await self._hello(frame)
@@ -202,14 +203,9 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             case frames.Leave():
                 await self._leave_message(frame)
             case frames.Say(conversation=id, text=text, ref=ref):
-                visitor = self._known()
-                author = Author("visitor", visitor.id, visitor.name or "")
-                if self.conversation_id is not None and id == str(self.conversation_id):
-                    await self._all.conversations.say(self.conversation_id, author, text, ref)
-                else:
-                    found = await self._own(id)
-                    await self._all.conversations.say(found.id, author, text, ref)
-                    await self._follow(found)
+                found = await self._own(id)
+                await self._all.conversations.say(found.id, self._author(), text, ref)
+                await self._follow(found)
             case frames.Read(conversation=id, seq=seq):
                 found = await self._own(id)
                 await self._all.conversations.read(found.id, "visitor", seq)
@@ -226,6 +222,20 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             case frames.Rate(conversation=id, score=score, text=text):
                 found = await self._own(id)
                 await self._all.conversations.rate(found.id, self._known(), score, text)
+
+    def act_soon(self, frame: frames.VisitorFrame) -> "asyncio.Future[StoredEntry] | None":
+        match frame:
+            case frames.Say(conversation=id, text=text, ref=ref) if self._is_followed(id):
+                return self._all.conversations.say_soon(id_of(id), self._author(), text, ref)
+        return None
+
+    def _is_followed(self, conversation: str) -> bool:
+        """It is this visitor's, as was asked before it was followed."""
+        return self.conversation_id is not None and conversation == text_of(self.conversation_id)
+
+    def _author(self) -> Author:
+        visitor = self._known()
+        return Author("visitor", visitor.id, visitor.name or "")
 
     def act_now(self, frame: frames.VisitorFrame) -> bool:
         match frame:
