@@ -55,5 +55,5 @@ class StaffTeller:
         staff = await self._board.now()
         if staff != self._told:
             self._told = staff
-            self._visitors.tell_staff(staff)
+            await self._visitors.tell_staff(staff)
             self._operators.staff_changed()

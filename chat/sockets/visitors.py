@@ -36,6 +36,7 @@ from chat.sockets.socket import BEAT, Socket
 from chat.strings import Strings
 
 SOCKETS_PER_VISITOR = 20
+AT_A_TIME = 200
 ENDED_SECONDS = 60.0
 """So long a socket may take from reading a token to being known by it; then its visitor need not be looked for."""
 
@@ -139,10 +140,14 @@ class VisitorSockets:
             if socket.visitor_id in fresh:
                 socket.connection.close(Closing.ACCESS_ENDED)
 
-    def tell_staff(self, staff: frames.Staff) -> None:
-        for socket in list(self.all):
+    async def tell_staff(self, staff: frames.Staff) -> None:
+        """Some thousands of sockets, and others who want to talk meanwhile."""
+        text = frames.encode(frames.Staffed(staff))
+        for number, socket in enumerate(list(self.all)):
             if socket.introduced:
-                socket.push(frames.Staffed(staff))
+                socket.connection.push(text)
+            if number % AT_A_TIME == AT_A_TIME - 1:
+                await asyncio.sleep(0)
 
     def _sockets(self, topic: str) -> set["VisitorSocket"]:
         return self.by_conversation.get(UUID(topic.removeprefix("conversation:")), set())
