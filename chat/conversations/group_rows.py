@@ -14,14 +14,15 @@ from uuid import UUID
 import msgspec
 
 from chat.conversations.entry import Author, StoredEntry
-from chat.conversations.pipeline import Pipeline
 from chat.conversations.saying import Known, Locked, Talk, moment
 from chat.db import Database
 from chat.ids import new_id
 
 if TYPE_CHECKING:
     import psycopg
-from psycopg.pq.abc import PGresult
+    from psycopg.pq.abc import PGresult
+
+    from chat.conversations.pipeline import Pipeline
 
 C_contra = TypeVar("C_contra", contravariant=True)
 Refs = Collection[tuple[UUID, str]]
@@ -131,16 +132,18 @@ class PostgresRows:
             pipeline.ask(("nd_update", _encode(changes)), ("nd_insert", _encode(rows)), "COMMIT")
 
     @contextmanager
-    def _pipelined(self, connection: "psycopg.Connection[Any]") -> Iterator[Pipeline]:
+    def _pipelined(self, connection: "psycopg.Connection[Any]") -> "Iterator[Pipeline]":
         """After a mistake the driver rolls back, and forgets what was prepared."""
         pipeline, self._pipeline = self._pipeline, None
         if pipeline is None or pipeline.connection is not connection:
+            from chat.conversations.pipeline import Pipeline  # ten megabytes that SQLite does without
+
             pipeline = Pipeline(connection, _POSTGRES)
         yield pipeline
         self._pipeline = pipeline
 
 
-def _value(result: PGresult) -> bytes:
+def _value(result: "PGresult") -> bytes:
     return result.get_value(0, 0) or b"[]"
 
 
