@@ -216,6 +216,13 @@ class Conversations:
             raise TextMissing
         return self.journal.say_soon(conversation_id, author, text, ref, reopens=reopens)
 
+    async def say_if_held(self, conversation_id: UUID, author: Author, text: str, ref: str) -> StoredEntry:
+        """By the operator who has the conversation, as the transaction itself finds: nothing is asked before. Raises
+        NotHeld."""
+        if not text.strip():
+            raise TextMissing
+        return await self.journal.say(conversation_id, author, text, ref, held_by=author.id)
+
     async def say_as_operator(
         self, conversation_id: UUID, operator_id: UUID, name: str, text: str, ref: str
     ) -> StoredEntry:

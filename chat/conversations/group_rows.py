@@ -16,7 +16,7 @@ import msgspec
 from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.saying import Known, Locked, Talk, moment
 from chat.db import Database
-from chat.ids import new_id
+from chat.ids import id_of, new_id
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 C_contra = TypeVar("C_contra", contravariant=True)
 Refs = Collection[tuple[UUID, str]]
 Looked = tuple[dict[UUID, Locked], Known]
-LockedRow = tuple[str, int, str, int, int, str]
+LockedRow = tuple[str, int, str, int, int, str | None, str]
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[LockedRow]).decode
@@ -153,8 +153,10 @@ def _text(value: Any) -> str:
 
 def _locked(wanted: dict[str, UUID], found: str | bytes) -> dict[UUID, Locked]:
     return {
-        wanted[one]: Locked(last_seq, state, bool(waits), bool(replied), created_at)
-        for one, last_seq, state, waits, replied, created_at in _decode(found)
+        wanted[one]: Locked(
+            last_seq, state, bool(waits), bool(replied), id_of(operator) if operator else None, created_at
+        )
+        for one, last_seq, state, waits, replied, operator, created_at in _decode(found)
     }
 
 
@@ -162,7 +164,7 @@ def _locked(wanted: dict[str, UUID], found: str | bytes) -> dict[UUID, Locked]:
 
 _SQLITE_LOOK = """
 SELECT json_group_array(json_array(
-  id, last_seq, state, waiting_since IS NOT NULL, first_reply_at IS NOT NULL, created_at
+  id, last_seq, state, waiting_since IS NOT NULL, first_reply_at IS NOT NULL, operator_id, created_at
 )) FROM conversation WHERE id IN (SELECT value FROM json_each(?))
 """
 _SQLITE_KNOWN = f"""
@@ -251,7 +253,7 @@ def _sqlite_entry(row: Sequence[Any]) -> StoredEntry:
 
 _POSTGRES_LOOK = """
 SELECT coalesce(json_agg(json_build_array(
-  id, last_seq, state, (waiting_since IS NOT NULL)::int, (first_reply_at IS NOT NULL)::int, created_at
+  id, last_seq, state, (waiting_since IS NOT NULL)::int, (first_reply_at IS NOT NULL)::int, operator_id, created_at
 )), '[]')::text FROM (SELECT * FROM conversation WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE) AS c
 """
 _POSTGRES_KNOWN = """

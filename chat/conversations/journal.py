@@ -40,7 +40,8 @@ class _Waiting:
 class Journal:
     """`await say(…)` returns the committed entry, whether this call or an earlier one with the same `ref` made it.
 
-    Raises UnknownConversation, RefTaken (the ref is another author's), Unavailable (nothing was acknowledged; retry).
+    Raises UnknownConversation, RefTaken (the ref is another author's), NotHeld (`held_by` has it no more), Unavailable
+    (nothing was acknowledged; retry).
     """
 
     def __init__(
@@ -71,16 +72,30 @@ class Journal:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def say(
-        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
+        self,
+        conversation_id: UUID,
+        author: Author,
+        text: str,
+        ref: str,
+        *,
+        reopens: bool = True,
+        held_by: UUID | None = None,
     ) -> StoredEntry:
-        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens)
+        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens, held_by=held_by)
 
     def say_soon(
-        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
+        self,
+        conversation_id: UUID,
+        author: Author,
+        text: str,
+        ref: str,
+        *,
+        reopens: bool = True,
+        held_by: UUID | None = None,
     ) -> asyncio.Future[StoredEntry]:
         """What `say` waits for."""
         done: asyncio.Future[StoredEntry] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(Saying(conversation_id, author, text, ref, reopens), done))
+        self._waiting.append(_Waiting(Saying(conversation_id, author, text, ref, reopens, held_by), done))
         self._idle.clear()
         self._wake.set()
         return done

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from chat.conversations.entry import Author, StoredEntry
-from chat.conversations.models import PUBLIC
+from chat.conversations.models import CANARY, PUBLIC
 from chat.protocol.errors import RefTaken, Refusal, UnknownConversation
 
 Known = dict[tuple[UUID, str], StoredEntry]
@@ -24,6 +24,12 @@ class Saying(NamedTuple):
     text: str
     ref: str
     reopens: bool = True
+    held_by: UUID | None = None
+    """Said only while this operator has the conversation; else the answer is `NotHeld`."""
+
+
+class NotHeld(Exception):
+    """The conversation is not, or not any more, the operator's who wants to speak."""
 
 
 class Locked(NamedTuple):
@@ -34,6 +40,7 @@ class Locked(NamedTuple):
     waits: bool
     """Somebody waits for us: `waiting_since` is set."""
     replied: bool
+    operator_id: UUID | None
     created_at: str
     """As the database writes it: read only for a first reply."""
 
@@ -47,6 +54,7 @@ class Talk:
     now: datetime
     last_seq: int = 0
     state: str = ""
+    operator_id: UUID | None = None
     waits: bool = False
     wait: str = "kept"
     """What becomes of the moment since when they wait: kept, began (now), over"""
@@ -59,12 +67,17 @@ class Talk:
     first_reply_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        self.last_seq, self.state, self.waits = self.locked.last_seq, self.locked.state, self.locked.waits
+        locked = self.locked
+        self.last_seq, self.state, self.operator_id = locked.last_seq, locked.state, locked.operator_id
+        self.waits = locked.waits
 
     @property
     def is_plain(self) -> bool:
         """Nothing changed but heads, marks and the last words: no index of the table is touched."""
         return self.wait == "kept" and not self.reopened and self.first_reply_seconds is None
+
+    def is_held_by(self, operator_id: UUID) -> bool:
+        return self.state in ("active", CANARY) and self.operator_id == operator_id
 
     def say(self, saying: Saying) -> StoredEntry:
         by_visitor = saying.author.kind == "visitor"
@@ -72,7 +85,7 @@ class Talk:
             # A word after the end is never lost and never alone: the conversation goes back to the queue.
             if self.state == "ended":
                 self._add("event", saying.author, "", {"event": "reopened"}, None)
-            self.state, self.reopened = "waiting", True
+            self.state, self.operator_id, self.reopened = "waiting", None, True
             self.waits, self.wait = True, "began"
         entry = self._add("message", saying.author, saying.text, {}, saying.ref)
         self.text, self.by = saying.text[:200], saying.author.kind
@@ -95,7 +108,7 @@ class Talk:
         return entry
 
 
-Answer = StoredEntry | Refusal
+Answer = StoredEntry | Refusal | NotHeld
 
 
 @dataclass(slots=True)
@@ -118,9 +131,12 @@ def plan(group: Sequence[Saying], locked: Mapping[UUID, Locked], known: Known, n
         key = saying.conversation_id, saying.ref
         earlier = known.get(key)
         if earlier is None:
-            talk = talks.get(saying.conversation_id)
-            if talk is None:
-                talk = talks[saying.conversation_id] = Talk(saying.conversation_id, row, now)
+            talk = talks.get(saying.conversation_id) or Talk(saying.conversation_id, row, now)
+            if saying.held_by is not None and not talk.is_held_by(saying.held_by):
+                outcome.answers.append(NotHeld())
+                continue
+            if not talk.added:
+                talks[saying.conversation_id] = talk
                 outcome.talks.append(talk)
             earlier = known[key] = talk.say(saying)
         elif not _is_resend(saying, earlier):

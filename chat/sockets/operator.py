@@ -14,6 +14,7 @@ from chat.conversations.actions import DESK
 from chat.conversations.entry import Author
 from chat.conversations.models import INTERNAL, PUBLIC, Conversation
 from chat.conversations.presenter import Audience
+from chat.conversations.saying import NotHeld
 from chat.db import table_of
 from chat.hub.feed import FeedKey
 from chat.hub.hub import conversation_topic
@@ -80,8 +81,12 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             return
         if isinstance(frame, frames.Beat):
             return
-        found = await self._seen(frame.conversation)
+        if not self.introduced:
+            raise OutOfTurn
         author = Author("operator", self.operator.id, self.operator.name)
+        if isinstance(frame, frames.Say) and await self._say_as_holder(frame, author):
+            return
+        found = await self._seen(frame.conversation)
         match frame:
             case frames.Open():
                 await self._open(found, frame)
@@ -190,6 +195,17 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
             )
         for conversation_id in offered.scalars():
             await self.tell_offer(conversation_id)
+
+    async def _say_as_holder(self, frame: frames.Say, author: Author) -> bool:
+        """Most replies: in an open conversation of this operator's. The transaction itself sees whether it still is."""
+        conversation_id = parse_id(frame.conversation)
+        if conversation_id is None or conversation_id not in self.open:
+            return False
+        try:
+            await self._all.conversations.say_if_held(conversation_id, author, frame.text, frame.ref)
+        except NotHeld:
+            return False
+        return True
 
     async def _seen(self, text: str) -> Conversation:
         """A conversation this operator may see; others are unknown (security.md A1)."""

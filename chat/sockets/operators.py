@@ -121,7 +121,8 @@ class OperatorSockets:
                     await self._tell_rows(dirty)
                     await self._tell_counts()
             except Exception:
-                # The rows stay changed: consoles compare their counts every 60 s and look again.
+                # They are told with the next that change; consoles compare their counts every 60 s and look again.
+                self._dirty |= dirty
                 log.warning("rows could not be told", exc_info=True)
             took = time.perf_counter() - began
 

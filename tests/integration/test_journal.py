@@ -11,6 +11,7 @@ from chat.conversations import store
 from chat.conversations.actions import Opening
 from chat.conversations.entry import Author
 from chat.conversations.models import PUBLIC, Conversation, Message
+from chat.conversations.saying import NotHeld
 from chat.db import Database, table_of
 from chat.ids import new_id
 from chat.protocol.errors import AddressInvalid, RefTaken, TextMissing, Unavailable, UnknownConversation
@@ -198,6 +199,29 @@ async def test_a_word_after_the_end_reopens_and_waits(parts: Parts) -> None:
         "reopened",
         "One more thing",
     ]
+
+
+async def test_who_has_it_no_more_says_nothing_and_what_was_said_stays_said(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    omar, luka = await parts.operator("Omar"), await parts.operator("Luka")
+    await parts.pairing.take(found.id, omar)
+    say = parts.conversations.say_if_held
+    first = await say(found.id, Author("operator", omar.id, "Omar"), "Hello", "ref-00000001")
+    with pytest.raises(NotHeld):
+        await say(found.id, Author("operator", luka.id, "Luka"), "Me too", "ref-00000002")
+    await parts.pairing.end(found.id, Author("operator", omar.id, "Omar"))
+    ann = Author("visitor", found.visitor_id)
+    answers = await asyncio.gather(
+        parts.conversations.say(found.id, ann, "One more", "ref-00000003"),
+        say(found.id, Author("operator", omar.id, "Omar"), "And one", "ref-00000004"),
+        say(found.id, Author("operator", omar.id, "Omar"), "Hello", "ref-00000001"),
+        return_exceptions=True,
+    )
+    assert isinstance(answers[1], NotHeld)
+    assert answers[2] == first
+    refs = [ref for _, ref in await rows(parts.db, found.id) if ref and ref.startswith("ref-")]
+    assert refs == ["ref-00000001", "ref-00000003"]
 
 
 async def test_empty_text_and_half_an_address_change_nothing(parts: Parts) -> None:
