@@ -109,7 +109,7 @@ async def new_context(browser: Browser, request: pytest.FixtureRequest) -> Async
 
     async def make(**options: Any) -> BrowserContext:
         context = await browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Ljubljana"} | options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.on("console", listen)
         contexts.append(context)
         return context

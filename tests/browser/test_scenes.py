@@ -43,7 +43,7 @@ async def test_scene_2_an_operator_is_alerted_answers_notes_uses_a_canned_respon
 ) -> None:
     await attend(operator, own_demo.console)
     await visit(visitor, own_demo, HELLO)
-    await expect(offer(operator)).to_be_visible(timeout=1500)
+    await expect(offer(operator)).to_be_visible(timeout=10_000)
     await expect(operator).to_have_title(re.compile(r"^\(1\)"))
     await take(operator, HELLO)
     await expect(operator.locator(".context").first).to_contain_text("Chrome")
