@@ -320,6 +320,7 @@ class Nightdesk:
         self._keep(self.queue_teller.run, "places")
         self._keep(self.access_watch.run, "access")
         self._keep(self.operator_sockets.run, "console rows")
+        self._keep(self.conversations.marks.run, "read marks")
         if self.canary is not None:
             self._keep(self.canary.run, "canary")
         if self.works:
@@ -343,6 +344,7 @@ class Nightdesk:
         with contextlib.suppress(DatabaseAway):
             await self.visits.write()
         await self.conversations.journal.stop()
+        await self.conversations.marks.write()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -81,32 +81,20 @@ class Writer(Generic[C]):
             if self._connection is None:
                 self._connection = self._connect()
             return work(self._connection)
-        except (UnicodeError, OverflowError) as error:
-            self._roll_back()
-            raise Unstorable from error
-        except Exception as error:
-            if not isinstance(error, (*_driver_errors(), OSError)):
-                self._drop()
-                raise
-            if any(kind.__name__ in _UNSTORABLE for kind in type(error).__mro__):
-                self._roll_back()
-                raise Unstorable from error
+        except BaseException as error:
+            # Closing rolls back; a driver that rolls back also forgets what was prepared.
             self._is_broken = bool(getattr(self._connection, "broken", False))
             self._drop()
+            if isinstance(error, UnicodeError | OverflowError):
+                raise Unstorable from error
+            if not isinstance(error, (*_driver_errors(), OSError)):
+                raise
+            if any(kind.__name__ in _UNSTORABLE for kind in type(error).__mro__):
+                raise Unstorable from error
             raise Unwritten from error
-        except BaseException:
-            self._drop()
-            raise
 
     def _was_lost(self, error: BaseException | None) -> bool:
         return self._is_broken or (error is not None and means_lost_connection(error))
-
-    def _roll_back(self) -> None:
-        connection: Any = self._connection
-        try:
-            connection.rollback()
-        except _driver_errors():
-            self._drop()
 
     def _drop(self) -> None:
         connection: Any = self._connection

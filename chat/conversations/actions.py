@@ -17,6 +17,7 @@ from chat.conversations import store, transcript
 from chat.conversations.cards import CardDraft
 from chat.conversations.entry import Author, EntryDraft, StoredEntry, entry_of, event
 from chat.conversations.journal import Journal
+from chat.conversations.marks import ReadMarks, Side
 from chat.conversations.models import INTERNAL, PUBLIC, Conversation, Draft, Message
 from chat.conversations.presenter import Presenter
 from chat.conversations.streams import append
@@ -63,6 +64,7 @@ class Conversations:
         self._on_said: list[Callable[[UUID], None]] = []
         self._changed_rows: set[UUID] = set()
         self.journal = Journal(db, clock, self._committed)
+        self.marks = ReadMarks(db, self._mark_raised)
 
     def on_said(self, callback: Callable[[UUID], None]) -> None:
         """Called after new public entries of a conversation were committed in this process."""
@@ -238,18 +240,7 @@ class Conversations:
             raise UnknownConversation
         return await self.say(conversation_id, _author(visitor), text, ref, reopens=False)
 
-    async def read(self, conversation_id: UUID, side: str, seq: int) -> None:
-        """Raises the read mark of a side (visitor, operator); it never falls and never passes the head."""
-        rows = table_of(Conversation)
-        mark = rows.c.visitor_read_seq if side == "visitor" else rows.c.operator_read_seq
-        async with self._db.write() as session:
-            changed = await session.execute(
-                update(rows)
-                .where(rows.c.id == conversation_id, mark < seq, rows.c.last_seq >= seq)
-                .values({mark.name: seq})
-            )
-            if not rows_changed(changed):
-                return
+    def _mark_raised(self, conversation_id: UUID, side: Side, seq: int) -> None:
         self._hub.publish(conversation_topic(conversation_id), {"kind": "seen", "by": side, "seq": seq})
         if side == "operator":
             self.changed_row(conversation_id)

@@ -5,8 +5,7 @@ value in about a microsecond, a message has thirty of them, and `msgspec` does a
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
@@ -112,35 +111,30 @@ class PostgresRows:
 
     def look(self, connection: "psycopg.Connection[Any]", ids: Collection[UUID], refs: Refs) -> Looked:
         wanted = {str(one): one for one in ids}
-        with self._pipelined(connection) as pipeline:
-            # Which refs are known is a statement of its own: its view begins when the locks are held.
-            _, heads, earlier = pipeline.ask(
-                "BEGIN",
-                ("nd_look", b"{" + ",".join(wanted).encode() + b"}"),
-                ("nd_known", _encode([{"c": one, "r": ref} for one, ref in refs])),
-            )
-            known = {(row.conversation_id, row.ref): row.entry() for row in _decode_known(_value(earlier))}
-            return _locked(wanted, _value(heads)), known
+        # Which refs are known is a statement of its own: its view begins when the locks are held.
+        _, heads, earlier = self._on(connection).ask(
+            "BEGIN",
+            ("nd_look", b"{" + ",".join(wanted).encode() + b"}"),
+            ("nd_known", _encode([{"c": one, "r": ref} for one, ref in refs])),
+        )
+        known = {(row.conversation_id, row.ref): row.entry() for row in _decode_known(_value(earlier))}
+        return _locked(wanted, _value(heads)), known
 
     def write(self, connection: "psycopg.Connection[Any]", talks: Sequence[Talk]) -> None:
-        with self._pipelined(connection) as pipeline:
-            if not talks:
-                pipeline.ask("COMMIT")
-                return
-            changes = [_postgres_change(talk) for talk in talks]
-            rows = [_postgres_row(entry) for talk in talks for entry in talk.added]
-            pipeline.ask(("nd_update", _encode(changes)), ("nd_insert", _encode(rows)), "COMMIT")
+        ask = self._on(connection).ask
+        if not talks:
+            ask("COMMIT")
+            return
+        changes = [_postgres_change(talk) for talk in talks]
+        rows = [_postgres_row(entry) for talk in talks for entry in talk.added]
+        ask(("nd_update", _encode(changes)), ("nd_insert", _encode(rows)), "COMMIT")
 
-    @contextmanager
-    def _pipelined(self, connection: "psycopg.Connection[Any]") -> "Iterator[Pipeline]":
-        """After a mistake the driver rolls back, and forgets what was prepared."""
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is None or pipeline.connection is not connection:
+    def _on(self, connection: "psycopg.Connection[Any]") -> "Pipeline":
+        if self._pipeline is None or self._pipeline.connection is not connection:
             from chat.conversations.pipeline import Pipeline  # ten megabytes that SQLite does without
 
-            pipeline = Pipeline(connection, _POSTGRES)
-        yield pipeline
-        self._pipeline = pipeline
+            self._pipeline = Pipeline(connection, _POSTGRES)
+        return self._pipeline
 
 
 def _value(result: "PGresult") -> bytes:

@@ -6,12 +6,15 @@ Only what runs for every group of messages is worth it.
 
 import select
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
+
+_numbers = count()
 
 
 class Pipeline:
@@ -23,9 +26,11 @@ class Pipeline:
         self._readable, self._both = select.poll(), select.poll()
         self._readable.register(self._pgconn.socket, select.POLLIN)
         self._both.register(self._pgconn.socket, select.POLLIN | select.POLLOUT)
-        connection.execute("DEALLOCATE ALL")
+        # Others may have prepared the same on this connection.
+        number = next(_numbers)
+        self._names = {name: f"{name}_{number}".encode() for name in prepared}
         for name, statement in prepared.items():
-            connection.execute(f"PREPARE {name} (text) AS {statement}".encode())
+            connection.execute(b"PREPARE " + self._names[name] + f" (text) AS {statement}".encode())
 
     def ask(self, *asked: str | tuple[str, bytes]) -> list[PGresult]:
         """A result for each, which is a plain statement, or the name of a prepared one and its parameter. Raises the
@@ -36,7 +41,7 @@ class Pipeline:
             if isinstance(one, str):
                 pgconn.send_query_params(one.encode(), None)
             else:
-                pgconn.send_query_prepared(one[0].encode(), [one[1]])
+                pgconn.send_query_prepared(self._names[one[0]], [one[1]])
         pgconn.pipeline_sync()
         results = self._answers()
         pgconn.exit_pipeline_mode()

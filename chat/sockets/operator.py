@@ -105,8 +105,7 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
                 news = {"kind": "typed", "by": "operator", "typing": typing, "name": self.operator.name}
                 self._all.hub.publish(conversation_topic(found.id), news | {"id": str(self.operator.id)})
             case frames.Read(seq=seq):
-                if found.operator_id == self.operator.id:
-                    await self._all.conversations.read(found.id, "operator", seq)
+                self._all.conversations.marks.note(found.id, "operator", seq, held_by=self.operator.id)
             case frames.Fetch():
                 await self._fetch(found, frame)
             case frames.Accept(ref=ref):
@@ -132,6 +131,9 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
     def act_now(self, frame: frames.OperatorFrame) -> bool:
         if isinstance(frame, frames.Beat):
             self.connection.push(BEAT)
+            return True
+        if isinstance(frame, frames.Read) and (conversation_id := parse_id(frame.conversation)) in self.open:
+            self._all.conversations.marks.note(conversation_id, "operator", frame.seq, held_by=self.operator.id)
             return True
         return False
 

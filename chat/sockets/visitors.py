@@ -212,8 +212,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
                 await self._all.conversations.say(found.id, self._author(), text, ref)
                 await self._follow(found)
             case frames.Read(conversation=id, seq=seq):
-                found = await self._own(id)
-                await self._all.conversations.read(found.id, "visitor", seq)
+                self._all.conversations.marks.note((await self._own(id)).id, "visitor", seq)
             case frames.Fetch():
                 await self._fetch(frame)
             case frames.Visit(page=page):
@@ -249,6 +248,9 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
                 if topic == f"conversation:{frame.conversation}":
                     news = {"kind": "typed", "by": "visitor", "typing": typing, "name": self._known().name or ""}
                     self._all.hub.publish(topic, news)
+                return True
+            case frames.Read(conversation=id, seq=seq) if self._is_followed(id):
+                self._all.conversations.marks.note(id_of(id), "visitor", seq)
                 return True
             case frames.Beat():
                 self.connection.push(BEAT)

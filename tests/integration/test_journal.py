@@ -224,6 +224,35 @@ async def test_who_has_it_no_more_says_nothing_and_what_was_said_stays_said(part
     assert refs == ["ref-00000001", "ref-00000003"]
 
 
+async def test_read_marks_rise_together_and_never_fall(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    found, other = [await parts.conversation(site) for _ in range(2)]
+    omar, luka = await parts.operator("Omar"), await parts.operator("Luka")
+    for one in (found, other):
+        await parts.pairing.take(one.id, omar)
+        for n in range(5):
+            await parts.conversations.say(one.id, Author("operator", omar.id), "text", f"ref-{n:08}")
+            await parts.conversations.say(one.id, Author("visitor", one.visitor_id), "text", f"and-{n:08}")
+    marks = parts.conversations.marks
+
+    async def state(one: Conversation) -> tuple[int, int]:
+        await marks.write()
+        async with parts.db.read() as session:
+            now = await store.conversation(session, one.id)
+        assert now is not None
+        return now.visitor_read_seq, now.operator_read_seq
+
+    assert await state(found) == (13, 12)
+    marks.note(found.id, "operator", 13, held_by=luka.id)
+    marks.note(other.id, "operator", 99, held_by=omar.id)
+    assert (await state(found), await state(other)) == ((13, 12), (13, 12))
+    marks.note(found.id, "operator", 13, held_by=omar.id)
+    marks.note(found.id, "operator", 2, held_by=omar.id)
+    marks.note(other.id, "operator", 13, held_by=omar.id)
+    marks.note(other.id, "visitor", 1)
+    assert (await state(found), await state(other)) == ((13, 13), (13, 13))
+
+
 async def test_empty_text_and_half_an_address_change_nothing(parts: Parts) -> None:
     site, _ = await parts.furnish()
     ann = await parts.visitor(site)
