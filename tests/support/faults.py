@@ -203,8 +203,12 @@ class FaultProxy:
 
     async def stop(self) -> None:
         self.cut()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.reset()  # what one of them opened in its last moment
+        await asyncio.sleep(0)  # a transport closes in the next turn of the loop
 
     def _accepted(self) -> Side:
         link = Link(self)
