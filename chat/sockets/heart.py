@@ -1,7 +1,8 @@
 """The heartbeat of all sockets of a process: one task, not one per socket.
 
-A wheel with a slot for each second: a socket stands in the slot in which it came and is asked once in a turn of 20 s.
-Who says nothing for 5 s after that is on a dead line; who has not introduced themselves after 10 s is not waited for.
+A wheel with slots of a tenth of a second: a socket stands in the slot in which it came and is asked once in a turn of
+20 s. Who says nothing for 5 s after that is on a dead line; who has not introduced themselves after 10 s is not waited
+for. With so many slots thousands who came back together are not asked together.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import structlog
 from chat.sockets.traffic import Traffic
 
 TICK_SECONDS = 1.0
+SLOTS_PER_TICK = 10
 BEAT_SECONDS = 20
 ANSWER_SECONDS = 5
 HELLO_SECONDS = 10
@@ -34,7 +36,7 @@ class Heart:
 
     def __init__(self) -> None:
         self.traffic = Traffic()
-        self._slots: list[set[Beating]] = [set() for _ in range(BEAT_SECONDS)]
+        self._slots: list[set[Beating]] = [set() for _ in range(BEAT_SECONDS * SLOTS_PER_TICK)]
         self._turn = 0
         self._work: set[asyncio.Task[None]] = set()
 
@@ -46,23 +48,29 @@ class Heart:
     def remove(self, socket: Beating, slot: int) -> None:
         self._slots[slot].discard(socket)
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """A second has passed."""
-        self._turn = (self._turn + 1) % BEAT_SECONDS
+        for _ in range(SLOTS_PER_TICK):
+            self._next_slot()
+
+    def _next_slot(self) -> None:
+        self._turn = (self._turn + 1) % len(self._slots)
         for socket in list(self._slots[self._turn]):
             socket.ask()
-        for socket in list(self._slots[self._turn - ANSWER_SECONDS]):
+        for socket in list(self._slots[self._turn - ANSWER_SECONDS * SLOTS_PER_TICK]):
             socket.check_answer()
-        for socket in list(self._slots[self._turn - HELLO_SECONDS]):
+        for socket in list(self._slots[self._turn - HELLO_SECONDS * SLOTS_PER_TICK]):
             socket.check_hello()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(due + TICK_SECONDS, loop.time())  # a process that slept does not ask twice at once
+            due = max(
+                due + TICK_SECONDS / SLOTS_PER_TICK, loop.time()
+            )  # a process that slept does not ask twice at once
             await asyncio.sleep(due - loop.time())
-            self.turn()
+            self._next_slot()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

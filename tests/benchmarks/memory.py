@@ -3,6 +3,7 @@ over both transports; and 15,000 visitors at once, among whom some talk.
 """
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -20,7 +21,7 @@ from tests.support.serving import Desk, Process
 
 WARM = 200
 VISITORS = 3000
-TALKERS = 500
+TALKERS = 1000
 CROWD = int(os.environ.get("NIGHTDESK_BENCHMARK_CROWD", "15000"))
 SPARE = 1000
 """Descriptors for everything else."""
@@ -63,10 +64,10 @@ async def _measure(transport: str, crowd: int) -> dict[str, Any]:
         ears += await _visitors(desk, process, VISITORS)
         seconds = time.monotonic() - began
         connected = resident(process.pid)
-        talking = await _visitors(desk, process, TALKERS)
+        talking = await _visitors(desk, process, WARM + TALKERS)
+        await gathered([_begin(ear) for ear in talking[:WARM]])
         before = resident(process.pid)
-        for start in range(0, TALKERS, 10):
-            await asyncio.gather(*(_begin(ear) for ear in talking[start : start + 10]))
+        await gathered([_begin(ear) for ear in talking[WARM:]])
         began_to_talk = resident(process.pid)
         figures: dict[str, Any] = {
             "idle_mb": round(idle / 1e6, 1),
@@ -79,6 +80,8 @@ async def _measure(transport: str, crowd: int) -> dict[str, Any]:
         if crowd:
             files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             ears += await _visitors(desk, process, min(crowd, files - SPARE) - len(ears))
+            gc.collect()
+            gc.freeze()  # what is measured is the server
             figures["crowd"] = {"visitors": len(ears), **await _talk(desk, process)}
             figures["crowd"]["rss_mb"] = round(resident(process.pid) / 1e6, 1)
         for ear in ears:

@@ -171,14 +171,14 @@ async def test_who_does_not_introduce_themselves_is_not_waited_for(running: Runn
     async with line(running) as ann:
         await ann.ask(running)
         for _ in range(HELLO_SECONDS + 1):
-            running.desk.heart.turn()
-        assert await ann.close_code() == 4502
+            running.desk.heart.tick()
+        assert await ann.close_code() == 4001
 
 
 async def test_who_does_not_answer_the_heart_is_gone_and_who_does_is_not(ann: Line, running: Running) -> None:
     async def asked() -> None:
         for _ in range(BEAT_SECONDS):
-            running.desk.heart.turn()
+            running.desk.heart.tick()
         assert json.loads(await ann.heard()) == {"type": "beat"}
 
     await asked()
@@ -187,7 +187,7 @@ async def test_who_does_not_answer_the_heart_is_gone_and_who_does_is_not(ann: Li
     await ann.heard()
     await asked()
     for _ in range(ANSWER_SECONDS + 1):
-        running.desk.heart.turn()
+        running.desk.heart.tick()
     assert await ann.close_code() == 4001
 
 
