@@ -4,6 +4,7 @@ It says more than today's: a frame and a field that no client knows, hints and m
 and in each conversation an event and a kind of entry that nothing of today can show. `SCHEMA` is its migration.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from msgspec import Struct, msgpack
@@ -54,20 +55,23 @@ def say_more_to_hubs() -> None:
 
 def say_more_in_conversations() -> None:
     """Now and then, so that numbers go on mostly with messages."""
-    say = actions.Conversations.say
     known: set[str] = set()
 
-    async def more(self: actions.Conversations, *words: Any, **options: Any) -> StoredEntry:
-        entry = await say(self, *words, **options)
-        if str(entry.conversation_id) not in known:
-            known.add(str(entry.conversation_id))
-            drafts = [event("foretold", thing="of tomorrow"), EntryDraft("foretold", data={"thing": [1, 2]})]
-            async with self._db.write() as session:
-                entries = await append(session, entry.conversation_id, drafts, self._clock.now())
-            self.entered(entry.conversation_id, entries)
-        return entry
+    def saying_more(say: Callable[..., Awaitable[StoredEntry]]) -> Any:
+        async def more(self: actions.Conversations, *words: Any, **options: Any) -> StoredEntry:
+            entry = await say(self, *words, **options)
+            if str(entry.conversation_id) not in known:
+                known.add(str(entry.conversation_id))
+                drafts = [event("foretold", thing="of tomorrow"), EntryDraft("foretold", data={"thing": [1, 2]})]
+                async with self._db.write() as session:
+                    entries = await append(session, entry.conversation_id, drafts, self._clock.now())
+                self.entered(entry.conversation_id, entries)
+            return entry
 
-    actions.Conversations.say = more  # type: ignore[method-assign]
+        return more
+
+    for name in ("say", "say_if_held"):
+        setattr(actions.Conversations, name, saying_more(getattr(actions.Conversations, name)))
 
 
 if __name__ == "__main__":
