@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,8 +69,11 @@ def need_servers() -> None:
 
 
 def find(name: str) -> str | None:
-    """Where a program of the system lies; some systems keep servers out of the path of ordinary people."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    """Where a program of the system lies; some systems keep servers out of the path of ordinary people, and a wheel
+    has put a Redis without TLS beside our Python."""
+    ours = str(Path(sys.executable).parent)
+    path = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder != ours]
+    return shutil.which(name, path=os.pathsep.join([*path, "/usr/sbin", "/usr/local/sbin"]))
 
 
 def program(name: str) -> str:
