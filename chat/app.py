@@ -138,7 +138,7 @@ class Nightdesk:
         self.visits = Visits(self.db, self.clock)
         self.catalogue = Catalogue(self.db, self.clock)
         self.heart = Heart()
-        self.gate = Gate(settings.resumes_per_second)
+        self.gate = Gate(settings.resumes_per_second, self._lateness)
         self.visitor_sockets = VisitorSockets(
             self.db,
             self.clock,
@@ -199,6 +199,9 @@ class Nightdesk:
         self.staff_teller = StaffTeller(self.hub, self.staff, self.visitor_sockets, self.operator_sockets)
         self.queue_teller = QueueTeller(self.clock, self.hub, self.places, self.visitor_sockets)
         self.access_watch = AccessWatch(self.visitor_sockets, self.operator_sockets)
+
+    def _lateness(self) -> float:
+        return max(self.heart.lateness, self.visitor_sockets.returns.lateness)
 
     def _door(self, *, first: bool = False) -> Door:
         limits = Admission(

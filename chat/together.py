@@ -18,21 +18,32 @@ class Together(Generic[K, V]):
         self._load = load
         self._most = most
         self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
+        self._asked_at: dict[K, float] = {}
+        self._since: float | None = None
+        """When the first of those was asked who are under way."""
         self._trip: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> V | None:
         """Read after this call began. Raises what `load` raises."""
-        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[V | None] = loop.create_future()
         self._waiting.setdefault(key, []).append(answer)
+        self._asked_at.setdefault(key, loop.time())
         if self._trip is None:
             self._trip = asyncio.create_task(self._travel())
         return await answer
+
+    @property
+    def lateness(self) -> float:
+        """For how many seconds the one has waited who has waited longest of those under way; 0 when nobody is."""
+        return 0.0 if self._since is None else asyncio.get_running_loop().time() - self._since
 
     async def _travel(self) -> None:
         try:
             while self._waiting:
                 keys = list(self._waiting)[: self._most]
                 asked = {key: self._waiting.pop(key) for key in keys}
+                self._since = min([self._asked_at.pop(key) for key in keys])
                 try:
                     found = await self._load(keys)
                 except Exception as error:
@@ -44,10 +55,11 @@ class Together(Generic[K, V]):
                             if not answer.done():
                                 answer.set_result(found.get(key))
         finally:
-            self._trip = None
+            self._trip = self._since = None
             for answer in _unanswered(self._waiting):
                 answer.cancel()
             self._waiting.clear()
+            self._asked_at.clear()
 
 
 def _unanswered(asked: Mapping[K, list[asyncio.Future[V | None]]]) -> list[asyncio.Future[V | None]]:

@@ -78,6 +78,9 @@ class Door:
             except BaseException:
                 self.leave(knock.address)
                 raise
+            if self._gate.is_late:
+                self.leave(knock.address)
+                return _denied(503, "Too many at once", ROOM_SECONDS)
         return None
 
     def leave(self, address: str) -> None:

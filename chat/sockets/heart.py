@@ -38,6 +38,8 @@ class Heart:
         self.traffic = Traffic()
         self._slots: list[set[Beating]] = [set() for _ in range(BEAT_SECONDS * SLOTS_PER_TICK)]
         self._turn = 0
+        self.lateness = 0.0
+        """Seconds by which the last look at a slot came too late: how busy this process is."""
         self._work: set[asyncio.Task[None]] = set()
 
     def add(self, socket: Beating) -> int:
@@ -66,10 +68,10 @@ class Heart:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            due = max(
-                due + TICK_SECONDS / SLOTS_PER_TICK, loop.time()
-            )  # a process that slept does not ask twice at once
+            # A process that slept does not ask twice at once.
+            due = max(due + TICK_SECONDS / SLOTS_PER_TICK, loop.time())
             await asyncio.sleep(due - loop.time())
+            self.lateness = loop.time() - due
             self._next_slot()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -54,6 +54,11 @@ class Returns:
         self._clock = clock
         self._found = Together(self._load)
 
+    @property
+    def lateness(self) -> float:
+        """Seconds that one waits for the answer who asked a while ago."""
+        return self._found.lateness
+
     async def of(self, site_id: UUID, token: str) -> Returning | None:
         """None: the token is nobody's, not of this site, or has ended. Raises DatabaseAway."""
         found = await self._found.get(hashed(token))

@@ -169,9 +169,9 @@ class Scene:
         await ear.until(lambda text: b'"paged"' in text)
         return ear
 
-    async def console(self, operator_id: UUID, server: Process, talks: list[Talk]) -> Ear:
+    async def console(self, operator_id: UUID, server: Process, talks: list[Talk], socket_pass: str = "") -> Ear:
         """Attending, with these conversations open."""
-        socket_pass = await self._socket_pass(operator_id)
+        socket_pass = socket_pass or await self.socket_pass(operator_id)
         ear = await self._connected(server, "/console/socket")
         ear.key = str(operator_id)
         ear.say(type="attend", socket_pass=socket_pass)
@@ -182,7 +182,7 @@ class Scene:
             await ear.until(lambda text: b'"paged"' in text and b'"stream":"internal"' in text)
         return ear
 
-    async def _socket_pass(self, operator_id: UUID) -> str:
+    async def socket_pass(self, operator_id: UUID) -> str:
         now = SystemClock().now()
         login, secret = new_id(), new_secret()
         async with self.db.write() as session:

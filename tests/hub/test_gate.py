@@ -32,6 +32,18 @@ def test_operators_come_first_and_those_behind_wait_for_them() -> None:
     assert gate.take(0.0) > before + 0.15
 
 
+def test_a_process_that_is_late_lets_in_only_who_comes_first() -> None:
+    lateness = 0.0
+    gate = Gate(500, lambda: lateness)
+    assert gate.take(0.0) == 0
+    lateness = 1.0
+    assert gate.is_late
+    assert gate.take(0.0) > ROOM_SECONDS
+    assert gate.take(0.0, first=True) == 0
+    lateness = 0.1
+    assert gate.take(0.0) == 0
+
+
 @given(st.lists(st.tuples(st.floats(0, 0.05), st.booleans()), max_size=400))
 def test_never_more_than_the_pace_and_what_comes_at_once(comings: list[tuple[float, bool]]) -> None:
     gate, now, entered = Gate(100), 0.0, []

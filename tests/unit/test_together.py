@@ -50,6 +50,21 @@ async def test_who_asks_while_others_are_answered_goes_with_the_next_and_reads_a
     assert shelf.trips == [["a"], ["a"]]
 
 
+async def test_how_long_the_first_has_waited_is_known() -> None:
+    shelf = Shelf()
+    together = Together(shelf.load)
+    assert together.lateness == 0
+    shelf.lets_go.clear()
+    asking = asyncio.create_task(together.get("a"))
+    await shelf.began.wait()
+    await asyncio.sleep(0.02)  # time itself is the subject
+    assert together.lateness >= 0.02
+    shelf.lets_go.set()
+    await asking
+    await asyncio.sleep(0)
+    assert together.lateness == 0
+
+
 async def test_no_question_is_longer_than_agreed() -> None:
     shelf = Shelf()
     together = Together(shelf.load, most=2)
