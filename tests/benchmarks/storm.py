@@ -35,6 +35,8 @@ FIRST_TRY = 2.0
 GREETING = 8.0
 LONGEST_PAUSE = 30.0
 TICK = 0.05
+PATIENCE = 30.0
+"""Of the load, where no browser is played."""
 STATISTICS_SECONDS = 2.0
 """Until PostgreSQL has counted what was done."""
 
@@ -195,7 +197,7 @@ async def _back(scene: Scene, talk: Talk) -> Ear:
     """Connected, introduced, and shown what was missed."""
     address = f"{scene.a.base_url.replace('http', 'ws', 1)}/w/{scene.site_key}/socket"
     origin = {"Origin": scene.desk.base_url}
-    _, ear = await ws_connect(Ear, address, extra_headers=origin, websocket_handshake_timeout=GREETING)
+    _, ear = await ws_connect(Ear, address, extra_headers=origin, websocket_handshake_timeout=PATIENCE)
     assert isinstance(ear, Ear)
     ear.say(
         type="hello",
