@@ -1,5 +1,6 @@
 """Rendering for the operators' socket: the same partials that the page uses. Pure: no SQL, no clock."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,11 @@ from chat.pages import Pages
 from chat.protocol import frames
 
 TEMPLATES = {"message": "_message.html", "note": "_note.html", "card": "_card.html", "event": "_event.html"}
-FORMS = 2000
+FORMS = 200
 """Kept at most; then all are made anew."""
-SEQ, AT, TEXT = "\ue000", "\ue001", "\ue002"
-"""Stand in a form where the number, the moment and the words of a message go; nobody's name may hold them."""
+SEQ, AT, ID, NAME, LETTERS, GROUND, TEXT = MARKS = tuple("\ue000\ue001\ue002\ue003\ue004\ue005\ue006")
+"""Stand in a form where a message is its own; nobody's name may hold them."""
+_MARK = re.compile("[\ue000-\ue006]")
 
 
 class Stream:
@@ -24,27 +26,47 @@ class Stream:
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
-        self._forms: dict[tuple[str, frames.Person, str], str] = {}
+        self._forms: dict[tuple[str, str, bool, bool, str], str] = {}
 
     def entry_html(self, entry: frames.Entry, locale: str) -> str:
-        if entry.kind == "message" and not any(mark in entry.author.name for mark in (SEQ, AT, TEXT)):
+        if entry.kind == "message" and not _MARK.search(entry.author.name):
             return self._message_html(entry, locale)
         return self.rendered(entry, locale)
 
     def _message_html(self, entry: frames.Entry, locale: str) -> str:
-        """As `rendered`, but 100 times faster: those of one person in a minute differ by number, moment and words."""
-        key = locale, entry.author, entry.at[:16]
-        form = self._forms.get(key)
-        if form is None:
-            if entry.at in entry.author.name:
-                return self.rendered(entry, locale)
-            if len(self._forms) >= FORMS:
-                self._forms.clear()
-            marks: dict[str, Any] = {"seq": SEQ, "text": TEXT}
-            form = self.rendered(msgspec.structs.replace(entry, **marks), locale).replace(entry.at, AT)
-            self._forms[key] = form
+        """As `rendered`, but twenty times faster: what is said in one minute differs by few words."""
+        author = entry.author
+        letters = initials(author.name)
+        key = locale, author.kind, bool(author.name), bool(letters), entry.at[:16]
+        form = self._forms.get(key) or self._form(key, entry)
         # The words last: marks in them are words.
-        return form.replace(SEQ, str(entry.seq)).replace(AT, entry.at).replace(TEXT, escape(entry.text))
+        return (
+            form.replace(SEQ, str(entry.seq))
+            .replace(AT, entry.at)
+            .replace(ID, escape(author.id))
+            .replace(NAME, escape(author.name))
+            .replace(LETTERS, escape(letters))
+            .replace(GROUND, str(ground(author.id)))
+            .replace(TEXT, escape(entry.text))
+        )
+
+    def _form(self, key: tuple[str, str, bool, bool, str], entry: frames.Entry) -> str:
+        if len(self._forms) >= FORMS:
+            self._forms.clear()
+        locale, kind, has_name, has_letters, _ = key
+        author = frames.Person(kind, NAME if has_name else "", ID)
+        marked: dict[str, Any] = {"seq": SEQ, "text": TEXT, "author": author}
+        html = self._render(
+            TEMPLATES["message"],
+            locale,
+            entry=msgspec.structs.replace(entry, **marked),
+            at=parsed(entry.at),
+            due_at=None,
+            initials=lambda _name: LETTERS if has_letters else "",
+            ground=lambda _id: GROUND,
+        )
+        form = self._forms[key] = html.replace(entry.at, AT)
+        return form
 
     def rendered(self, entry: frames.Entry, locale: str) -> str:
         template = TEMPLATES.get(entry.kind, "_event.html")
@@ -58,7 +80,9 @@ class Stream:
         return self._render("_offer.html", locale, row=row, seconds=max(1, round(seconds)))
 
     def _render(self, template: str, locale: str, **context: Any) -> str:
-        return self._pages.partial(f"console/{template}", locale, initials=initials, ground=ground, **context)
+        return self._pages.partial(
+            f"console/{template}", locale, **({"initials": initials, "ground": ground} | context)
+        )
 
 
 def parsed(stamp: str) -> datetime | None:

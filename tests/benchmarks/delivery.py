@@ -5,26 +5,31 @@ the time from the scheduled moment until shown at 1,000 a second; processor time
 process on SQLite, then the peers, which store nothing.
 """
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
+from chat.db import Database
+from chat.migrations import schema
 from tests.benchmarks.peers import PEERS, Peer
-from tests.benchmarks.pinned import CORES, cpu_seconds, pin, resident
+from tests.benchmarks.pinned import CORES, UNPACED, cpu_seconds, pin, resident
+from tests.benchmarks.scene import Scene
 from tests.support.servers import DurablePostgres, RedisServer
-from tests.support.serving import Desk
+from tests.support.serving import Desk, Process
 from tests.support.steps import ROOT
 
-PAIRS = 200
-PER_OPERATOR = 50
+PAIRS = 800
+CONSOLES = 16
 WINDOW = 4
 SECONDS = 5.0
 RATE = 1000
-UNPACED = (sys.executable, "-m", "tests.benchmarks.unpaced")
 
 
 def measure() -> dict[str, Any]:
@@ -48,9 +53,8 @@ def measure() -> dict[str, Any]:
 def _desk(database: str | None, redis: str | None, names: tuple[str, ...]) -> dict[str, Any]:
     desk = Desk(database, redis, program=UNPACED)
     try:
-        desk.prepare()
-        operators = -(-PAIRS // PER_OPERATOR)
-        links = [desk.sign_in_link(f"Operator {n}", "--capacity", str(PER_OPERATOR)) for n in range(operators)]
+        url = database or f"sqlite:///{desk.folder / 'nightdesk.sqlite3'}"
+        furnished = asyncio.run(_furnished(desk, url))
         processes = [desk.serve() for _ in names]
         for process in processes:
             pin(process.pid, 0)
@@ -60,12 +64,27 @@ def _desk(database: str | None, redis: str | None, names: tuple[str, ...]) -> di
             "operators_at": processes[-1].base_url,
             "origin": desk.base_url,
             "pairs": PAIRS,
-            "per_operator": PER_OPERATOR,
-            "links": links,
+            **furnished,
         }
         return _measured(wanted, dict(zip(names, (process.pid for process in processes), strict=True)))
     finally:
         desk.remove()
+
+
+async def _furnished(desk: Desk, url: str) -> dict[str, Any]:
+    """All tables and all people; before the servers, which would add what they miss."""
+    db = Database(url)
+    try:
+        await schema.migrate(db)
+        scene = Scene(desk, db, Process(desk, "serve"), Process(desk, "serve"))
+        await scene.furnish(PAIRS, CONSOLES)
+        return {
+            "site": scene.site_key,
+            "talks": [(str(talk.id), talk.token) for talk in scene.talks],
+            "passes": [await scene.socket_pass(one) for one in scene.operators],
+        }
+    finally:
+        await db.close()
 
 
 def measure_peer(peer: Peer, redis: str) -> dict[str, Any]:
@@ -122,8 +141,10 @@ def _asked(load: "subprocess.Popen[str]", run: dict[str, Any]) -> dict[str, Any]
 
 @contextmanager
 def _load(wanted: dict[str, Any]) -> "Iterator[subprocess.Popen[str]]":
+    with NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+        json.dump(wanted, file)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.load", json.dumps(wanted)],
+        [sys.executable, "-m", "tests.benchmarks.load", file.name],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -137,6 +158,7 @@ def _load(wanted: dict[str, Any]) -> "Iterator[subprocess.Popen[str]]":
     finally:
         process.kill()
         process.wait(10)
+        Path(file.name).unlink()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()

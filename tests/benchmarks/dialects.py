@@ -8,7 +8,6 @@ import json
 from abc import ABC, abstractmethod
 from typing import Any
 
-import httpx2
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from chat.ids import new_id
@@ -77,7 +76,7 @@ class Dialect(ABC):
         return end
 
     @abstractmethod
-    async def meet(self, pairs: int, per_operator: int) -> list[End]:
+    async def meet(self, pairs: int) -> list[End]:
         """Brings visitors and operators together; the visitors' ends, live."""
 
     @abstractmethod
@@ -89,10 +88,15 @@ class Dialect(ABC):
 
 
 class Nightdesk(Dialect):
-    def __init__(self, visitors_at: str, operators_at: str, origin: str, links: list[str]) -> None:
+    """`talks`: conversation and visitor's token; `passes`: one for each console, which opens its share of the talks."""
+
+    def __init__(
+        self, visitors_at: str, operators_at: str, origin: str, site: str, talks: list[list[str]], passes: list[str]
+    ) -> None:
         super().__init__(visitors_at, operators_at, origin)
-        self.links = links
-        self.ends: list[End] = []
+        self._site = site
+        self._talks = talks
+        self._passes = passes
 
     def answered(self, end: End, data: bytes) -> bool:
         if data == b'{"type":"beat"}':
@@ -102,42 +106,33 @@ class Nightdesk(Dialect):
             self.refused.append(data.decode())
         return False
 
-    async def meet(self, pairs: int, per_operator: int) -> list[End]:
+    async def meet(self, pairs: int) -> list[End]:
         visitors: list[End] = []
         for first in range(0, pairs, TOGETHER):
-            numbers = range(first, min(first + TOGETHER, pairs))
-            visitors += await asyncio.gather(*(self._begun(number) for number in numbers))
-        for number in range(0, pairs, per_operator):
-            await self._attend(self.links[number // per_operator], min(per_operator, pairs - number))
-        for end in (*visitors, *self.ends):
+            visitors += await asyncio.gather(*(self._visitor(*talk) for talk in self._talks[first : first + TOGETHER]))
+        consoles = [
+            await self._console(one, [talk[0] for talk in self._talks[place :: len(self._passes)]])
+            for place, one in enumerate(self._passes)
+        ]
+        for end in (*visitors, *consoles):
             end.live = True
         return visitors
 
-    async def _begun(self, number: int) -> End:
-        end = await self.connected(self.visitors_at + "/w/polaris/socket", True)
-        end.send('{"type":"hello","site":"polaris"}')
-        end.send('{"type":"enroll"}')
-        await end.until(lambda text: "enrolled" in text)
-        end.send(json.dumps({"type": "start", "ref": new_id().hex, "text": f"conversation {number}"}))
-        end.conversation = json.loads(await end.until(lambda text: '"started"' in text))["conversation"]["id"]
+    async def _visitor(self, conversation: str, token: str) -> End:
+        end = await self.connected(f"{self.visitors_at}/w/{self._site}/socket", True)
+        end.conversation = conversation
+        end.send(json.dumps({"type": "hello", "site": self._site, "token": token, "conversation": conversation}))
         await end.until(lambda text: '"paged"' in text)
         return end
 
-    async def _attend(self, link: str, conversations: int) -> None:
-        """A console that takes what it is offered and keeps it open."""
-        async with httpx2.AsyncClient(headers={"Sec-Fetch-Site": "same-origin"}, timeout=30) as browser:
-            await browser.post(f"{self.operators_at}/console/sign-in/{link.rpartition('/')[2]}")
-            given = (await browser.post(f"{self.operators_at}/console/socket-pass")).json()["socket_pass"]
+    async def _console(self, socket_pass: str, conversations: list[str]) -> End:
         end = await self.connected(self.operators_at + "/console/socket", False)
-        self.ends.append(end)
-        end.send(json.dumps({"type": "attend", "socket_pass": given}))
-        opened: set[str] = set()
-        while len(opened) < conversations:
-            text = await end.until(lambda text: '"offered"' in text[:20] or '"internal"' in text)
-            if '"offered"' in text[:20]:
-                end.send(json.dumps({"type": "open", "conversation": json.loads(text)["conversation"]}))
-            else:
-                opened.add(json.loads(text)["conversation"])
+        end.send(json.dumps({"type": "attend", "socket_pass": socket_pass}))
+        await end.until(lambda text: '"attended"' in text)
+        for one in conversations:
+            end.send(json.dumps({"type": "open", "conversation": one}))
+            await end.until(lambda text: '"paged"' in text and '"internal"' in text)
+        return end
 
     def say(self, end: End, text: str) -> None:
         end.send(f'{{"type":"say","ref":"{new_id().hex}","conversation":"{end.conversation}","text":"{text}"}}')
@@ -152,7 +147,7 @@ class SocketIo(Dialect):
             return True
         return False
 
-    async def meet(self, pairs: int, per_operator: int) -> list[End]:
+    async def meet(self, pairs: int) -> list[End]:
         visitors = []
         for number in range(pairs):
             for address, is_visitor in ((self.visitors_at, True), (self.operators_at, False)):
@@ -174,7 +169,7 @@ class SocketIo(Dialect):
 class Channels(Dialect):
     """JSON over a consumer's WebSocket; both ends are in one group."""
 
-    async def meet(self, pairs: int, per_operator: int) -> list[End]:
+    async def meet(self, pairs: int) -> list[End]:
         visitors = []
         for number in range(pairs):
             for address, is_visitor in ((self.visitors_at, True), (self.operators_at, False)):

@@ -1,4 +1,4 @@
-"""The load generator, a process of its own: `python -m tests.benchmarks.load '{"dialect": "nightdesk", …}'`.
+"""The load generator, a process of its own: `python -m tests.benchmarks.load FILE`, a JSON object.
 
 It tells `met` on stdout when everybody is there, waits for a line, runs `window` (each visitor keeps so many messages
 under way) or `rate` (messages a second by the clock; latency from the *scheduled* time), prints figures, waits again.
@@ -9,6 +9,7 @@ import gc
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.dialects import MARK, Channels, Dialect, End, Nightdesk, SocketIo
@@ -110,12 +111,12 @@ async def main(wanted: dict[str, Any]) -> None:
     dialect: Dialect
     match wanted["dialect"]:
         case "nightdesk":
-            dialect = Nightdesk(*addresses, wanted["links"])
+            dialect = Nightdesk(*addresses, wanted["site"], wanted["talks"], wanted["passes"])
         case "socketio":
             dialect = SocketIo(*addresses)
         case _:
             dialect = Channels(*addresses)
-    load = Load(dialect, await dialect.meet(wanted["pairs"], wanted.get("per_operator", 1)))
+    load = Load(dialect, await dialect.meet(wanted["pairs"]))
     gc.disable()
     print("met", flush=True)
     while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
@@ -129,4 +130,4 @@ async def main(wanted: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text())))

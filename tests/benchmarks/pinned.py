@@ -1,9 +1,12 @@
 """Processes of a benchmark: which core they run on, and what they used of it (from /proc, so Linux alone)."""
 
 import os
+import sys
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+UNPACED = (sys.executable, "-m", "tests.benchmarks.unpaced")
+"""The program without its limit of two messages a second."""
 CORES = sorted(os.sched_getaffinity(0))
 
 

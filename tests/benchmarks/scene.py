@@ -21,8 +21,7 @@ from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.people.models import LoginSession, OneTimeSecret, Operator, Visitor
-from tests.benchmarks.delivery import UNPACED
-from tests.benchmarks.pinned import pin
+from tests.benchmarks.pinned import UNPACED, pin
 from tests.support.databases import PostgresMaker
 from tests.support.parts import Parts
 from tests.support.servers import PostgresServer, RedisServer
