@@ -5,11 +5,21 @@ import secrets
 from functools import lru_cache
 from uuid import UUID
 
+from uuid_utils import uuid7 as _native
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
     return uuid7()
+
+
+def new_id_text() -> str:
+    """As `str(new_id())`, without the object in between: a third of the time."""
+    return str(_native())
+
+
+def new_id_hex() -> str:
+    return _native().hex
 
 
 def new_secret() -> str:

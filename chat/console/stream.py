@@ -1,6 +1,5 @@
 """Rendering for the operators' socket: the same partials that the page uses. Pure: no SQL, no clock."""
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +14,10 @@ from chat.protocol import frames
 TEMPLATES = {"message": "_message.html", "note": "_note.html", "card": "_card.html", "event": "_event.html"}
 FORMS = 200
 """Kept at most; then all are made anew."""
-SEQ, AT, ID, NAME, LETTERS, GROUND, TEXT = MARKS = tuple("\ue000\ue001\ue002\ue003\ue004\ue005\ue006")
-"""Stand in a form where a message is its own; nobody's name may hold them."""
-_MARK = re.compile("[\ue000-\ue006]")
+MARKS = {
+    name: chr(0xE000 + place) for place, name in enumerate(("seq", "at", "id", "name", "letters", "ground", "text"))
+}
+"""Stand in a form where a message is its own, while the form is made."""
 
 
 class Stream:
@@ -29,7 +29,7 @@ class Stream:
         self._forms: dict[tuple[str, str, bool, bool, str], str] = {}
 
     def entry_html(self, entry: frames.Entry, locale: str) -> str:
-        if entry.kind == "message" and not _MARK.search(entry.author.name):
+        if entry.kind == "message":
             return self._message_html(entry, locale)
         return self.rendered(entry, locale)
 
@@ -39,34 +39,36 @@ class Stream:
         letters = initials(author.name)
         key = locale, author.kind, bool(author.name), bool(letters), entry.at[:16]
         form = self._forms.get(key) or self._form(key, entry)
-        # The words last: marks in them are words.
-        return (
-            form.replace(SEQ, str(entry.seq))
-            .replace(AT, entry.at)
-            .replace(ID, escape(author.id))
-            .replace(NAME, escape(author.name))
-            .replace(LETTERS, escape(letters))
-            .replace(GROUND, str(ground(author.id)))
-            .replace(TEXT, escape(entry.text))
-        )
+        return form % {
+            "seq": entry.seq,
+            "at": entry.at,
+            "id": author.id,
+            "name": escape(author.name),
+            "letters": escape(letters),
+            "ground": ground(author.id),
+            "text": escape(entry.text),
+        }
 
     def _form(self, key: tuple[str, str, bool, bool, str], entry: frames.Entry) -> str:
         if len(self._forms) >= FORMS:
             self._forms.clear()
         locale, kind, has_name, has_letters, _ = key
-        author = frames.Person(kind, NAME if has_name else "", ID)
-        marked: dict[str, Any] = {"seq": SEQ, "text": TEXT, "author": author}
+        author = frames.Person(kind, MARKS["name"] if has_name else "", MARKS["id"])
+        marked: dict[str, Any] = {"seq": MARKS["seq"], "text": MARKS["text"], "author": author}
         html = self._render(
             TEMPLATES["message"],
             locale,
             entry=msgspec.structs.replace(entry, **marked),
             at=parsed(entry.at),
             due_at=None,
-            initials=lambda _name: LETTERS if has_letters else "",
-            ground=lambda _id: GROUND,
+            initials=lambda _name: MARKS["letters"] if has_letters else "",
+            ground=lambda _id: MARKS["ground"],
         )
-        form = self._forms[key] = html.replace(entry.at, AT)
-        return form
+        html = html.replace("%", "%%").replace(entry.at, MARKS["at"])
+        for name, mark in MARKS.items():
+            html = html.replace(mark, f"%({name})s")
+        self._forms[key] = html
+        return html
 
     def rendered(self, entry: frames.Entry, locale: str) -> str:
         template = TEMPLATES.get(entry.kind, "_event.html")

@@ -5,7 +5,7 @@ value in about a microsecond, a message has thirty of them, and `msgspec` does a
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
@@ -15,7 +15,7 @@ import msgspec
 from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.saying import Known, Locked, Talk, moment
 from chat.db import Database
-from chat.ids import id_of, new_id
+from chat.ids import id_of, new_id_hex, new_id_text
 
 if TYPE_CHECKING:
     import psycopg
@@ -212,7 +212,7 @@ def _sqlite_more(talk: Talk, now: str) -> tuple[Any, ...]:
 def _sqlite_row(entry: StoredEntry, now: str) -> tuple[Any, ...]:
     author = entry.author
     return (
-        new_id().hex,
+        new_id_hex(),
         entry.conversation_id.hex,
         entry.stream,
         entry.seq,
@@ -275,9 +275,10 @@ FROM json_to_recordset($1::json) AS n(
 WHERE c.id = n.id
 """
 _POSTGRES_INSERT = f"""
-INSERT INTO message ({MESSAGE}) SELECT {MESSAGE} FROM json_to_recordset($1::json) AS m(
-  id uuid, conversation_id uuid, stream text, seq int, kind text, author_kind text, author_id uuid, author_name text,
-  text text, data json, ref text, after_seq int, at timestamptz
+INSERT INTO message ({MESSAGE})
+SELECT i, c, 'public', s, coalesce(k, 'message'), a, u, coalesce(n, ''), t, coalesce(d, '{{}}'), r, 0, at
+FROM json_to_recordset($1::json) AS m(
+  i uuid, c uuid, s int, k text, a text, u uuid, n text, t text, d json, r text, at timestamptz
 )
 """  # noqa: S608
 
@@ -306,20 +307,34 @@ def _postgres_change(talk: Talk) -> dict[str, Any]:
     }
 
 
-def _postgres_row(entry: StoredEntry) -> dict[str, Any]:
+class _Row(msgspec.Struct, omit_defaults=True, gc=False):
+    """With short names, and without what most messages have in common: PostgreSQL reads every letter of it."""
+
+    i: str
+    c: UUID
+    s: int
+    a: str
+    t: str
+    at: datetime
+    k: str = "message"
+    u: UUID | None = None
+    n: str = ""
+    d: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    r: str | None = None
+
+
+def _postgres_row(entry: StoredEntry) -> _Row:
     author = entry.author
-    return {
-        "id": new_id(),
-        "conversation_id": entry.conversation_id,
-        "stream": entry.stream,
-        "seq": entry.seq,
-        "kind": entry.kind,
-        "author_kind": author.kind,
-        "author_id": author.id,
-        "author_name": author.name,
-        "text": entry.text,
-        "data": entry.data,
-        "ref": entry.ref,
-        "after_seq": entry.after_seq,
-        "at": entry.at,
-    }
+    return _Row(
+        new_id_text(),
+        entry.conversation_id,
+        entry.seq,
+        author.kind,
+        entry.text,
+        entry.at,
+        entry.kind,
+        author.id,
+        author.name,
+        entry.data,
+        entry.ref,
+    )
