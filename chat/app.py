@@ -55,6 +55,7 @@ from chat.protocol import frames
 from chat.protocol.closing import Closing
 from chat.request_ids import RequestIds
 from chat.settings import Settings
+from chat.shared_clock import SharedClock
 from chat.sockets.door import Door
 from chat.sockets.entrance import Entrance
 from chat.sockets.heart import Heart
@@ -110,8 +111,10 @@ class Nightdesk:
         works: bool | None = None,
     ) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
         self.db = Database(settings.effective_database_url)
+        # One process alone is of one mind with itself.
+        self._shared_clock = None if clock or self.db.is_sqlite else SharedClock(self.db, SystemClock())
+        self.clock: Clock = clock or self._shared_clock or SystemClock()
         self.bus = bus or make_bus(settings)
         self.works = works if works is not None else not settings.redis_url
         """Whether this process carries out the outbox itself; with Redis that is the workers' part."""
@@ -230,6 +233,7 @@ class Nightdesk:
         return DeskMetrics(
             self.settings,
             db=self.db,
+            clock=self.clock,
             hub=self.hub,
             journal=self.conversations.journal,
             heart=self.heart,
@@ -310,6 +314,7 @@ class Nightdesk:
         return app
 
     async def start(self) -> None:
+        await self._agree_on_the_time()
         await self.presence.start(alone=self._is_alone)
         await self.hub.start()
         await self.conversations.journal.start()
@@ -333,6 +338,7 @@ class Nightdesk:
 
     async def start_worker(self) -> None:
         """The workers' part alone: no sockets are served and no operator is present here."""
+        await self._agree_on_the_time()
         await self.hub.start()
         await self.conversations.journal.start()
         if self.metrics is not None:
@@ -382,6 +388,11 @@ class Nightdesk:
         except TimeoutError:
             for one in sockets:
                 one.connection.close(Closing.RETIRING)
+
+    async def _agree_on_the_time(self) -> None:
+        if self._shared_clock is not None:
+            await self._shared_clock.look()
+            self._keep(self._shared_clock.run, "clock")
 
     def _keep(self, work: Callable[[], Awaitable[None]], name: str) -> None:
         task = asyncio.create_task(supervised(name, work), name=name)

@@ -1,4 +1,5 @@
-"""The only place that reads the time. Everything else takes a `Clock`."""
+"""The only place that reads the time. Everything else takes a `Clock`: this one, or `SharedClock` where several
+processes share a database."""
 
 import time
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Protocol
 class Clock(Protocol):
     """Two readings: the wall for people, the stopwatch for leases and limits.
 
-    Leases never compare wall clocks of two machines (reliability.md, section 2), so both are needed.
+    Leases never compare wall clocks of two machines, which may be minutes apart, so both are needed.
     """
 
     def now(self) -> datetime:

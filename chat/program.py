@@ -35,6 +35,7 @@ from chat.people.sign_in import SignIn
 from chat.people.visitors import Visitors
 from chat.protocol.errors import AddressInvalid
 from chat.settings import Settings
+from chat.shared_clock import clock_of
 
 DEPARTMENTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("technical", {"en": "Technical", "sl": "Tehnični"}),
@@ -137,8 +138,8 @@ async def add_operator(
         raise ValueError(_no_role(role)) from None
     if language not in settings.locales:
         raise ValueError(f"{language} is not offered: use {' or '.join(settings.locales)}.")
-    clock = SystemClock()
     async with opened(settings) as db:
+        clock = await clock_of(db)
         sign_in = SignIn(db, clock, settings)
         try:
             made = await Operators(db, clock, sign_in.passwords).create(

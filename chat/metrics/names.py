@@ -33,7 +33,7 @@ COMMIT_GROUP_SIZE = Named("nightdesk_commit_group_size", "histogram", "Messages 
 DELIVERY_SECONDS = Named(
     "nightdesk_delivery_seconds",
     "histogram",
-    "From the time of a message to its way out on a socket of this process. Over machines their clocks count too.",
+    "From the time of a message to its way out on a socket of this process.",
     ("audience",),
 )
 CANARY_SECONDS = Named("nightdesk_canary_seconds", "histogram", "Send to shown, between the two of the canary.")

@@ -1,9 +1,9 @@
 """How long entries were on their way: from the time they carry to the moment they were handed to a socket here."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
+from chat.clock import Clock
 from chat.conversations.presenter import PresentedEntry
 from chat.hub.feed import Feed
 from chat.tally import Spread
@@ -12,11 +12,12 @@ from chat.tally import Spread
 class Deliveries:
     """Once for an entry and each kind of reader, however many they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.seconds: dict[tuple[str, ...], Spread] = {("visitor",): Spread(), ("operator",): Spread()}
 
     def add(self, feed: Feed, entries: Sequence[Any]) -> None:
-        now = datetime.now(UTC)
+        now = self._clock.now()
         roles = {(follower.audience.role,) for follower in feed.followers if follower.live}
         for entry in entries:
             if isinstance(entry, PresentedEntry):

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chat.clock import Clock
 from chat.conversations.journal import Journal
 from chat.db import Database
 from chat.hub.hub import Hub
@@ -37,6 +38,7 @@ class DeskMetrics:
         settings: Settings,
         *,
         db: Database,
+        clock: Clock,
         hub: Hub,
         journal: Journal,
         heart: Heart,
@@ -50,7 +52,7 @@ class DeskMetrics:
         self._hub = hub
         self._journal = journal
         self._traffic = heart.traffic
-        self._deliveries = Deliveries()
+        self._deliveries = Deliveries(clock)
         hub.on_delivered = self._deliveries.add
         self._visitors = visitors
         self._operators = operators

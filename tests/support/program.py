@@ -13,7 +13,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from chat.app import Nightdesk
-from chat.clock import Clock, SystemClock
+from chat.clock import Clock
 from chat.hub.bus import Bus
 from chat.ids import new_id
 from chat.listening import listening_socket
@@ -198,7 +198,7 @@ async def program(
         }
         | more,
     )
-    desk = Nightdesk(settings, bus=bus, clock=clock or SystemClock())
+    desk = Nightdesk(settings, bus=bus, clock=clock)
     if database_url is None:
         await schema.migrate(desk.db)
     await ensure_departments(desk.db)
