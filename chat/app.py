@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import select
@@ -51,19 +51,17 @@ from chat.people.models import Department
 from chat.people.sign_in import SignIn
 from chat.people.visitors import Visitors, site_by_key
 from chat.people.visits import Visits
-from chat.protocol import frames
-from chat.protocol.closing import Closing
 from chat.request_ids import RequestIds
 from chat.settings import Settings
 from chat.shared_clock import SharedClock
 from chat.sockets.door import Door
+from chat.sockets.elsewhere import Elsewhere
 from chat.sockets.entrance import Entrance
 from chat.sockets.heart import Heart
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.polling import Polling
 from chat.sockets.queue import QueueTeller
 from chat.sockets.revocation import AccessWatch
-from chat.sockets.socket import Socket
 from chat.sockets.staff import StaffTeller
 from chat.sockets.visitors import VisitorSockets
 from chat.strings import Strings
@@ -76,8 +74,6 @@ if TYPE_CHECKING:
     from chat.operations.canary import Canary
     from chat.operations.metrics import DeskMetrics
 
-RETIRE_SECONDS = 10.0
-RETIRE_SPREAD_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +112,7 @@ class Nightdesk:
         self._shared_clock = None if clock or self.db.is_sqlite else SharedClock(self.db, SystemClock())
         self.clock: Clock = clock or self._shared_clock or SystemClock()
         self.bus = bus or make_bus(settings)
+        self.bus.can_store = lambda: not self.db.unwritten_seconds
         self.works = works if works is not None else not settings.redis_url
         """Whether this process carries out the outbox itself; with Redis that is the workers' part."""
         self.strings = make_strings(settings.locales)
@@ -131,7 +128,6 @@ class Nightdesk:
         self.conversations = Conversations(self.db, self.clock, self.hub, self.outbox, self.presenter)
         self.pairing = Pairing(self.db, self.clock, self.hub, self.conversations, settings.offer_seconds)
         self.presence = PresenceBook(self.db, self.clock, self.pairing.staff_changed)
-        self.presence.on_lost.append(self._send_elsewhere)
         self._is_alone = bus is None and settings.redis_url is None
         self.dispatcher = Dispatcher(self.db, self.clock, self.hub, self.pairing, settings.vanished_seconds)
         self.staff = StaffBoard(self.db, self.clock)
@@ -173,6 +169,14 @@ class Nightdesk:
             self._door(first=True),
             settings.base_url,
         )
+        self.elsewhere = Elsewhere(
+            self.db,
+            self.bus,
+            self.visitor_sockets,
+            self.operator_sockets,
+            per_second=settings.resumes_per_second,
+        )
+        self.presence.on_lost.append(self.elsewhere.close)
         self.entrance = Entrance(self.visitor_sockets, self.operator_sockets)
         self.polling = Polling(self.entrance, self.clock, settings)
         self.escalation = Escalation(
@@ -204,6 +208,9 @@ class Nightdesk:
         self.access_watch = AccessWatch(self.visitor_sockets, self.operator_sockets)
 
     def _lateness(self) -> float:
+        """Seconds; without end for a process that sends everybody away."""
+        if self.elsewhere.is_needed:
+            return float("inf")
         return max(self.heart.lateness, self.visitor_sockets.returns.lateness)
 
     def _door(self, *, first: bool = False) -> Door:
@@ -327,6 +334,7 @@ class Nightdesk:
         self._keep(self.staff_teller.run, "staff")
         self._keep(self.queue_teller.run, "places")
         self._keep(self.access_watch.run, "access")
+        self._keep(self.elsewhere.run, "elsewhere")
         self._keep(self.operator_sockets.run, "console rows")
         self._keep(self.conversations.marks.run, "read marks")
         if self.canary is not None:
@@ -378,16 +386,7 @@ class Nightdesk:
                 task.cancel()  # a process that leaves loses nothing
         if self.settings.redis_url is None:
             return
-        sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
-        spread = min(RETIRE_SPREAD_SECONDS, len(sockets) / self.settings.resumes_per_second)
-        for place, one in enumerate(sockets):
-            one.push(frames.Retired(after=round(spread * place / max(1, len(sockets)), 2)))
-        try:
-            async with asyncio.timeout(spread + RETIRE_SECONDS):
-                await asyncio.gather(*(one.connection.until_closed() for one in sockets))
-        except TimeoutError:
-            for one in sockets:
-                one.connection.close(Closing.RETIRING)
+        await self.elsewhere.send()
 
     async def _agree_on_the_time(self) -> None:
         if self._shared_clock is not None:
@@ -397,12 +396,6 @@ class Nightdesk:
     def _keep(self, work: Callable[[], Awaitable[None]], name: str) -> None:
         task = asyncio.create_task(supervised(name, work), name=name)
         self._tasks.add(task)
-
-    def _send_elsewhere(self) -> None:
-        """The lease is over: to all others this process is dead, so its clients belong elsewhere."""
-        sockets: list[Socket[Any]] = [*self.visitor_sockets.all, *self.operator_sockets.all]
-        for one in sockets:
-            one.connection.close(Closing.RETIRING)
 
     async def _canary_state(self, request: Request) -> Response:
         """Asked by consoles again and again, not told over the socket: that may be just what is broken."""

@@ -3,9 +3,14 @@
 PostgreSQL's driver is imported where there is a PostgreSQL: 9 MB that SQLite does not need.
 """
 
+import os
 import select
+import socket
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +203,29 @@ def _judge(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
+_taken: ContextVar[list[Any] | None] = ContextVar("taken", default=None)
+
+
+@contextmanager
+def taken_connections() -> Iterator[list[Any]]:
+    """Those of the driver that are taken from the pool while this is open, in this task."""
+    before, taken = _taken.get(), list[Any]()
+    _taken.set(taken)
+    try:
+        yield taken
+    finally:
+        _taken.set(before)
+
+
+def hang_up(connections: list[Any]) -> None:
+    """Both ways, under whoever waits for an answer: closing would leave them waiting, and to cancel a statement the
+    driver asks the server that hangs, twice 5 s."""
+    for connection in connections:
+        if not connection.closed:
+            with socket.socket(fileno=os.dup(connection.pgconn.socket)) as line, suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+
 def _require_silence(connection: Any, _record: Any, _proxy: Any) -> None:
     """A connection that stood idle has nothing to say, unless its server said goodbye: then all of them are stale,
     and the caller gets a new one instead of an error. It costs no question to the server."""
@@ -208,3 +236,5 @@ def _require_silence(connection: Any, _record: Any, _proxy: Any) -> None:
     poll.register(driver.pgconn.socket, select.POLLIN)
     if poll.poll(0):
         raise InvalidatePoolError
+    if (taken := _taken.get()) is not None:
+        taken.append(driver)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import DateTime, Dialect, MetaData, Table
@@ -23,7 +24,8 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat import connecting
-from chat.writer import Writer
+from chat.connecting import CONNECT_SECONDS
+from chat.writer import Unwritten, Writer
 
 HUNG_SECONDS = 6.0
 """What takes longer on PostgreSQL is taken for a server that hangs: its own limits end everything before."""
@@ -94,6 +96,10 @@ class Database:
         self.is_sqlite = connecting.is_sqlite(url)
         self.engine: AsyncEngine = connecting.engine_of(url, pool_size)
         self._turn = asyncio.Lock()
+        self._unwritten_since: float | None = None
+        self.unwritten_seconds = 0.0
+        """Between the first and the last of the writes that the database did not take, with none between that it did:
+        one alone, that met a lock, is no sign."""
         connect = connecting.connect_sqlite_writer if self.is_sqlite else connecting.connect_postgres_writer
         self._driver: Writer[Any] = Writer(partial(connect, url), HUNG_SECONDS)
 
@@ -105,27 +111,40 @@ class Database:
     @asynccontextmanager
     async def write(self, seconds: float = HUNG_SECONDS) -> AsyncIterator[AsyncSession]:
         """`seconds`: more for what is known to take long."""
-        if not self.is_sqlite:
-            async with (
-                self._guarded(seconds),
-                Session(self.engine, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
-            return
-        async with self._turn, self._guarded(seconds), Session(self.engine, expire_on_commit=False) as session:
-            connection = await session.connection(execution_options={"nightdesk_write": True})
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            async with _committing(session):
-                yield session
+        async with self._noted_writing():
+            if not self.is_sqlite:
+                async with (
+                    self._guarded(seconds),
+                    Session(self.engine, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
+                    yield session
+                return
+            async with self._turn, self._guarded(seconds), Session(self.engine, expire_on_commit=False) as session:
+                connection = await session.connection(execution_options={"nightdesk_write": True})
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                async with _committing(session):
+                    yield session
 
     async def write_by_driver(self, work: Callable[[Any], T]) -> T:
         """`work(connection)` in the writer's thread, with a bare connection of the driver: it begins and commits by
         itself and may be run twice. Raises `Unwritten` or `Unstorable`."""
-        if not self.is_sqlite:
-            return await self._driver.run(work)
-        async with self._turn:
-            return await self._driver.run(work)
+        async with self._noted_writing():
+            if not self.is_sqlite:
+                return await self._driver.run(work)
+            async with self._turn:
+                return await self._driver.run(work)
+
+    @asynccontextmanager
+    async def _noted_writing(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (DatabaseAway, Unwritten):
+            now = monotonic()
+            self._unwritten_since = self._unwritten_since or now
+            self.unwritten_seconds = now - self._unwritten_since
+            raise
+        self._unwritten_since, self.unwritten_seconds = None, 0.0
 
     async def tidy(self) -> None:
         """SQLite: keeps its log from growing for ever. To be called every minute or so."""
@@ -135,9 +154,11 @@ class Database:
     @asynccontextmanager
     async def _guarded(self, seconds: float) -> AsyncIterator[None]:
         try:
-            # A file answers or fails by itself; a server may hang and still keep the line.
-            async with asyncio.timeout(None if self.is_sqlite else seconds):
-                yield
+            if self.is_sqlite:
+                yield  # a file answers or fails by itself
+            else:
+                async with _not_hung(seconds):
+                    yield
         except Exception as error:
             if isinstance(error, OperationalError | InterfaceError | NoConnection):
                 raise DatabaseAway from error  # locked, full or not reachable: a retry may help
@@ -153,6 +174,18 @@ class Database:
     async def close(self) -> None:
         await self._driver.close()
         await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _not_hung(seconds: float) -> AsyncIterator[None]:
+    """A server may hang and still keep the line."""
+    with connecting.taken_connections() as taken:
+        hanging_up = asyncio.get_running_loop().call_later(seconds, connecting.hang_up, taken)
+        try:
+            async with asyncio.timeout(seconds + CONNECT_SECONDS):
+                yield
+        finally:
+            hanging_up.cancel()
 
 
 @asynccontextmanager

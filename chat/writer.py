@@ -6,14 +6,12 @@ is six statements. Here the loop hands over once and is told once.
 
 import asyncio
 import contextlib
-import os
-import socket
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
-from chat.connecting import means_lost_connection, postgres_error
+from chat.connecting import hang_up, means_lost_connection, postgres_error
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -112,13 +110,7 @@ class Writer(Generic[C]):
             if isinstance(connection, sqlite3.Connection):
                 connection.interrupt()
             elif connection is not None:
-                hang_up(connection.pgconn.socket)
-
-
-def hang_up(descriptor: int) -> None:
-    """Both ways, under whoever waits for it: closing would leave them waiting."""
-    with socket.socket(fileno=os.dup(descriptor)) as line:
-        line.shutdown(socket.SHUT_RDWR)
+                hang_up([connection])
 
 
 def _heard(running: "asyncio.Future[Any]") -> None:

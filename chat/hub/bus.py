@@ -25,6 +25,9 @@ class Bus(Protocol):
     gaps: int
     """How often hints are known to have been lost."""
 
+    can_store: Callable[[], bool]
+    """What this process says of itself to the others."""
+
     async def start(self, on_hint: Hint, on_gap: Callable[[], None]) -> None: ...
 
     async def stop(self) -> None: ...
@@ -43,6 +46,11 @@ class Bus(Protocol):
     @property
     def is_up(self) -> bool:
         """False while hints are known to be lost: the hub polls faster then."""
+        ...
+
+    @property
+    def others_can_store(self) -> bool:
+        """Whether another process said lately that its database takes what it writes."""
         ...
 
     @property

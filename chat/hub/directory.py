@@ -68,6 +68,7 @@ class Peer:
     """When, in monotonic time."""
     count: int = 0
     digest: int = 0
+    can_store: bool = True
     asked: float = float("-inf")
     listed: list[bytes] = field(default_factory=list)
     """The pieces of its full list so far."""

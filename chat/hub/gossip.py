@@ -18,10 +18,11 @@ ASK_SECONDS = 1.0
 
 
 class Beat(Struct, array_like=True, tag=2, frozen=True):
-    """I am here, and follow so many topics with this digest."""
+    """I am here, and follow so many topics with this digest; the database takes what I write."""
 
     count: int
     digest: int
+    can_store: bool = True
 
 
 class Changed(Struct, array_like=True, tag=3, frozen=True):
@@ -66,6 +67,7 @@ class Gossip:
         channel_of: Callable[[bytes], bytes],
         outlet: Outlet,
         on_followed: Callable[[Peer, list[int]], None],
+        can_store: Callable[[], bool] = lambda: True,
     ) -> None:
         self.followed = Followed()
         self.directory = Directory()
@@ -73,6 +75,7 @@ class Gossip:
         self._channel_of = channel_of
         self._outlet = outlet
         self._on_followed = on_followed
+        self._can_store = can_store
         self._changes: dict[int, bool] = {}
 
     # ── what this process says ───────────────────────────────────────────────────────────────────────────────────
@@ -107,7 +110,7 @@ class Gossip:
 
     def beat(self, to: Peer | None = None) -> None:
         self.announce()  # the sum counts what is not announced yet
-        self._outlet(to, Beat(len(self.followed), self.followed.digest))
+        self._outlet(to, Beat(len(self.followed), self.followed.digest, self._can_store()))
 
     def bye(self) -> None:
         self._outlet(None, Bye())
@@ -130,7 +133,8 @@ class Gossip:
 
     def take(self, peer: Peer, said: Said, now: float) -> None:
         match said:
-            case Beat(count=count, digest=digest):
+            case Beat(count=count, digest=digest, can_store=can_store):
+                peer.can_store = can_store
                 self._compare(peer, count, digest, now)
             case Changed(added=added, removed=removed, count=count, digest=digest):
                 for one in unpacked(removed):

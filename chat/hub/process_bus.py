@@ -46,6 +46,7 @@ class ProcessBus:
         self.received = 0
         self.dropped_bad_mac = 0
         self.gaps = 0
+        self.can_store: Callable[[], bool] = lambda: True
         self._wire = wire
         self._pace = pace
         self._seal = Seal(secret_key)
@@ -55,7 +56,7 @@ class ProcessBus:
         self._all = Outbound(self._prefix + b"hubs", _last_number())
         self._outbounds: dict[bytes, Outbound] = {}
         self._numbers = Numbers()
-        self._gossip = Gossip(self._channel_of, self._say, self._followed_by)
+        self._gossip = Gossip(self._channel_of, self._say, self._followed_by, self._can_store)
         self._recent = Recent()
         self._flushing: asyncio.Handle | None = None
         self._held = False
@@ -86,6 +87,14 @@ class ProcessBus:
     @property
     def is_up(self) -> bool:
         return self._up
+
+    def _can_store(self) -> bool:
+        return self.can_store()
+
+    @property
+    def others_can_store(self) -> bool:
+        lately = monotonic() - self._pace.deaf
+        return any(peer.can_store and peer.heard > lately for peer in self._gossip.peers.values())
 
     @property
     def silence_seconds(self) -> float:

@@ -1,5 +1,6 @@
 """Everything one process can say of itself, gathered from its parts for `/metrics`."""
 
+import asyncio
 from collections.abc import Sequence
 from hmac import compare_digest
 from importlib.metadata import version
@@ -109,6 +110,7 @@ class DeskMetrics:
             gauge(names.BUS_UP, {(): self._hub.bus_is_up}),
             gauge(names.BUS_SILENCE, {(): self._hub.bus_silence_seconds}),
             gauge(names.DB_CONNECTIONS, {(): self._db.connections_in_use}),
+            gauge(names.TASKS, {(): len(asyncio.all_tasks())}),
             gauge(names.BUILD_INFO, {(self._version,): 1}),
         ]
 

@@ -13,6 +13,7 @@ ProtocolError
     └── TooMany        sockets of one visitor
 """
 
+from random import uniform
 from typing import ClassVar
 
 from chat.protocol.closing import Closing
@@ -21,6 +22,10 @@ from chat.protocol.closing import Closing
 def gettext(message: str) -> str:
     """Marks a message for the catalogue; the reader's language is known later."""
     return message
+
+
+AWAY_SECONDS = 1.0, 3.0
+"""After which a client may try again that was told of a database that is away."""
 
 
 class ProtocolError(Exception):
@@ -107,6 +112,10 @@ class Unavailable(Refusal):
     code = "unavailable"
     message = gettext("The server cannot store anything at the moment. Your text is kept and sent again.")
     retry = True
+
+    def __init__(self) -> None:
+        # Of the thousands who are told this together each comes back at another moment.
+        super().__init__(retry_after=round(uniform(*AWAY_SECONDS), 1))  # noqa: S311 — no secret
 
 
 class Fatal(ProtocolError):

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.browser.axe import Axe
 from tests.browser.hosts import HostServer
@@ -32,6 +32,7 @@ CHROMIUM = [
 ]
 POLICY_BROKEN = re.compile("Content Security Policy|Trusted(?:HTML|Script)")
 FAILED = pytest.StashKey[bool]()
+expect.set_options(timeout=30_000)
 NewContext = Callable[..., Awaitable[BrowserContext]]
 
 

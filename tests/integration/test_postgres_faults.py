@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from chat.clock import SystemClock
-from chat.db import Database, DatabaseAway
+from chat.db import HUNG_SECONDS, Database, DatabaseAway
 from tests.support.databases import PostgresMaker
+from tests.support.faults import FaultProxy
 from tests.support.parts import Parts, running
 from tests.support.servers import PostgresServer
 from tests.support.talker import talking
@@ -136,6 +137,26 @@ async def test_a_statement_that_takes_too_long_is_ended(parts: Parts) -> None:
     with pytest.raises(DatabaseAway):
         await reads(parts.db, "SELECT pg_sleep(60)")
     await reads(parts.db)
+
+
+async def test_a_server_that_says_nothing_any_more_is_left_by_all_at_once(
+    maker: PostgresMaker, server: PostgresServer
+) -> None:
+    """A half-open line: the driver would ask this server to cancel, and wait for that too."""
+    url = maker.make()
+    road = FaultProxy("127.0.0.1", server.port)
+    await road.start()
+    db = Database(url.replace(f":{server.port}/", f":{road.port}/"), pool_size=4)
+    try:
+        await asyncio.gather(*(reads(db, "SELECT pg_sleep(0.2)") for _ in range(4)))
+        assert road.orphan() == 4
+        async with asyncio.timeout(HUNG_SECONDS + 5):  # the driver alone takes ten more
+            found = await asyncio.gather(*(reads(db) for _ in range(4)), return_exceptions=True)
+        assert [type(one) for one in found] == [DatabaseAway] * 4
+        await asyncio.gather(*(reads(db) for _ in range(8)))
+    finally:
+        await db.close()
+        await road.stop()
 
 
 async def test_of_several_hosts_the_one_that_takes_writes(maker: PostgresMaker, server: PostgresServer) -> None:

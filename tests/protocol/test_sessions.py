@@ -197,3 +197,9 @@ def test_an_escape_that_somebody_wrote_about_is_text_like_any_other() -> None:
     for words in ("\x00", "\\\x00", "a\\\\\x00"):
         with pytest.raises(Undecodable):
             session.receive(text("say", ref="ref-00000001", text=words, conversation=ID), 0)
+
+
+def test_those_who_are_told_together_that_nothing_can_be_stored_come_back_one_after_the_other() -> None:
+    waits = {errors.Unavailable().retry_after for _ in range(100)}
+    assert len(waits) > 5
+    assert 1 <= min(waits) <= max(waits) <= 3

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from tests.support.demo import NIGHTDESK, ProgramFailed
 from tests.support.servers import free_port
@@ -180,6 +180,15 @@ class Process:
                 break
             time.sleep(0.05)  # a process offers no event to wait for
         raise ProgramFailed(f"{self._command} was not ready: {self.log.read_text(errors='replace')[-3000:]}")
+
+    def metric(self, name: str, token: str) -> float:
+        """One figure without labels, as `/metrics` says it."""
+        request = Request(f"{self.base_url}/metrics", headers={"Authorization": f"Bearer {token}"})  # noqa: S310 — ours
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            for line in answer.read().decode().splitlines():
+                if line.startswith(f"{name} "):
+                    return float(line.split()[1])
+        raise LookupError(name)
 
     def is_ready(self) -> bool:
         if "--json" in self._options:

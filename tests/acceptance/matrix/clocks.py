@@ -9,7 +9,8 @@ BOTH = ("sqlite", "postgresql")
 
 
 def jump(scene: Scene) -> None:
-    """Every hub's clock jumps an hour ahead, then two hours back."""
+    """Every hub's clock jumps an hour ahead, then two hours back. A right change to summer time moves no clock of ours:
+    they count in UTC."""
     shift_all(scene, [HOUR, -HOUR])
 
 

@@ -111,6 +111,7 @@ def lose_power(scene: Scene) -> None:
         shutil.rmtree(folder)
     scene.over()
     scene.demand_now("what was acknowledged is in the copy", not missing, f"{copied} copies, {len(missing)} missing")
+    scene.notes.append("as the system saw the files; what a disk holds back that says it wrote is not seen here")
 
 
 def missing_in(copy: Path, scene: Scene, at: float) -> list[str]:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from chat import program
+from chat.metrics.names import TASKS
 from chat.settings import load_settings
 from tests.acceptance.matrix.sizes import ALONE_L3, FULL, SHORT, Size
 from tests.support.faults import ThreadedProxy
@@ -37,6 +38,10 @@ CROWDED = {
     f"NIGHTDESK_{name}": "1000000" for name in ("SOCKETS_PER_ADDRESS", "ATTEMPTS_PER_MINUTE", "CONVERSATIONS_PER_HOUR")
 }
 """One machine plays all the people."""
+METRICS_TOKEN = "only for these servers"
+SETTINGS = {**CROWDED, "NIGHTDESK_METRICS_TOKEN": METRICS_TOKEN}
+STATISTICS_SECONDS = 2.0
+"""Until PostgreSQL has counted what was done."""
 LARGEST_HISTORY = 200 * 1024 * 1024
 """A load whose histories are longer is not gone on with: each verdict reads all of them."""
 
@@ -47,6 +52,7 @@ class Usage:
 
     rss: int
     descriptors: int
+    tasks: int = 0
 
 
 @dataclass
@@ -83,14 +89,14 @@ class Stage:
     def start(self) -> None:
         with ThreadPoolExecutor(HUBS) as pool:
             if self.store == "sqlite":
-                self._desk = Desk("", "", **CROWDED)
+                self._desk = Desk("", "", **SETTINGS)
                 self.database_url = f"sqlite:///{self._desk.folder / 'nightdesk.sqlite3'}"
                 more: list[dict[str, str]] = [{}]
             else:
                 self.redis, self.postgres = RedisServer(), PostgresServer() if self.short else DurablePostgres()
                 list(pool.map(lambda server: server.start(), (self.redis, self.postgres)))
                 self.database_url = self.postgres.url()
-                self._desk = Desk(self.database_url, self.redis.url, **CROWDED)
+                self._desk = Desk(self.database_url, self.redis.url, **SETTINGS)
                 self.redis_link = ThreadedProxy("127.0.0.1", self.redis.port)
                 self.database_link = ThreadedProxy("127.0.0.1", self.postgres.port)
                 more = [{}] * (HUBS - 1) + [self._by_proxies()]
@@ -141,12 +147,13 @@ class Stage:
         hub.end(signal.SIGKILL)
 
     def usage(self) -> Usage:
-        rss = descriptors = 0
+        rss = descriptors = tasks = 0
         for hub in self.hubs:
             status = Path(f"/proc/{hub.pid}/status").read_text()
             rss += next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
             descriptors += len(list(Path(f"/proc/{hub.pid}/fd").iterdir()))
-        return Usage(rss, descriptors)
+            tasks += int(hub.metric(TASKS.name, METRICS_TOKEN))
+        return Usage(rss, descriptors, tasks)
 
     def count(self, table: str) -> int:
         """Rows of a table of ours."""
@@ -157,6 +164,17 @@ class Stage:
         with psycopg.connect(self.database_url) as connection:
             row = connection.execute(query.encode()).fetchone()
             return int(row[0]) if row else 0
+
+    def transactions(self) -> int | None:
+        """Of the database until now: each read of the program is one, and each group of writes. SQLite counts none."""
+        if self.store == "sqlite":
+            return None
+        sleep(STATISTICS_SECONDS)
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+            ).fetchone()
+        return int(row[0]) if row else 0
 
     # ── the load ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -17,6 +17,7 @@ LAST_RETRY = 30.0
 SILENCE = 35.0
 GREETING = 12.0
 GOOD_SECONDS = 60.0
+HELD_SECONDS = 2.0
 """After so long on a good line the next loss is a first one again."""
 
 
@@ -102,6 +103,10 @@ class Client:
         self.live = False
         self.gone = False
         self.unsent: dict[str, bytes] = {}
+        self._again: set[str] = set()
+        """Refused for now, or said while nothing goes out."""
+        self._is_held = False
+        """As in the widget: after a refusal for now nothing goes out for a while."""
         self.views: dict[tuple[str, str], View] = {}
         self.heard = monotonic()
         self._since = 0.0
@@ -359,8 +364,10 @@ class Client:
     def _refused(self, frame: wire.Refused) -> None:
         self.world.count(f"refused {frame.code}")
         if frame.retry:
-            if frame.ref in self.unsent:
-                asyncio.get_running_loop().call_later(max(frame.retry_after, 0.5), self._again, frame.ref)
+            self._again.add(frame.ref)
+            if not self._is_held:
+                self._is_held = True
+                asyncio.get_running_loop().call_later(frame.retry_after or HELD_SECONDS, self._let_go)
         else:
             self._error(f"refused {frame.code}")
             self.unsent.pop(frame.ref, None)
@@ -368,18 +375,25 @@ class Client:
     def _error(self, text: str) -> None:
         self.history.add(Error(text, monotonic()))
 
-    def _again(self, ref: str) -> None:
-        if ref in self.unsent:
-            self.send(self.unsent[ref])
+    def _let_go(self) -> None:
+        self._is_held = False
+        again, self._again = self._again, set()
+        for ref, frame in self.unsent.items():
+            if ref in again:
+                self.send(frame)
 
     def resend(self) -> None:
+        self._again.clear()
         for frame in self.unsent.values():
             self.send(frame)
 
     def post(self, ref: str, frame: bytes) -> None:
         """Into the outbox, and out when there is a line."""
         self.unsent[ref] = frame
-        self.send(frame)
+        if self._is_held:
+            self._again.add(ref)
+        else:
+            self.send(frame)
 
     def send(self, frame: bytes) -> None:
         if self.live and self.socket is not None:
