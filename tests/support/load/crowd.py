@@ -16,6 +16,8 @@ from tests.support.load.visitor import Person, Visitor
 
 DIALS_PER_SECOND = 400
 BEGINNINGS_AT_ONCE = 20
+OPERATORS_SHARE = 0.35
+"""Of what is said. Each may say 10 a second, and after an outage has all to say again that nobody could store."""
 NOTE_SHARE = 0.05
 LONGEST_TEXT = 200
 DEPARTMENTS = ("technical", "financial")
@@ -131,7 +133,7 @@ class Crowd:
                 self.speak(due)
 
     def speak(self, due: float) -> None:
-        """Somebody says something: a visitor or the operator who has the conversation, half and half."""
+        """Somebody says something: a visitor, or the operator who has the conversation."""
         here = [one for one in self.talkers if not one.gone]
         if not here:
             return
@@ -140,7 +142,7 @@ class Crowd:
         assert talker.person is not None
         holder = self.holders.get(talker.person.conversation)
         self.said += 1
-        if holder is not None and not holder.gone and self.chance.random() < 0.5:
+        if holder is not None and not holder.gone and self.chance.random() < OPERATORS_SHARE:
             is_note = self.chance.random() < NOTE_SHARE
             holder.say(talker.person.conversation, self.ref(), text, due, note=is_note)
         else:
