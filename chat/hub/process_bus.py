@@ -255,14 +255,16 @@ class ProcessBus:
         self._gossip.beat()
 
     async def _tick(self) -> None:
-        beaten = monotonic()
+        beaten, could_store = monotonic(), True
         while True:
             await asyncio.sleep(self._pace.tick)
             now = monotonic()
             try:
-                if now - beaten >= self._pace.beat:
-                    beaten = now
-                    self._recent.turn()
+                if (is_due := now - beaten >= self._pace.beat) or could_store != self.can_store():
+                    could_store = self.can_store()
+                    if is_due:
+                        beaten = now
+                        self._recent.turn()
                     if self._open:
                         self._beat()
                 if self._open and now - max(self._opened, self._heard_both) > self._pace.deaf:

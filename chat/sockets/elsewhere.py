@@ -19,9 +19,9 @@ from chat.sockets.visitors import VisitorSockets
 
 LEAVE_SECONDS = 10.0
 SPREAD_SECONDS = 5.0
-SICK_SECONDS = 5.0
+SICK_SECONDS = 3.0
 """So long nothing can be stored here before anybody is sent away. A database that is away for all is known by then:
-each process says so within 4 s."""
+each process says so within half a second."""
 LOOK_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)

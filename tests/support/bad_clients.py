@@ -80,13 +80,15 @@ async def code_of(client: ClientConnection, seconds: float) -> int:
     return client.close_code or 1006
 
 
-async def slow_readers(place: Place, count: int) -> Codes:
-    """Of several people, since one may not hold so many sockets."""
+async def slow_readers(place: Place, count: int, over: float = 0.0) -> Codes:
+    """Of several people, since one may not hold so many sockets. `over`: seconds in which they are sent too much."""
     groups = [min(TABS, count - start) for start in range(0, count, TABS)]
-    return [code for codes in await asyncio.gather(*(slow_tabs(place, size) for size in groups)) for code in codes]
+    return [
+        code for codes in await asyncio.gather(*(slow_tabs(place, size, over) for size in groups)) for code in codes
+    ]
 
 
-async def slow_tabs(place: Place, count: int) -> Codes:
+async def slow_tabs(place: Place, count: int, over: float) -> Codes:
     """Tabs that read nothing while other tabs of the same person say more than may wait; then they look again."""
     async with contextlib.AsyncExitStack() as stack:
         first = await stack.enter_async_context(place.come())
@@ -104,12 +106,16 @@ async def slow_tabs(place: Place, count: int) -> Codes:
             client = await stack.enter_async_context(place.come(sock=link, max_queue=1))
             await client.send(introduction)
             slow.append(client)
+        talkers = []
         for _ in range(TALKERS):
             talker = await stack.enter_async_context(place.come())
-            reading.append(asyncio.create_task(code_of(talker, PATIENCE)))
+            reading.append(asyncio.create_task(code_of(talker, over + PATIENCE)))
             await talker.send(introduction)
-            for _ in range(BURST):
+            talkers.append(talker)
+        for _ in range(BURST):
+            for talker in talkers:
                 await talker.send(said(conversation, LONG))
+            await asyncio.sleep(over / BURST)  # people talk, they do not burst
         await enough
         codes = list(await asyncio.gather(*(code_of(client, PATIENCE) for client in slow)))
         for task in reading:
@@ -121,7 +127,7 @@ async def slow_tabs(place: Place, count: int) -> Codes:
 async def until_heard(client: ClientConnection, count: int) -> int:
     """So many long messages."""
     heard = 0
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(2 * PATIENCE):
         while heard < count:
             heard += str(await client.recv()).count(LONG)
     return heard
