@@ -39,7 +39,8 @@ class Connection:
         self._transport = transport
         self._sent = defaultdict(int) if sent is None else sent
         self._limit = outbound_bytes
-        self._held: deque[str] | None = None
+        self._held: deque[bytes] | None = None
+        """As they are sent: one letter of another script would make a text in memory up to four times as large."""
         self._held_bytes = 0
         self._stuck: asyncio.TimerHandle | None = None
         self._said_goodbye = False
@@ -54,14 +55,15 @@ class Connection:
         if self._held is None and not self._transport.is_full:
             self._transport.write(text)
             return
-        self._held_bytes += len(text)
+        data = text.encode()
+        self._held_bytes += len(data)
         if self._held_bytes > self._limit:
             self.close(Closing.TOO_SLOW)
             return
         if self._held is None:
             self._held = deque()
             self._watch()
-        self._held.append(text)
+        self._held.append(data)
 
     @property
     def has_room(self) -> bool:
@@ -73,9 +75,9 @@ class Connection:
         """The transport takes more: what was held goes out."""
         held = self._held
         while held and not self._transport.is_full:
-            text = held.popleft()
-            self._held_bytes -= len(text)
-            self._transport.write(text)
+            data = held.popleft()
+            self._held_bytes -= len(data)
+            self._transport.write(data.decode())
         if held:
             self._watch()
             return

@@ -6,11 +6,8 @@ from typing import Any, cast
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
-from chat.hub.transport import Accept, Receiver
+from chat.hub.transport import HIGH_WATER, LOW_WATER, Accept, Receiver
 
-HIGH_WATER = 32 * 1024
-LOW_WATER = 8 * 1024
-"""Bytes in the socket's own buffer at which the client counts as slow, and as fast again."""
 MOST_PIECES = 256
 """Frames between two texts, and one more for each `PIECE_BYTES` of a text in several: more are no conversation, and
 each costs as much as a text."""

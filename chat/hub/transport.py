@@ -7,6 +7,9 @@ from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+HIGH_WATER = 32 * 1024
+LOW_WATER = 8 * 1024
+"""Bytes that wait in a transport at which the client counts as slow, and as fast again."""
 READ_AHEAD = 8
 """Texts that may wait to be acted upon before the client's next ones stay where they come from."""
 
@@ -68,6 +71,8 @@ class AsgiTransport:
         self._websocket = websocket
         self._receiver: Receiver | None = None
         self._outbound: list[str] = []
+        self._waiting = 0
+        """Letters that the server has not taken."""
         self._goodbye: tuple[int, str] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._reads = asyncio.Event()
@@ -110,33 +115,36 @@ class AsgiTransport:
 
     def write(self, text: str) -> None:
         self._outbound.append(text)
+        self._waiting += len(text)
+        self.is_full = self._waiting > HIGH_WATER
         self._write_on()
 
     def close(self, code: int, reason: str) -> None:
         self._goodbye = (code, reason)
+        self._reads.set()  # the answer to the goodbye must be read
         self._write_on()
 
     def _write_on(self) -> None:
         if self._writer is None:
-            self.is_full = True  # the server says nothing of its buffer but by making us wait
             self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         # Sending after the close raises RuntimeError, not WebSocketDisconnect: both mean that the other side is gone.
         try:
-            while self._outbound or self._goodbye is None:
+            while self._outbound:
                 texts, self._outbound = self._outbound, []
                 for text in texts:
+                    # The server says nothing of its buffer but by making us wait.
                     await self._websocket.send_text(text)
-                if not self._outbound:
-                    self.is_full = False
-                    if self._receiver is not None:
-                        self._receiver.drained()
-                    if not self._outbound and self._goodbye is None:
-                        self._writer = None
-                        return
-                    self.is_full = True
-            await self._websocket.close(*self._goodbye)
+                    self._waiting -= len(text)
+                    if self.is_full and self._waiting <= LOW_WATER:
+                        self.is_full = False
+                        if self._receiver is not None:
+                            self._receiver.drained()
+            if self._goodbye is not None:
+                await self._websocket.close(*self._goodbye)
+            else:
+                self._writer = None
         except (WebSocketDisconnect, RuntimeError, OSError):
             self._aborted.set()
 

@@ -78,6 +78,20 @@ async def test_a_client_that_does_not_read_is_closed_at_the_limit_and_holds_no_m
     assert transport.sent == []
 
 
+async def test_texts_of_all_scripts_are_counted_as_they_are_sent() -> None:
+    transport, connection = slow()
+    text = "č" * 1999 + "🌒"
+    connection.push(text)
+    connection.push(text)
+    transport.is_full = False
+    connection.drained()
+    assert transport.sent == [text, text]
+    transport.is_full = True
+    for _ in range(3):
+        connection.push(text)
+    assert connection.closing is Closing.TOO_SLOW
+
+
 async def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     transport, connection = slow()
     monkeypatch.setattr(connections, "SEND_SECONDS", 0.01)
