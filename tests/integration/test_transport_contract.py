@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from chat import app, head_guard
+from chat import head_guard
 from chat.hub.connection import OUTBOUND_BYTES
 from chat.hub.memory_bus import MemoryBroker, MemoryBus
 from chat.ids import new_id
+from chat.sockets import elsewhere
 from chat.sockets.heart import ANSWER_SECONDS, BEAT_SECONDS, HELLO_SECONDS
 from tests.support.buses import until
 from tests.support.databases import PostgresMaker
@@ -243,7 +244,7 @@ async def test_behind_a_trusted_proxy_the_address_it_names_counts(tmp_path: Path
 async def test_a_server_that_leaves_asks_first_and_closes_then(
     tmp_path: Path, transport: str, postgres_maker: PostgresMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "RETIRE_SECONDS", 0.3)
+    monkeypatch.setattr(elsewhere, "LEAVE_SECONDS", 0.3)
     bus = MemoryBus(MemoryBroker(), "a key for tests")
     others: dict[str, Any] = {"websockets": transport, "redis_url": "redis://127.0.0.1:1/0"}
     async with program(tmp_path, postgres_maker.make(), bus, **others) as running, line(running) as ann:
