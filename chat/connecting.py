@@ -49,8 +49,9 @@ POSTGRES_WRITER_OPTIONS = POSTGRES_OPTIONS | {
     "plan_cache_mode": "force_generic_plan",
 }
 
-# 25006 read-only after a failover, 25P03 idle too long, 57P01 shut down by an administrator, 08* connection lost.
-_LOST = ("25006", "25P03", "57P01", "57P02", "57P03", "08")
+_READ_ONLY = "25006"
+# Read-only after a failover, 25P03 idle too long, 57P01 shut down by an administrator, 08* connection lost.
+_LOST = (_READ_ONLY, "25P03", "57P01", "57P02", "57P03", "08")
 # The file is not what this connection thinks it is: only a new one may be right again.
 _LOST_SQLITE = {
     sqlite3.SQLITE_IOERR,
@@ -96,7 +97,7 @@ def conninfo(url: str, options: dict[str, str] = POSTGRES_OPTIONS) -> str:
 
 
 def engine_of(url: str, pool_size: int) -> AsyncEngine:
-    # Parameters are texts of messages and secrets: no exception may carry them into a log (security.md D1).
+    # Parameters are texts of messages and secrets: no exception may carry them into a log.
     engine = _sqlite_engine(url, pool_size) if is_sqlite(url) else _postgres_engine(url, pool_size)
     event.listen(engine.sync_engine, "handle_error", _judge)
     return engine
@@ -181,6 +182,11 @@ def means_lost_connection(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOST_SQLITE
     return isinstance(error, OSError)
+
+
+def means_demoted(error: BaseException) -> bool:
+    """The server takes no writes any more, and what it is asked may be answered with what was true once."""
+    return isinstance(error, postgres_error()) and getattr(error, "sqlstate", None) == _READ_ONLY
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

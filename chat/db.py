@@ -13,8 +13,8 @@ from functools import partial
 from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import DateTime, Dialect, MetaData, Table
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import DateTime, Dialect, MetaData, Table, event
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.asyncio import AsyncSession as CoreSession
@@ -101,7 +101,10 @@ class Database:
         """Between the first and the last of the writes that the database did not take, with none between that it did:
         one alone, that met a lock, is no sign."""
         connect = connecting.connect_sqlite_writer if self.is_sqlite else connecting.connect_postgres_writer
-        self._driver: Writer[Any] = Writer(partial(connect, url), HUNG_SECONDS)
+        self._driver: Writer[Any] = Writer(partial(connect, url), HUNG_SECONDS, self._demoted)
+        self._is_demoted = False
+        if not self.is_sqlite:
+            event.listen(self.engine.sync_engine, "checkout", self._require_writable)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -165,6 +168,16 @@ class Database:
             if connecting.means_lost_connection(error):
                 raise DatabaseAway from error
             raise
+
+    def _demoted(self) -> None:
+        """Found by the writer, in its thread: the connections for reading stand on the same server, which answers them
+        as if nothing had happened."""
+        self._is_demoted = True
+
+    def _require_writable(self, *_: object) -> None:
+        if self._is_demoted:
+            self._is_demoted = False
+            raise InvalidatePoolError  # all are opened anew, where writes are taken
 
     @property
     def connections_in_use(self) -> int:

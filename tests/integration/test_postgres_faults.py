@@ -4,13 +4,16 @@ acknowledged without a row, everything is refused with a retry, and all of it is
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from chat.clock import SystemClock
+from chat.connecting import connect_postgres_writer
 from chat.db import HUNG_SECONDS, Database, DatabaseAway
+from chat.writer import Unwritten, Writer
 from tests.support.databases import PostgresMaker
 from tests.support.faults import FaultProxy
 from tests.support.parts import Parts, running
@@ -159,6 +162,23 @@ async def test_a_server_that_says_nothing_any_more_is_left_by_all_at_once(
         await road.stop()
 
 
+async def test_what_was_refused_because_it_took_too_long_is_not_done_again(maker: PostgresMaker) -> None:
+    writer = Writer(partial(connect_postgres_writer, maker.make()), 0.5)
+    tries = 0
+
+    def sleeps(connection: "psycopg.Connection[Any]") -> None:
+        nonlocal tries
+        tries += 1
+        connection.execute("SELECT pg_sleep(4)")
+
+    # It has served before, so that a lost connection alone would be made anew.
+    assert await writer.run(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+    with pytest.raises(Unwritten):
+        await writer.run(sleeps)
+    await writer.close()
+    assert tries == 1
+
+
 async def test_of_several_hosts_the_one_that_takes_writes(maker: PostgresMaker, server: PostgresServer) -> None:
     """A failover pair: whichever is read-only now is not stood on."""
     other = PostgresServer()
@@ -175,6 +195,10 @@ async def test_of_several_hosts_the_one_that_takes_writes(maker: PostgresMaker, 
                 await writes(db)
             assert {await port_of(db), await writers_port(db)} == {other.port}
             await writes(db)
+            # Whoever finds out first, reading goes over with the writing: the old one answers with what was true once.
+            await asyncio.to_thread(set_read_only, server, "off")
+            await asyncio.to_thread(set_read_only, other, "on")
+            assert {await writers_port(db), await port_of(db)} == {server.port}
         finally:
             await db.close()
             await asyncio.to_thread(set_read_only, server, "off")
