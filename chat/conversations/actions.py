@@ -63,7 +63,7 @@ class Conversations:
         self.presenter = presenter
         self._on_said: list[Callable[[UUID], None]] = []
         self._changed_rows: set[UUID] = set()
-        self.journal = Journal(db, clock, self._committed)
+        self.journal = Journal(db, clock, self._committed, self._said_again)
         self.marks = ReadMarks(db, self._mark_raised)
 
     def on_said(self, callback: Callable[[UUID], None]) -> None:
@@ -360,6 +360,15 @@ class Conversations:
             self.waiting_changed()
         for callback in self._on_said:
             callback(conversation_id)
+
+    def _said_again(self, entry: StoredEntry) -> None:
+        """A resend of what is stored: most know of it, but the process that stored it may have died just then, or its
+        answer been lost on the way from the database."""
+        self._hub.reached(FeedKey(entry.conversation_id, entry.stream), entry.seq)
+        self.changed_row(entry.conversation_id)
+        self.waiting_changed()
+        for callback in self._on_said:
+            callback(entry.conversation_id)
 
 
 def checked_address(text: str) -> str:

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -45,12 +46,17 @@ class Journal:
     """
 
     def __init__(
-        self, db: Database, clock: Clock, on_committed: Callable[[UUID, list[StoredEntry], bool], None]
+        self,
+        db: Database,
+        clock: Clock,
+        on_committed: Callable[[UUID, list[StoredEntry], bool], None],
+        on_again: Callable[[StoredEntry], None],
     ) -> None:
         self._db = db
         self._clock = clock
         self._rows = group_rows(db)
         self._on_committed = on_committed
+        self._on_again = on_again
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -141,13 +147,18 @@ class Journal:
         for talk in outcome.talks:
             if talk.first_reply_seconds is not None:
                 self.first_reply_seconds.add(talk.first_reply_seconds)
-            try:
-                self._on_committed(talk.conversation_id, talk.added, talk.reopened)
-            except Exception:
-                # What is committed is committed: whoever has not heard of it is told by the next sweep.
-                log.exception("committed entries could not be told")
+            self._tell(partial(self._on_committed, talk.conversation_id, talk.added, talk.reopened))
+        for entry in outcome.again:
+            self._tell(partial(self._on_again, entry))
         for waiting, answer in zip(group, outcome.answers, strict=True):
             _answer(waiting, answer)
+
+    def _tell(self, news: Callable[[], None]) -> None:
+        try:
+            news()
+        except Exception:
+            # What is committed is committed: whoever has not heard of it is told by the next sweep.
+            log.exception("committed entries could not be told")
 
     async def _transaction(self, group: list[Saying]) -> Outcome:
         rows, now = self._rows, self._clock.now()

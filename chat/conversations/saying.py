@@ -117,6 +117,8 @@ class Outcome:
 
     answers: list[Answer] = field(default_factory=list)
     talks: list[Talk] = field(default_factory=list)
+    again: list[StoredEntry] = field(default_factory=list)
+    """Said before this group. Whoever committed them may have ended before telling anybody."""
 
 
 def plan(group: Sequence[Saying], locked: Mapping[UUID, Locked], known: Known, now: datetime) -> Outcome:
@@ -142,6 +144,8 @@ def plan(group: Sequence[Saying], locked: Mapping[UUID, Locked], known: Known, n
         elif not _is_resend(saying, earlier):
             outcome.answers.append(RefTaken())
             continue
+        elif earlier.seq <= row.last_seq:
+            outcome.again.append(earlier)
         outcome.answers.append(earlier)
     return outcome
 

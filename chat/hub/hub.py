@@ -129,6 +129,12 @@ class Hub:
         for hint in hints.encode_heads(key.stream, entries[-1].seq, [self._source.encode(entry) for entry in entries]):
             self._bus.publish(topic, hint, keep=key.stream)
 
+    def reached(self, key: FeedKey, seq: int) -> None:
+        """As `entered`, for an entry of which perhaps all have heard: who has not finds it in the rows."""
+        self._raise_head(key, seq)
+        for hint in hints.encode_heads(key.stream, seq, [None]):
+            self._bus.publish(conversation_topic(key.conversation_id), hint)  # not kept: newer ones may be
+
     def _take_head(self, topic: str, head: hints.Head) -> None:
         key = FeedKey(id_of(topic.removeprefix("conversation:")), head.stream)
         feed = self._feeds.get(key)

@@ -1,6 +1,7 @@
 """Group commit on both databases: acknowledged is durable, a resend is the same message, one order without holes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from itertools import product
 
@@ -11,12 +12,16 @@ from chat.conversations import store
 from chat.conversations.actions import Opening
 from chat.conversations.entry import Author
 from chat.conversations.models import PUBLIC, Conversation, Message
+from chat.conversations.presenter import Audience
 from chat.conversations.saying import NotHeld
 from chat.db import Database, table_of
-from chat.ids import new_id
+from chat.hub.connection import Connection
+from chat.hub.feed import FeedKey, Follower
+from chat.ids import new_id, text_of
 from chat.protocol.errors import AddressInvalid, RefTaken, TextMissing, Unavailable, UnknownConversation
 from tests.support.clock import FakeClock
 from tests.support.parts import Parts, running
+from tests.support.sockets import MemoryTransport
 
 STATE = (
     *("state", "last_seq", "version", "last_message_text", "last_message_by", "last_message_at"),
@@ -68,6 +73,39 @@ async def test_contract_04_a_resend_at_any_distance_is_the_same_message(
         )
     assert {entry.seq for entry in again} == {first.seq}
     assert len(await rows(parts.db, found.id)) == 3
+
+
+async def test_contract_02_a_resend_of_what_nobody_was_told_of_tells_it(
+    parts: Parts, db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process died between the commit and the news, or the commit's answer was lost on the way."""
+    site, _ = await parts.furnish()
+    ann = await parts.visitor(site)
+    found = await parts.conversations.start(ann, Opening("start-00000001", "Hello"))
+    author = Author("visitor", ann.id, "Ann")
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.conversations.journal, "_on_committed", lambda *_: None)
+        first = await parts.conversations.say(found.id, author, "once", "ref-00000001")
+    async with running(db, clock) as other:
+        news: list[str] = []
+        heard: list[object] = []
+        other.hub.on("rows", lambda _topic, told: news.extend(told["conversations"]))
+        other.conversations.on_said(heard.append)
+        transport = MemoryTransport()
+        key = FeedKey(found.id, PUBLIC)
+        follower = Follower(Connection(transport), Audience("visitor", "en"), first.seq - 1, ann.id)
+        other.hub.join(key, follower)
+        other.hub.go_live(key, follower)
+        for _ in range(2):
+            assert await other.conversations.say(found.id, author, "once", "ref-00000001") == first
+        (told,) = await transport.until(1)
+        assert json.loads(told)["entries"][0]["ref"] == "ref-00000001"
+        async with asyncio.timeout(10):
+            while not news:
+                await asyncio.sleep(0)
+        assert news == [text_of(found.id)]
+        assert heard == [found.id] * 2
+        assert len(transport.sent) == 1
 
 
 async def test_contract_04_the_ref_of_another_is_refused_and_burns_no_number(parts: Parts) -> None:
