@@ -250,22 +250,19 @@ class Conversations:
     async def note(self, conversation_id: UUID, author: Author, text: str, ref: str) -> StoredEntry:
         if not text.strip():
             raise TextMissing
-        try:
-            async with self._db.write() as session:
-                found = await self._by_ref(session, conversation_id, ref)
-                if found is not None:
-                    if found.author.id != author.id or found.stream != INTERNAL:
-                        raise RefTaken
-                    return found
-                if await store.conversation(session, conversation_id) is None:
-                    raise UnknownConversation
-                drafts = [EntryDraft("note", author, text, ref=ref)]
-                entries = await append(session, conversation_id, drafts, self._clock.now(), stream=INTERNAL)
-        except IntegrityError:
-            async with self._db.read() as session:
-                if (found := await self._by_ref(session, conversation_id, ref)) is not None:
-                    return found
-            raise
+        rows = table_of(Conversation)
+        async with self._db.write() as session:
+            # Whoever else says something with this `ref` waits, or is seen.
+            lock = select(rows.c.id).where(rows.c.id == conversation_id).with_for_update()
+            if (await session.execute(lock)).first() is None:
+                raise UnknownConversation
+            found = await self._by_ref(session, conversation_id, ref)
+            if found is not None:
+                if found.author.id != author.id or found.stream != INTERNAL:
+                    raise RefTaken
+                return found
+            drafts = [EntryDraft("note", author, text, ref=ref)]
+            entries = await append(session, conversation_id, drafts, self._clock.now(), stream=INTERNAL)
         self.entered(conversation_id, entries)
         return entries[0]
 

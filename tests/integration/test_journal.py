@@ -359,6 +359,27 @@ async def test_the_ref_of_a_note_acknowledges_no_message(parts: Parts) -> None:
         await parts.conversations.say(found.id, omar, "for Ann", "ref-00000001")
 
 
+async def test_a_note_and_a_message_with_one_ref_at_once_are_not_both_acknowledged(
+    parts: Parts, db: Database, clock: FakeClock
+) -> None:
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    ann, omar = Author("visitor", found.visitor_id), Author("operator", new_id(), "Omar")
+    other_db = Database(db.url)
+    async with running(other_db, clock) as other:
+        for n in range(20):
+            ref = f"ref-{n:08}"
+            answers = await asyncio.gather(
+                parts.conversations.note(found.id, omar, "for us", ref),
+                other.conversations.say(found.id, ann, "for all", ref),
+                other.conversations.note(found.id, Author("operator", new_id(), "Luka"), "for me", ref),
+                return_exceptions=True,
+            )
+            assert sorted(type(answer) is RefTaken for answer in answers) == [False, True, True]
+            assert [answer.ref for answer in answers if not isinstance(answer, BaseException)] == [ref]
+    await other_db.close()
+
+
 async def test_two_windows_keep_a_draft_at_once(parts: Parts) -> None:
     site, _ = await parts.furnish()
     found = await parts.conversation(site)
