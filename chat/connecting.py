@@ -189,6 +189,11 @@ def means_demoted(error: BaseException) -> bool:
     return isinstance(error, postgres_error()) and getattr(error, "sqlstate", None) == _READ_ONLY
 
 
+def means_locked(error: BaseException | None) -> bool:
+    """Somebody has held a lock in PostgreSQL longer than we wait."""
+    return isinstance(error, postgres_error()) and getattr(error, "sqlstate", None) == "55P03"
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself: see _begin_sqlite
     cursor = connection.cursor()

@@ -40,9 +40,7 @@ class Writer(Generic[C]):
 
     `on_demoted` is called in the thread when the server turns out to take no writes any more."""
 
-    def __init__(
-        self, connect: Callable[[], C], seconds: float, on_demoted: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, connect: Callable[[], C], seconds: float, on_demoted: Callable[[], None] = lambda: None) -> None:
         self._connect = connect
         self._seconds = seconds
         self._on_demoted = on_demoted

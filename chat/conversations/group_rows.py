@@ -69,9 +69,9 @@ MESSAGE = "id, conversation_id, stream, seq, kind, author_kind, author_id, autho
 
 
 class GroupRows(Protocol[C_contra]):
-    def look(self, connection: C_contra, ids: Collection[UUID], refs: Refs) -> Looked:
+    def look(self, connection: C_contra, ids: Collection[UUID], refs: Refs, around_locks: bool = False) -> Looked:
         """Begins the transaction and locks the conversations, in the order of their ids: two processes cannot
-        deadlock. Only then reads which refs exist."""
+        deadlock. Only then reads which refs exist. `around_locks`: without those that somebody else has locked."""
         ...
 
     def write(self, connection: C_contra, talks: Sequence[Talk]) -> None:
@@ -84,7 +84,10 @@ def group_rows(db: Database) -> "GroupRows[Any]":
 
 
 class SqliteRows:
-    def look(self, connection: sqlite3.Connection, ids: Collection[UUID], refs: Refs) -> Looked:
+    def look(
+        self, connection: sqlite3.Connection, ids: Collection[UUID], refs: Refs, around_locks: bool = False
+    ) -> Looked:
+        # Here one lock is for all.
         connection.execute("BEGIN IMMEDIATE")
         wanted = {one.hex: one for one in ids}
         (found,) = connection.execute(_SQLITE_LOOK, (_text(list(wanted)),)).fetchone()
@@ -109,12 +112,14 @@ class PostgresRows:
     def __init__(self) -> None:
         self._pipeline: Pipeline | None = None
 
-    def look(self, connection: "psycopg.Connection[Any]", ids: Collection[UUID], refs: Refs) -> Looked:
+    def look(
+        self, connection: "psycopg.Connection[Any]", ids: Collection[UUID], refs: Refs, around_locks: bool = False
+    ) -> Looked:
         wanted = {str(one): one for one in ids}
         # Which refs are known is a statement of its own: its view begins when the locks are held.
         _, heads, earlier = self._on(connection).ask(
             "BEGIN",
-            ("nd_look", b"{" + ",".join(wanted).encode() + b"}"),
+            ("nd_look_around" if around_locks else "nd_look", b"{" + ",".join(wanted).encode() + b"}"),
             ("nd_known", _encode([{"c": one, "r": ref} for one, ref in refs])),
         )
         known = {(row.conversation_id, row.ref): row.entry() for row in _decode_known(_value(earlier))}
@@ -285,6 +290,7 @@ FROM json_to_recordset($1::json) AS m(
 
 _POSTGRES = {
     "nd_look": _POSTGRES_LOOK,
+    "nd_look_around": _POSTGRES_LOOK.replace("FOR UPDATE", "FOR UPDATE SKIP LOCKED"),
     "nd_known": _POSTGRES_KNOWN,
     "nd_update": _POSTGRES_UPDATE,
     "nd_insert": _POSTGRES_INSERT,

@@ -4,7 +4,8 @@ Naive: one transaction per message, a flush to disk each: 200 to 1,900 messages 
 per group, in a thread with a driver's connection of its own. The acknowledgement comes after the commit.
 
 What a group becomes is said in `saying.py`, how it is written in `group_rows.py`. A group that breaks a rule of the
-database is tried again one by one, so one bad message cannot refuse its neighbours.
+database is tried again one by one, so one bad message cannot refuse its neighbours; nor can a conversation that
+somebody else has locked for long, without which the others are tried again.
 """
 
 import asyncio
@@ -18,16 +19,19 @@ from uuid import UUID
 import structlog
 
 from chat.clock import Clock
+from chat.connecting import means_locked
 from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.group_rows import group_rows
 from chat.conversations.saying import Outcome, Saying, plan
 from chat.db import Database
-from chat.protocol.errors import Unavailable
+from chat.protocol.errors import Unavailable, UnknownConversation
 from chat.supervision import supervised
 from chat.tally import SIZES, WAITS, Spread
 from chat.writer import Unstorable, Unwritten
 
 GROUP = 500
+MOST_WAITING = 10_000
+"""Of whose texts 100 MB are kept while a database hangs; the clients keep theirs anyway."""
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +66,7 @@ class Journal:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._is_ending = False
         self.commit_seconds = Spread()
         self.group_sizes = Spread(SIZES)
         self.first_reply_seconds = Spread(WAITS)
@@ -70,12 +75,15 @@ class Journal:
         self._task = asyncio.create_task(supervised("journal", self._run), name="journal")
 
     async def stop(self) -> None:
-        """Finishes the group that is running and what waits, then ends."""
+        """Finishes the group that is running and what waits, then ends; where nothing can be written any more, what
+        waits is refused."""
+        self._is_ending = True
         if self._task is not None and not self._task.done():
             await self._idle.wait()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._refuse_waiting()
 
     async def say(
         self,
@@ -99,7 +107,9 @@ class Journal:
         reopens: bool = True,
         held_by: UUID | None = None,
     ) -> asyncio.Future[StoredEntry]:
-        """What `say` waits for."""
+        """What `say` waits for. Raises Unavailable where it would wait in vain."""
+        if self._is_ending or len(self._waiting) >= MOST_WAITING:
+            raise Unavailable
         done: asyncio.Future[StoredEntry] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(Saying(conversation_id, author, text, ref, reopens, held_by), done))
         self._idle.clear()
@@ -112,36 +122,41 @@ class Journal:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
             if not self._waiting:
                 self._wake.clear()
-            if group:
-                await self._commit(group)
+            if group and not await self._commit(group) and self._is_ending:
+                self._refuse_waiting()
             if not self._waiting:
                 self._idle.set()
 
-    async def _commit(self, group: list[_Waiting]) -> None:
+    def _refuse_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            _answer(one, Unavailable())
+
+    async def _commit(self, group: list[_Waiting], *, around_locks: bool = False) -> bool:
+        """False when the database takes nothing, from whomever."""
         began = time.perf_counter()
         try:
-            outcome = await self._transaction([waiting.saying for waiting in group])
+            outcome = await self._transaction([waiting.saying for waiting in group], around_locks)
         except Unstorable as error:
-            # One of them is at fault: alone, each finds out whether it was the one.
             if len(group) > 1:
-                for waiting in group:
-                    await self._commit([waiting])
-                return
+                return await self._commit_singly(group)
             log.warning("a message could not be stored", error=type(error.__cause__).__name__)
             _answer(group[0], Unavailable())
-            return
+            return True
         except Unwritten as error:
+            if not around_locks and means_locked(error.__cause__) and len(group) > 1:
+                return await self._commit(group, around_locks=True)
             # The database is away, locked or full, for each of them alike: they keep their texts and send again.
             log.warning("messages could not be stored", error=type(error.__cause__).__name__, messages=len(group))
             for waiting in group:
                 _answer(waiting, Unavailable())
-            return
+            return False
         except Exception as error:
             # Whatever it was, the next group is taken.
             log.exception("the journal failed")
             for waiting in group:
                 _answer(waiting, error)
-            return
+            return True
         self.commit_seconds.add(time.perf_counter() - began)
         self.group_sizes.add(len(group))
         for talk in outcome.talks:
@@ -152,6 +167,16 @@ class Journal:
             self._tell(partial(self._on_again, entry))
         for waiting, answer in zip(group, outcome.answers, strict=True):
             _answer(waiting, answer)
+        return True
+
+    async def _commit_singly(self, group: list[_Waiting]) -> bool:
+        """One of them is at fault: alone, each finds out whether it was the one."""
+        for place, waiting in enumerate(group):
+            if not await self._commit([waiting]):
+                for left in group[place + 1 :]:
+                    _answer(left, Unavailable())
+                return False
+        return True
 
     def _tell(self, news: Callable[[], None]) -> None:
         try:
@@ -160,15 +185,15 @@ class Journal:
             # What is committed is committed: whoever has not heard of it is told by the next sweep.
             log.exception("committed entries could not be told")
 
-    async def _transaction(self, group: list[Saying]) -> Outcome:
+    async def _transaction(self, group: list[Saying], around_locks: bool) -> Outcome:
         rows, now = self._rows, self._clock.now()
 
         def work(connection: Any) -> Outcome:
             """In the writer's thread; said twice it is the same, by the refs."""
             ids = {saying.conversation_id for saying in group}
             refs = {(saying.conversation_id, saying.ref) for saying in group}
-            locked, known = rows.look(connection, ids, refs)
-            outcome = plan(group, locked, known, now)
+            locked, known = rows.look(connection, ids, refs, around_locks)
+            outcome = plan(group, locked, known, now, Unavailable if around_locks else UnknownConversation)
             rows.write(connection, outcome.talks)
             return outcome
 

@@ -121,14 +121,21 @@ class Outcome:
     """Said before this group. Whoever committed them may have ended before telling anybody."""
 
 
-def plan(group: Sequence[Saying], locked: Mapping[UUID, Locked], known: Known, now: datetime) -> Outcome:
-    """`known` grows by what is said here: the same ref twice in one group is one message."""
+def plan(
+    group: Sequence[Saying],
+    locked: Mapping[UUID, Locked],
+    known: Known,
+    now: datetime,
+    absent: type[Refusal] = UnknownConversation,
+) -> Outcome:
+    """`known` grows by what is said here: the same ref twice in one group is one message. `absent`: what is answered
+    where a conversation is not among the locked ones."""
     outcome = Outcome()
     talks: dict[UUID, Talk] = {}
     for saying in group:
         row = locked.get(saying.conversation_id)
         if row is None:
-            outcome.answers.append(UnknownConversation())
+            outcome.answers.append(absent())
             continue
         key = saying.conversation_id, saying.ref
         earlier = known.get(key)

@@ -19,6 +19,7 @@ from chat.hub.connection import Connection
 from chat.hub.feed import FeedKey, Follower
 from chat.ids import new_id, text_of
 from chat.protocol.errors import AddressInvalid, RefTaken, TextMissing, Unavailable, UnknownConversation
+from chat.writer import Unwritten
 from tests.support.clock import FakeClock
 from tests.support.parts import Parts, running
 from tests.support.sockets import MemoryTransport
@@ -87,9 +88,9 @@ async def test_contract_02_a_resend_of_what_nobody_was_told_of_tells_it(
         patch.setattr(parts.conversations.journal, "_on_committed", lambda *_: None)
         first = await parts.conversations.say(found.id, author, "once", "ref-00000001")
     async with running(db, clock) as other:
-        news: list[str] = []
+        news: asyncio.Queue[object] = asyncio.Queue()
         heard: list[object] = []
-        other.hub.on("rows", lambda _topic, told: news.extend(told["conversations"]))
+        other.hub.on("rows", lambda _topic, told: news.put_nowait(told["conversations"]))
         other.conversations.on_said(heard.append)
         transport = MemoryTransport()
         key = FeedKey(found.id, PUBLIC)
@@ -101,9 +102,7 @@ async def test_contract_02_a_resend_of_what_nobody_was_told_of_tells_it(
         (told,) = await transport.until(1)
         assert json.loads(told)["entries"][0]["ref"] == "ref-00000001"
         async with asyncio.timeout(10):
-            while not news:
-                await asyncio.sleep(0)
-        assert news == [text_of(found.id)]
+            assert await news.get() == [text_of(found.id)]
         assert heard == [found.id] * 2
         assert len(transport.sent) == 1
 
@@ -332,6 +331,43 @@ async def test_a_note_has_its_own_numbers_and_is_no_public_entry(parts: Parts) -
     assert again.seq == 1
     assert notes[0].after_seq == 2
     assert [seq for seq, _ in await rows(parts.db, found.id)] == [1, 2]
+
+
+async def test_what_would_wait_in_vain_is_refused_at_once(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a queue that is full, and after the end."""
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    journal, author = parts.conversations.journal, Author("visitor", found.visitor_id)
+    monkeypatch.setattr("chat.conversations.journal.MOST_WAITING", 3)
+    waiting = [journal.say_soon(found.id, author, "text", f"ref-{n:08}") for n in range(3)]
+    with pytest.raises(Unavailable):
+        journal.say_soon(found.id, author, "text", "ref-00000003")
+    await journal.stop()
+    assert [one.result().seq for one in waiting] == [3, 4, 5]
+    with pytest.raises(Unavailable):
+        journal.say_soon(found.id, author, "text", "ref-00000004")
+
+
+async def test_at_the_end_nobody_waits_for_a_database_that_is_away(
+    sqlite_db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.conversations.journal.GROUP", 1)
+    async with running(sqlite_db, clock) as parts:
+        site, _ = await parts.furnish()
+        found = await parts.conversation(site)
+        journal, author = parts.conversations.journal, Author("visitor", found.visitor_id)
+        tries = 0
+
+        async def away(*_: object) -> object:
+            nonlocal tries
+            tries += 1
+            raise Unwritten
+
+        monkeypatch.setattr(journal, "_transaction", away)
+        waiting = [journal.say_soon(found.id, author, "text", f"ref-{n:08}") for n in range(20)]
+        await journal.stop()
+    assert [type(one.exception()) for one in waiting] == [Unavailable] * 20
+    assert tries == 1
 
 
 async def test_a_mistake_in_telling_stops_no_later_message(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:

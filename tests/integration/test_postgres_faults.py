@@ -12,7 +12,9 @@ import pytest
 
 from chat.clock import SystemClock
 from chat.connecting import connect_postgres_writer
+from chat.conversations.entry import Author, StoredEntry
 from chat.db import HUNG_SECONDS, Database, DatabaseAway
+from chat.protocol.errors import Unavailable
 from chat.writer import Unwritten, Writer
 from tests.support.databases import PostgresMaker
 from tests.support.faults import FaultProxy
@@ -134,6 +136,24 @@ async def test_contract_13_a_lock_that_is_held(parts: Parts, held: str) -> None:
             # Its own limit ends the wait, not the lock.
             await ann.is_refused(10)
         await ann.is_heard(RECOVERED)
+
+
+async def test_a_conversation_that_is_locked_for_long_refuses_no_other(parts: Parts) -> None:
+    site, _ = await parts.furnish()
+    found = [await parts.conversation(site) for _ in range(6)]
+    with connect(parts.db.url) as neighbour, neighbour.transaction():
+        neighbour.execute("SELECT FROM conversation WHERE id = %s FOR UPDATE", (found[2].id,))
+        answers = await asyncio.gather(
+            *(
+                parts.conversations.say(one.id, Author("visitor", one.visitor_id), "words", "ref-00000001")
+                for one in found
+            ),
+            return_exceptions=True,
+        )
+    assert [isinstance(answer, Unavailable) for answer in answers] == [one is found[2] for one in found]
+    one = found[2]
+    again = await parts.conversations.say(one.id, Author("visitor", one.visitor_id), "words", "ref-00000001")
+    assert [again.seq, *(answer.seq for answer in answers if isinstance(answer, StoredEntry))] == [3] * 6
 
 
 async def test_a_statement_that_takes_too_long_is_ended(parts: Parts) -> None:
