@@ -7,7 +7,8 @@ import asyncio
 import importlib
 import re
 import sqlite3
-from collections.abc import Callable
+import stat
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,6 +39,8 @@ for _module in TABLES:
 
 
 VERSIONS = Path(__file__).parent / "versions"
+_TURN = 4_071_203_337
+"""Any number that is nobody else's."""
 _REVISION = re.compile(r'^(revision|down_revision)(?:: [^=]+)? = (?:"(\w+)"|None)$', re.MULTILINE)
 
 
@@ -68,14 +71,15 @@ def _config(connection: Connection | None = None) -> "Config":
 async def standing(db: Database) -> tuple[str | None, str | None]:
     """(revision of the database or None, head of the program)."""
 
-    def look(connection: Connection) -> str | None:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-
     async with db.engine.connect() as connection:
-        current = await connection.run_sync(look)
+        current = await connection.run_sync(_current)
     return current, history()[0]
+
+
+def _current(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 def upgrade(connection: Connection, revision: str) -> None:
@@ -114,18 +118,45 @@ async def migrate(db: Database, *, copy_to: Path | None = None) -> bool:
         return False
     if copy_to is not None and current is not None:
         await asyncio.to_thread(_copy, db, copy_to)
-    await _on_connection(db, lambda connection: upgrade(connection, "head"))
-    return True
+
+    def raise_to_head(connection: Connection) -> bool:
+        _take_turn(connection)
+        if not is_behind(_current(connection)):
+            return False  # another program was faster
+        upgrade(connection, "head")
+        return True
+
+    async with db.engine.connect() as connection:
+        await connection.execution_options(nightdesk_write=True)
+        changed = await connection.run_sync(raise_to_head)
+        await connection.commit()
+    return changed
+
+
+def _take_turn(connection: Connection) -> None:
+    """Two programs that start at once migrate one after the other. Work on a table with millions of rows takes as long
+    as it takes; waiting for the lock of one has the limit of always, since all who talk wait behind it."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("BEGIN IMMEDIATE"))
+        return
+    for statement in (
+        "SET LOCAL statement_timeout = 0",
+        "SET LOCAL lock_timeout = 0",
+        f"SELECT pg_advisory_xact_lock({_TURN})",
+        "SET LOCAL lock_timeout TO DEFAULT",
+    ):
+        connection.execute(text(statement))
 
 
 async def make_revision(db: Database, message: str, number: str) -> None:
     """Writes the next file of the history from what the models have and the database lacks."""
     from alembic import command
 
-    await _on_connection(
-        db,
-        lambda connection: command.revision(_config(connection), message, autogenerate=True, rev_id=number),
-    )
+    def write(connection: Connection) -> None:
+        command.revision(_config(connection), message, autogenerate=True, rev_id=number)
+
+    async with db.engine.connect() as connection:
+        await connection.run_sync(write)
 
 
 async def differences(db: Database) -> list[Any]:
@@ -141,12 +172,6 @@ async def differences(db: Database) -> list[Any]:
         return await connection.run_sync(look)
 
 
-async def _on_connection(db: Database, work: Callable[[Connection], object]) -> None:
-    async with db.engine.connect() as connection:
-        await connection.run_sync(work)
-        await connection.commit()
-
-
 def _copy(db: Database, folder: Path) -> None:
     """SQLite's own backup: consistent although others write."""
     source = db.engine.url.database
@@ -154,7 +179,12 @@ def _copy(db: Database, folder: Path) -> None:
         return
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     target = folder / f"{Path(source).name}.before-migration-{stamp}"
-    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
-        old.backup(new)
-    old.close()
-    new.close()
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        # Nobody reads it who may not read the database.
+        partial.touch(stat.S_IMODE(Path(source).stat().st_mode))
+        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(partial)) as new:
+            old.backup(new)
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)

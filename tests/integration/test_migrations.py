@@ -1,5 +1,6 @@
 """The history brings an empty database to what the models say, on both databases; autogenerate finds nothing to do."""
 
+import asyncio
 from datetime import datetime
 
 from alembic import command
@@ -7,6 +8,7 @@ from sqlalchemy import text
 
 from chat.db import Database
 from chat.migrations import schema
+from tests.support.databases import PostgresMaker
 
 
 async def test_head_is_what_the_models_say(empty_database_url: str) -> None:
@@ -36,6 +38,40 @@ async def test_clocks_that_ran_before_policies_run_on(empty_database_url: str) -
     async with db.engine.connect() as connection:
         row = (await connection.execute(text("SELECT due_at = breach_at, next_at = started_at FROM sla_clock"))).one()
     assert tuple(bool(value) for value in row) == (True, True)
+    await db.close()
+
+
+async def test_two_programs_that_start_at_once_migrate_one_after_the_other(empty_database_url: str) -> None:
+    both = [Database(empty_database_url) for _ in range(2)]
+    async with both[0].engine.connect() as connection:
+        await connection.run_sync(lambda found: schema.upgrade(found, "0001"))
+        await connection.commit()
+    assert sorted(await asyncio.gather(*(schema.migrate(db) for db in both))) == [False, True]
+    current, head = await schema.standing(both[0])
+    assert current == head
+    for db in both:
+        await db.close()
+
+
+async def test_a_migration_may_take_long_and_waits_for_locks_as_long_as_others_do(
+    postgres_maker: PostgresMaker,
+) -> None:
+    db = Database(postgres_maker.make(empty=True))
+    async with db.engine.connect() as connection:
+        for statement in (
+            "CREATE TABLE seen (took text, waited text)",
+            """CREATE FUNCTION look() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO seen VALUES (current_setting('statement_timeout'), current_setting('lock_timeout')); END $$""",
+            "CREATE EVENT TRIGGER look ON ddl_command_start EXECUTE FUNCTION look()",
+        ):
+            await connection.execute(text(statement))
+        await connection.commit()
+    assert await schema.migrate(db)
+    async with db.read() as session:
+        seen = (await session.execute(text("SELECT DISTINCT took, waited FROM seen"))).all()
+        now = (await session.execute(text("SHOW statement_timeout"))).scalar_one()
+    assert [tuple(row) for row in seen] == [("0", "3s")]
+    assert now == "5s"
     await db.close()
 
 

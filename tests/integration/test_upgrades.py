@@ -42,6 +42,7 @@ def standing(settings: Settings) -> tuple[str | None, str | None]:
 def sqlite(tmp_path: Path) -> Settings:
     settings = load_settings({}, data_dir=tmp_path, secret_key=SECRET)
     old(settings)
+    settings.sqlite_path.chmod(0o600)
     return settings
 
 
@@ -62,6 +63,7 @@ def test_sqlite_comes_to_head_at_start_and_leaves_a_copy_that_can_be_gone_back_t
     current, head = standing(sqlite)
     assert current == head != "0001"
     (copy,) = copies(sqlite)
+    assert copy.stat().st_mode == sqlite.sqlite_path.stat().st_mode
     with sqlite3.connect(copy) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT key FROM site").fetchall() == [("acme",)]
