@@ -31,6 +31,8 @@ SQLITE_PRAGMAS = (
     "synchronous=FULL",
     "busy_timeout=5000",
     "foreign_keys=ON",
+    # Pages of many conversations change in each group of messages: whoever writes, they go into the file seldom.
+    "wal_autocheckpoint=4000",
     # A reader that stood long lets the log grow: once it is gone, the next checkpoint cuts the file back to this.
     "journal_size_limit=67108864",
 )
@@ -49,6 +51,8 @@ POSTGRES_WRITER_OPTIONS = POSTGRES_OPTIONS | {
     "plan_cache_mode": "force_generic_plan",
 }
 
+# What is acknowledged is on the disk, also where the server is told to be quick; who wants more of it keeps it.
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _READ_ONLY = "25006"
 # Read-only after a failover, 25P03 idle too long, 57P01 shut down by an administrator, 08* connection lost.
 _LOST = (_READ_ONLY, "25P03", "57P01", "57P02", "57P03", "08")
@@ -120,9 +124,16 @@ def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
     import psycopg
 
     info = conninfo(url)
+
+    async def connect() -> "psycopg.AsyncConnection[Any]":
+        connection = await psycopg.AsyncConnection.connect(info, autocommit=True)
+        await connection.execute(_DURABLE)
+        await connection.set_autocommit(False)
+        return connection
+
     engine = create_async_engine(
         "postgresql+psycopg://",
-        async_creator=lambda: psycopg.AsyncConnection.connect(info),
+        async_creator=connect,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
@@ -135,8 +146,7 @@ def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
 def connect_sqlite_writer(url: str) -> sqlite3.Connection:
     """For one thread alone, which begins and commits by itself."""
     connection = sqlite3.connect(sqlite_path(url), timeout=5, isolation_level=None, check_same_thread=False)
-    # Pages of many conversations change in each group: they should be at hand, and be copied into the file seldom.
-    for pragma in (*SQLITE_PRAGMAS, "cache_size=-32768", "wal_autocheckpoint=4000"):
+    for pragma in (*SQLITE_PRAGMAS, "cache_size=-32768"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
@@ -163,6 +173,7 @@ def connect_postgres_writer(url: str) -> "psycopg.Connection[Any]":
     import psycopg
 
     connection = psycopg.connect(conninfo(url, POSTGRES_WRITER_OPTIONS), autocommit=True)
+    connection.execute(_DURABLE)
     connection.prepare_threshold = 0
     return connection
 

@@ -138,6 +138,21 @@ async def test_contract_13_a_lock_that_is_held(parts: Parts, held: str) -> None:
         await ann.is_heard(RECOVERED)
 
 
+@pytest.mark.parametrize(("told", "ours"), [("off", "on"), ("remote_apply", "remote_apply")])
+async def test_contract_01_a_server_that_is_told_to_be_quick_is_not_with_us(
+    maker: PostgresMaker, told: str, ours: str
+) -> None:
+    url = maker.make()
+    with connect(url) as neighbour:
+        neighbour.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = {told}".encode())
+    db = Database(url)
+    async with db.write() as session:
+        connection = await session.connection()
+        assert (await connection.exec_driver_sql("SHOW synchronous_commit")).scalar_one() == ours
+    assert await db.write_by_driver(lambda line: line.execute("SHOW synchronous_commit").fetchone()) == (ours,)
+    await db.close()
+
+
 async def test_a_conversation_that_is_locked_for_long_refuses_no_other(parts: Parts) -> None:
     site, _ = await parts.furnish()
     found = [await parts.conversation(site) for _ in range(6)]
