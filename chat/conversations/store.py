@@ -1,4 +1,4 @@
-"""Queries of conversations. Reads only; ownership is part of the query (security.md A1)."""
+"""Queries of conversations. Reads only; ownership is part of the query, so that nobody can forget to ask."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

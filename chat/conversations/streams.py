@@ -55,7 +55,7 @@ async def append(
 
 
 async def insert_entries(session: AsyncSession, entries: Sequence[StoredEntry]) -> None:
-    """One multi-row Core insert: grouped, it is ten to fifty times as fast as the ORM (performance.md, section 4)."""
+    """One multi-row Core insert: grouped, it is ten to fifty times as fast as the ORM."""
     await session.execute(insert(table_of(Message)), [_values(entry) for entry in entries])
 
 

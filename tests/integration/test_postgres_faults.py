@@ -2,7 +2,7 @@
 acknowledged without a row, everything is refused with a retry, and all of it is over soon after the fault is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from chat.clock import SystemClock
-from chat.connecting import connect_postgres_writer
+from chat.connecting import connect_postgres_writer, hang_up
 from chat.conversations.entry import Author, StoredEntry
+from chat.conversations.saying import Talk
 from chat.db import HUNG_SECONDS, Database, DatabaseAway
 from chat.protocol.errors import Unavailable
 from chat.writer import Unwritten, Writer
@@ -20,7 +21,7 @@ from tests.support.databases import PostgresMaker
 from tests.support.faults import FaultProxy
 from tests.support.parts import Parts, running
 from tests.support.servers import PostgresServer
-from tests.support.talker import talking
+from tests.support.talker import rows_of, talking
 
 RECOVERED = 10.0
 
@@ -110,6 +111,31 @@ async def test_contract_13_cut_connections_are_not_even_noticed(parts: Parts) ->
                 cut_all(neighbour)
             await asyncio.gather(*(reads(parts.db) for _ in range(20)))
         await ann.is_heard(RECOVERED)
+
+
+async def test_contract_04_a_commit_whose_answer_is_lost_is_one_message_of_which_all_hear(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    author = Author("visitor", found.visitor_id)
+    await parts.conversations.say(found.id, author, "one", "ref-00000001")
+    rows = parts.conversations.journal._rows
+    write, writes, heard = rows.write, 0, list[object]()
+
+    def cut_after(connection: "psycopg.Connection[Any]", talks: Sequence[Talk]) -> None:
+        nonlocal writes
+        writes += 1
+        write(connection, talks)
+        if writes == 1:
+            hang_up([connection])
+            connection.execute("SELECT 1")
+
+    monkeypatch.setattr(rows, "write", cut_after)
+    parts.conversations.on_said(heard.append)
+    said = await parts.conversations.say(found.id, author, "two", "ref-00000002")
+    assert (said.seq, writes, heard) == (4, 2, [found.id])
+    assert await rows_of(parts.db, found.id) == {"ref-00000001": 3, "ref-00000002": 4}
 
 
 async def test_contract_13_no_connection_is_left(parts: Parts) -> None:
