@@ -249,6 +249,7 @@ class Nightdesk:
             canary=self.canary,
             readers=[DeskFigures(self.db, self.clock, lambda: self.outbox.kinds).read, tickets.read],
             sources=[tickets.counted],
+            ticket_replies=self.escalation.tickets.first_reply_seconds,
         )
 
     def routes(self) -> list[BaseRoute]:

@@ -184,6 +184,11 @@ class Database:
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
+    @property
+    def connections_limit(self) -> int:
+        pool = self.engine.pool
+        return pool.size() if isinstance(pool, QueuePool) else 0
+
     async def close(self) -> None:
         await self._driver.close()
         await self.engine.dispose()

@@ -19,6 +19,7 @@ from chat.db import Database
 from chat.ids import new_id
 from chat.public import Conversations, Department, Outbox
 from chat.strings import Strings
+from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked
 from escalation.customers.registry import Registry
@@ -59,6 +60,7 @@ class Tickets:
         self.directory = directory
         self.registry = Registry(db)
         self.strings = strings
+        self.first_reply_seconds = Spread(WAITS)
 
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,6 +190,8 @@ class Tickets:
             if change.moved:
                 change.settle()
                 held = await self.show_card(session, ticket, change.now)
+        if change.first_reply_seconds is not None:
+            self.first_reply_seconds.add(change.first_reply_seconds)
         if change.moved:
             await self.tell(ticket, held)
 

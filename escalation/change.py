@@ -11,7 +11,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.ids import new_id
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed
 from escalation.models import Ticket, TicketAssignment, TicketConversation, TicketEvent, TicketMessage
-from escalation.sla.clocks import cancel_clocks, move_clocks, pause_clocks, start_next_reply, stop_by_reply
+from escalation.sla.clocks import (
+    PHONE,
+    cancel_clocks,
+    move_clocks,
+    pause_clocks,
+    start_next_reply,
+    stop_by_reply,
+)
 from escalation.sla.policies import FIRST_REPLY, WAITING
 from escalation.states import LIVE, TEXT_LIMIT, State, may_follow
 
@@ -45,6 +52,8 @@ class Change:
         self.actor = actor
         self.now = now
         self.moved = False
+        self.first_reply_seconds: float | None = None
+        """Since the ticket was opened, where this change answers it for the first time."""
 
     def record(self, event: str, **data: Any) -> None:
         self.moved = True
@@ -90,6 +99,9 @@ class Change:
         elif self.actor.kind == "operator":
             self.ticket.last_operator_at, self.ticket.last_operator_seq = at, message.seq
             self.ticket.waiting_since = None
+            if self.ticket.first_reply_at is None and self.ticket.contact_channel != PHONE:
+                # What was said while it was being opened is told by an earlier time.
+                self.first_reply_seconds = max(0.0, (at - self.ticket.created_at).total_seconds())
             stopped = await stop_by_reply(self.session, self.ticket, at)
             self.record("replied", message=message.seq, channel=channel)
             for clock in stopped:

@@ -62,6 +62,7 @@ BUS_UP = Named("nightdesk_bus_up", "gauge", "1 while hints between processes arr
 BUS_SILENCE = Named("nightdesk_bus_silence_seconds", "gauge", "How long this process has heard nothing on the bus.")
 DB_CONNECTIONS = Named("nightdesk_db_connections_in_use", "gauge", "Connections to the database that are busy.")
 TASKS = Named("nightdesk_tasks", "gauge", "Tasks of the event loop; idle sockets have none of their own.")
+DB_CONNECTIONS_LIMIT = Named("nightdesk_db_connections_limit", "gauge", "Connections that this process may have.")
 BUILD_INFO = Named("nightdesk_build_info", "gauge", "Always 1.", ("version",))
 
 ALL: tuple[Named, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Named))

@@ -26,6 +26,7 @@ from chat.settings import Settings
 from chat.sockets.heart import Heart
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.visitors import VisitorSockets
+from chat.tally import Spread
 
 if TYPE_CHECKING:
     from chat.operations.canary import Canary
@@ -47,10 +48,15 @@ class DeskMetrics:
         operators: OperatorSockets,
         readers: Sequence[Reader],
         sources: Sequence[Source],
+        ticket_replies: Spread,
         canary: "Canary | None" = None,
     ) -> None:
         self._db = db
         self._hub = hub
+        self._first_replies: dict[tuple[str, ...], Spread] = {
+            ("chat",): journal.first_reply_seconds,
+            ("ticket",): ticket_replies,
+        }
         self._journal = journal
         self._traffic = heart.traffic
         self._deliveries = Deliveries(clock)
@@ -106,11 +112,12 @@ class DeskMetrics:
             histogram(names.COMMIT_SECONDS, {(): self._journal.commit_seconds}),
             histogram(names.COMMIT_GROUP_SIZE, {(): self._journal.group_sizes}),
             histogram(names.DELIVERY_SECONDS, self._deliveries.seconds),
-            histogram(names.FIRST_REPLY, {("chat",): self._journal.first_reply_seconds}),
+            histogram(names.FIRST_REPLY, self._first_replies),
             gauge(names.BUS_UP, {(): self._hub.bus_is_up}),
             gauge(names.BUS_SILENCE, {(): self._hub.bus_silence_seconds}),
             gauge(names.DB_CONNECTIONS, {(): self._db.connections_in_use}),
             gauge(names.TASKS, {(): len(asyncio.all_tasks())}),
+            gauge(names.DB_CONNECTIONS_LIMIT, {(): self._db.connections_limit}),
             gauge(names.BUILD_INFO, {(self._version,): 1}),
         ]
 

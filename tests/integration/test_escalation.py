@@ -174,6 +174,9 @@ async def test_the_first_reply_keeps_the_promise_and_stands_in_the_conversation(
     assert (await said(acme, conversation))[-1] == "We look at it now."
     await acme.worker.sweep()
     assert await thread(acme, ticket) == [("message", "We look at it now.")]
+    again = await current(acme, ticket)
+    await acme.tickets.reply(ticket.id, acme.as_omar, "It works again.", version=again.version, ref="a-second-reply")
+    assert (acme.tickets.first_reply_seconds.number, acme.tickets.first_reply_seconds.total) == (1, 58)
     assert len(await cards(acme, conversation)) == 2
 
 
@@ -228,6 +231,7 @@ async def test_an_operators_word_in_the_conversation_is_the_first_reply(acme: Co
     await acme.worker.sweep()
     assert (await current(acme, ticket)).first_reply_at is not None
     assert await thread(acme, ticket) == [("message", "I am on it")]
+    assert (acme.tickets.first_reply_seconds.number, acme.tickets.first_reply_seconds.total) == (1, 30)
 
 
 async def test_copied_by_many_at_once_it_still_stands_there_once(acme: Company) -> None:

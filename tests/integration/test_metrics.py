@@ -101,6 +101,7 @@ async def test_queues_operators_and_outbox_as_they_are(tmp_path: Path) -> None:
         ann = await running.visitor_who_said("My name is Ann Unfindable and I wait")
         found = await scraped(running)
         assert found["nightdesk_conversations_open", ()] == 1
+        assert found["nightdesk_db_connections_limit", ()] == 10
         assert found["nightdesk_queue_waiting", (("department", "technical"),)] == 1
         assert found["nightdesk_queue_waiting", (("department", "financial"),)] == 0
         assert found["nightdesk_queue_oldest_seconds", (("department", "technical"),)] >= 0
@@ -190,10 +191,13 @@ async def test_tickets_and_broken_promises_are_counted(tmp_path: Path) -> None:
         await ann.until("said", lambda frame: any(one["kind"] == "card" for one in frame["entries"]))
         tickets = ("nightdesk_tickets_open", (("department", "financial"), ("priority", "normal")))
         running.desk.escalation.breaches["first_reply",] += 1
+        running.desk.escalation.tickets.first_reply_seconds.add(58)
         found = await scraped(running)
         assert found[tickets] == 1
         assert found["nightdesk_tickets_open", (("department", "financial"), ("priority", "high"))] == 0
         assert found["nightdesk_sla_breaches_total", (("target", "first_reply"),)] == 1
+        assert found["nightdesk_first_reply_seconds_count", (("origin", "ticket"),)] == 1
+        assert found["nightdesk_first_reply_seconds_count", (("origin", "chat"),)] == 0
         for one in names.ALL:
             if one.name not in EMPTY:
                 series = one.name + ("_count" if one.kind == "histogram" else "")
