@@ -270,7 +270,6 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     # ── introductions ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _hello(self, frame: frames.Hello) -> None:
-        self.introduced = True
         self.locale = self._all.strings.negotiate(None, frame.locale)
         self._time_zone = sys.intern(frame.time_zone)
         self._page = frame.page
@@ -285,17 +284,19 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             self._visitor = found.visitor
             if frame.page is not None and frame.page.url:
                 self._all.visits.note(found.visitor.id, frame.page)
+        state = await self._state(latest, found.visitor.email, found.operator_name) if found and latest else None
+        # Read last: whatever changes from here on is told to whoever is introduced, and an older answer must not follow.
+        staff = await self._all.staff.now()
         self.push(
             frames.Welcomed(
                 known=found is not None,
-                staff=await self._all.staff.now(),
-                conversation=await self._state(latest, found.visitor.email, found.operator_name)
-                if found and latest
-                else None,
+                staff=staff,
+                conversation=state,
                 name=(found.visitor.name or "") if found else "",
                 email=(found.visitor.email or "") if found else "",
             )
         )
+        self.introduced = True
         if latest is not None:
             last_seen = frame.last_seen if frame.conversation == str(latest.id) else 0
             await self._follow(latest, last_seen)

@@ -18,6 +18,7 @@ from chat.conversations.entry import Author
 from chat.conversations.missed import Missed
 from chat.db import DatabaseAway, table_of
 from chat.ids import new_id
+from chat.people.catalogue import KnownDepartment
 from chat.people.models import Operator, OperatorDepartment
 from chat.protocol.closing import Closing
 from chat.sockets.access import access_of_logins
@@ -540,3 +541,27 @@ async def test_who_asks_whether_the_line_lives_is_answered_once_and_an_answer_is
         heard = [json.loads(await line.recv()) for _ in range(2)]
     assert [frame["type"] for frame in heard] == ["beat", "refused"]
     assert "ask" not in heard[0]
+
+
+async def test_who_is_welcomed_while_an_operator_comes_reads_it_once_and_nothing_older_after_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await running.visitor_who_said()
+    await ann.leave()
+    desk = running.desk
+    ana = await running.operator()
+    department = desk.catalogue.department
+
+    async def an_operator_comes(department_id: UUID) -> KnownDepartment:
+        monkeypatch.undo()
+        await desk.presence.arrive(ana.id)
+        desk.staff.changed()
+        await desk.visitor_sockets.tell_staff(await desk.staff.now())
+        return await department(department_id)
+
+    monkeypatch.setattr(desk.catalogue, "department", an_operator_comes)
+    back = await running.visitor(token=ann.token)
+    await back.until("queued")
+    told = [frame for frame in back.frames if frame["type"] in ("welcomed", "staffed")]
+    assert told[0]["type"] == "welcomed"
+    assert {frame["staff"]["online"] for frame in told} == {1}
