@@ -95,7 +95,8 @@ class Talk:
                 self.waits, self.wait = True, "began"
         else:
             self.operator_read_seq = entry.seq
-            if self.waits:
+            # Who stands in line is answered by whoever takes them; a word from elsewhere costs them no place.
+            if self.waits and self.state not in ("waiting", "offered"):
                 self.waits, self.wait = False, "over"
             if not self.locked.replied and self.first_reply_seconds is None and saying.author.id is not None:
                 self.first_reply_seconds = (self.now - moment(self.locked.created_at)).total_seconds()

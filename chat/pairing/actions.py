@@ -39,6 +39,9 @@ from chat.protocol.errors import (
     UnknownConversation,
 )
 
+FREE = ("waiting", "left", "ended")
+"""States in which nobody has a conversation."""
+
 
 class Pairing:
     def __init__(
@@ -125,7 +128,9 @@ class Pairing:
                 conversation_id,
                 state="waiting",
                 operator_id=None,
-                waiting_since=locked.waiting_since or now,
+                waiting_since=await waiting.before_all(
+                    session, locked.department_id, locked.priority, locked.waiting_since or now
+                ),
             )
             returned = event("returned", operator={"name": operator.name})
             entries = await append(session, conversation_id, [returned, event("queued")], now)
@@ -162,12 +167,18 @@ class Pairing:
         """The conversation becomes this operator's, whoever has it; without an id the oldest that waits."""
         if conversation_id is None:
             return await self._take_oldest(operator)
+        return await self._take(conversation_id, operator)
+
+    async def _take(self, conversation_id: UUID, operator: Operator, *, free_only: bool = False) -> UUID:
+        """`free_only`: raises NotYours where a colleague has it, or is being offered it."""
         async with self._db.write() as session:
             locked = await steps.locked(session, conversation_id)
             if locked is None:
                 raise UnknownConversation
             if locked.state == "active" and locked.operator_id == operator.id:
                 return conversation_id
+            if free_only and locked.state not in FREE and locked.operator_id != operator.id:
+                raise NotYours
             entries, before = await self._assign(session, locked, operator, "taken", reasons.BY_HAND)
         if before is not None:
             because = "accepted" if before == operator.id else "taken"
@@ -227,7 +238,7 @@ class Pairing:
             await steps.lock_operators(session, locked.operator_id, operator_id)
             if locked.operator_id is not None:
                 await steps.end_assignment(session, conversation_id, locked.operator_id, "transferred", now)
-            values: dict[str, Any] = {"waiting_since": locked.waiting_since or now}
+            values: dict[str, Any] = {}
             target: dict[str, Any]
             if operator_id is not None:
                 other = await session.get(Operator, operator_id, populate_existing=True)
@@ -256,7 +267,10 @@ class Pairing:
                     raise NoSuchTarget
                 values |= {"state": "waiting", "operator_id": None, "department_id": found.id}
                 target = {"department": {"slug": found.slug, "names": found.names}}
-            await steps.set_values(session, conversation_id, **values)
+            # An offer that is missed goes to the line, too.
+            line = values.get("department_id", locked.department_id)
+            since = await waiting.before_all(session, line, locked.priority, locked.waiting_since or now)
+            await steps.set_values(session, conversation_id, waiting_since=since, **values)
             entries = await append(session, conversation_id, [event("transferred", author, **target)], now)
             notes = await append(
                 session,
@@ -298,9 +312,10 @@ class Pairing:
         if found.state in ("active", CANARY) and found.operator_id == operator.id:
             return
         if found.state == "offered" and found.operator_id == operator.id:
-            await self.accept(conversation_id, operator.id)
-        elif found.state in ("waiting", "left", "ended"):
-            await self.take(conversation_id, operator)
+            if not await self.accept(conversation_id, operator.id):
+                await self.may_say(conversation_id, operator)  # the offer ended in this moment
+        elif found.state in FREE:
+            await self._take(conversation_id, operator, free_only=True)
         else:
             raise NotYours
 

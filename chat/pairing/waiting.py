@@ -52,6 +52,20 @@ async def first(session: AsyncSession, departments: Sequence[UUID], limit: int =
     return sorted((Waiter(*row) for row in found), key=lambda one: one.order)
 
 
+async def before_all(session: AsyncSession, department_id: UUID, priority: int, since: datetime) -> datetime:
+    """`since`, or as much earlier as puts one who was being served at the head of the line: they have waited before,
+    and the moment of their last word says nothing of it."""
+    rows = table_of(Conversation)
+    found = await session.execute(
+        select(rows.c.waiting_since)
+        .where(rows.c.state == "waiting", rows.c.department_id == department_id, rows.c.priority == priority)
+        .order_by(rows.c.waiting_since, rows.c.id)
+        .limit(1)
+    )
+    first = found.scalar_one_or_none()
+    return since if first is None else min(since, first - timedelta(microseconds=1))
+
+
 async def offered(session: AsyncSession) -> list[tuple[UUID, UUID]]:
     """Conversation and department of all that are being offered, before all who wait: few, since each takes the place
     of an operator."""

@@ -12,7 +12,7 @@ from chat.console.rows import rows_of
 from chat.conversations import store
 from chat.conversations.actions import DESK
 from chat.conversations.entry import Author
-from chat.conversations.models import INTERNAL, PUBLIC, Conversation
+from chat.conversations.models import CANARY, INTERNAL, PUBLIC, Conversation
 from chat.conversations.presenter import Audience
 from chat.conversations.saying import NotHeld
 from chat.db import table_of
@@ -24,7 +24,7 @@ from chat.pairing.models import Assignment
 from chat.people.models import Operator
 from chat.protocol import frames
 from chat.protocol.closing import Closing
-from chat.protocol.errors import AlreadyEnded, NoSuchTarget, OutOfTurn, UnknownConversation
+from chat.protocol.errors import AlreadyEnded, NoSuchTarget, NotYours, OutOfTurn, UnknownConversation
 from chat.protocol.operator import OperatorSession
 from chat.sockets.access import Access, departments_of
 from chat.sockets.paging import StreamReader
@@ -94,7 +94,10 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
                 self._close(found.id)
             case frames.Say(text=text, ref=ref):
                 await self._all.pairing.may_say(found.id, self.operator)
-                await self._all.conversations.say(found.id, author, text, ref)
+                try:
+                    await self._all.conversations.say_if_held(found.id, author, text, ref)
+                except NotHeld:
+                    raise NotYours from None  # a colleague took it in this moment
                 if found.id not in self.open:
                     self.push(frames.Done(ref, str(found.id)))
             case frames.Note(text=text, ref=ref):
@@ -210,14 +213,19 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         return True
 
     async def _seen(self, text: str) -> Conversation:
-        """A conversation this operator may see; others are unknown (security.md A1)."""
+        """A conversation this operator may see; others are unknown, so that nobody finds out which there are."""
         conversation_id = parse_id(text)
         if not self.introduced:
             raise OutOfTurn
         if conversation_id is not None:
             async with self._all.db.read() as session:
                 found = await store.conversation(session, conversation_id)
-            if found is not None and self.access.sees(found.department_id, found.operator_id):
+            # What the program says to itself is seen by its own operator only, as in all lists.
+            if (
+                found is not None
+                and self.access.sees(found.department_id, found.operator_id)
+                and (found.state != CANARY or found.operator_id == self.operator.id)
+            ):
                 return found
         raise UnknownConversation
 

@@ -285,7 +285,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
             if frame.page is not None and frame.page.url:
                 self._all.visits.note(found.visitor.id, frame.page)
         state = await self._state(latest, found.visitor.email, found.operator_name) if found and latest else None
-        # Read last: whatever changes from here on is told to whoever is introduced, and an older answer must not follow.
+        # Read last: what changes from here on is told to whoever is introduced, and nothing older may follow it.
         staff = await self._all.staff.now()
         self.push(
             frames.Welcomed(

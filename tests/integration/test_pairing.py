@@ -17,10 +17,11 @@ from chat.conversations.entry import Author
 from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import new_id
-from chat.pairing import steps
+from chat.pairing import steps, waiting
 from chat.pairing.leases import DEAD_SECONDS
 from chat.pairing.models import Assignment
 from chat.people.models import Operator
+from chat.people.operators import Operators, Passwords
 from chat.protocol.errors import AtCapacity, NoSuchTarget, NoteMissing, NothingWaiting, NotYours, RefTaken
 from tests.support.clock import FakeClock
 from tests.support.crowd import gather
@@ -159,6 +160,76 @@ async def test_a_vanished_operator_gives_the_conversation_back_to_the_head(parts
     assert (await state_of(parts, first.id)).operator_id == luka.id
     assert (await state_of(parts, later.id)).state == "waiting"
     await check_invariants(parts)
+
+
+async def test_who_was_being_served_and_comes_back_to_the_line_is_next(parts: Parts, clock: FakeClock) -> None:
+    site, departments = await parts.furnish()
+    technical, financial = (department.id for department in departments)
+    ana = await parts.operator("Ana", departments=(technical, financial))
+    await parts.presence.arrive(ana.id)
+    served = [await parts.conversation(site) for _ in range(2)]
+    for one in served:
+        await parts.pairing.take(one.id, ana)
+    waits = []
+    for department in ("technical", "financial"):
+        clock.advance(5)
+        waits.append(await parts.conversation(site, department=department))
+    for one in served:
+        clock.advance(5)
+        await parts.conversations.say(one.id, Author("operator", ana.id, "Ana"), "One moment", f"ref-{one.id}")
+        assert (await state_of(parts, one.id)).waiting_since is None
+    handed, dropped = served
+    await parts.pairing.transfer(handed.id, ana, "x", operator_id=None, department="financial", ref="ref-00000001")
+    await parts.presence.depart(ana.id)
+    await parts.dispatcher.turn()
+    clock.advance(46)
+    await parts.dispatcher.turn()
+    async with parts.db.read() as session:
+        lines = [
+            [one.id for one in await waiting.first(session, [department], limit=5)]
+            for department in (technical, financial)
+        ]
+    assert lines == [[dropped.id, waits[0].id], [handed.id, waits[1].id]]
+
+
+async def test_a_word_from_the_ticket_does_not_cost_a_place_in_the_line(parts: Parts, clock: FakeClock) -> None:
+    site, departments = await parts.furnish()
+    technical, financial = (department.id for department in departments)
+    begun = []
+    for department in ("technical", "technical", "financial"):
+        begun.append(await parts.conversation(site, department=department))
+        clock.advance(1)
+    await parts.conversations.say_as_operator(begun[0].id, new_id(), "Omar", "It is being mended", "ref-00000001")
+    luka = await parts.operator("Luka", capacity=1, departments=(technical, financial))
+    await parts.presence.arrive(luka.id)
+    await parts.dispatcher.turn()
+    assert (await state_of(parts, begun[0].id)).operator_id == luka.id
+
+
+async def test_of_two_colleagues_who_reply_at_once_one_has_it(parts: Parts) -> None:
+    site, departments = await parts.furnish()
+    people = [await parts.operator(name, departments=(departments[0].id,)) for name in ("Ana", "Luka", "Nika")]
+    for _ in range(5):
+        found = await parts.conversation(site)
+        replies = await asyncio.gather(
+            *(parts.pairing.may_say(found.id, one) for one in people), return_exceptions=True
+        )
+        assert Counter(type(one) for one in replies) == {type(None): 1, NotYours: 2}
+        winner = people[replies.index(None)]
+        assert (await state_of(parts, found.id)).operator_id == winner.id
+    await check_invariants(parts)
+
+
+async def test_who_is_deactivated_while_they_accept_keeps_nobody_waiting(parts: Parts, clock: FakeClock) -> None:
+    site, departments = await parts.furnish()
+    found = await parts.conversation(site)
+    ana = await parts.operator("Ana", departments=(departments[0].id,))
+    await parts.presence.arrive(ana.id)
+    await parts.dispatcher.turn()
+    operators = Operators(parts.db, clock, Passwords())
+    await asyncio.gather(operators.set_active(ana.id, active=False), parts.pairing.accept(found.id, ana.id))
+    await parts.dispatcher.turn()
+    assert ((await state_of(parts, found.id)).state, (await operator_now(parts, ana.id)).load) == ("waiting", 0)
 
 
 async def test_a_dead_process_takes_its_operators_with_it(parts: Parts, db: Database, clock: FakeClock) -> None:
