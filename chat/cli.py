@@ -300,7 +300,7 @@ def operator_list(as_json: Json = False) -> None:
         typer.echo(json.dumps(found))
         return
     for row in found:
-        state = "here" if row["present"] else "absent"
+        state = ("here" if row["present"] else "absent") if row["active"] else "deactivated"
         typer.echo(f"{row['email']}  {row['name']}  {row['role']}  {state}  {row['load']} of {row['capacity']}")
 
 

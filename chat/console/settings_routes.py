@@ -99,9 +99,9 @@ class SettingsRoutes:
             right, _ = await self._sign_in.passwords.verified(form.get("current", ""), operator.password)
             if not right:
                 return self._page(request, login, errors={"current": gettext("This is not your current password.")})
-        await self._operators.change_password(operator.id, new)
+        operator.password = await self._operators.change_password(operator.id, new)
         answer = RedirectResponse("/console/settings?saved=password", 303)
-        await self._sign_in.begin(operator.id, answer)
+        await self._sign_in.begin(operator, answer)
         return answer
 
 

@@ -65,20 +65,24 @@ class SignInRoutes:
         address = request.client.host if request.client else ""
         outcome = await self._sign_in.by_password(email, password, address)
         if isinstance(outcome, PasswordRefused):
-            catalogue = self._doorway.strings.catalogue(self._doorway.locale(request))
-            error = refusal(catalogue, outcome.wait)
-            answer = self._form(request, wanted, email, error, 429 if outcome.wait else 422)
-            log.info("a sign-in was refused", address=address, wait=ceil(outcome.wait))
-            if outcome.wait:
-                answer.headers["Retry-After"] = str(ceil(outcome.wait))
-            return answer
-        return await self._welcome(request, outcome, wanted)
+            return self._refused(request, wanted, email, outcome.wait)
+        return await self._welcome(request, outcome, wanted) or self._refused(request, wanted, email, 0)
 
-    async def _welcome(self, request: Request, operator: Operator, wanted: str) -> Response:
+    def _refused(self, request: Request, wanted: str, email: str, wait: float) -> Response:
+        error = refusal(self._doorway.strings.catalogue(self._doorway.locale(request)), wait)
+        answer = self._form(request, wanted, email, error, 429 if wait else 422)
+        address = request.client.host if request.client else ""
+        log.info("a sign-in was refused", address=address, wait=ceil(wait))
+        if wait:
+            answer.headers["Retry-After"] = str(ceil(wait))
+        return answer
+
+    async def _welcome(
+        self, request: Request, operator: Operator, wanted: str, *, link: str | None = None
+    ) -> Response | None:
         answer = RedirectResponse(wanted, 303)
         await self._end(request, answer)
-        await self._sign_in.begin(operator.id, answer)
-        return answer
+        return answer if await self._sign_in.begin(operator, answer, link=link) else None
 
     async def _show_link(self, request: Request) -> Response:
         works = await self._sign_in.link_works(request.path_params["secret"])
@@ -86,10 +90,10 @@ class SignInRoutes:
 
     async def _by_link(self, request: Request) -> Response:
         self._sign_in.check_csrf(request)
-        operator = await self._sign_in.by_link(request.path_params["secret"])
-        if operator is None:
-            return self._doorway.page(request, "link.html", {"works": False}, status=410)
-        return await self._welcome(request, operator, "/console")
+        secret = request.path_params["secret"]
+        operator = await self._sign_in.by_link(secret)
+        answer = await self._welcome(request, operator, "/console", link=secret) if operator is not None else None
+        return answer or self._doorway.page(request, "link.html", {"works": False}, status=410)
 
     async def _out(self, request: Request) -> Response:
         self._sign_in.check_csrf(request)

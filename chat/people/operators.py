@@ -1,4 +1,4 @@
-"""Operators: creating them, and their passwords (security.md T11)."""
+"""Operators: creating them, and their passwords."""
 
 import asyncio
 from collections.abc import Sequence
@@ -143,13 +143,16 @@ class Operators:
             raise NoSuchOperator(email)
         return found
 
-    async def change_password(self, operator_id: UUID, password: str) -> None:
-        """Ends all sign-ins of this operator (security.md B2); the caller begins a new one. Raises PasswordTooShort."""
+    async def change_password(self, operator_id: UUID, password: str) -> str:
+        """Ends all sign-ins of this operator, since one of them may be why it is changed; the caller begins a new one.
+        What is stored. Raises PasswordTooShort."""
         require_length(password)
-        await self._change(operator_id, password=await self.passwords.hashed(password))
+        stored = await self.passwords.hashed(password)
+        await self._change(operator_id, password=stored)
+        return stored
 
     async def set_role(self, operator_id: UUID, role: str) -> None:
-        """Ends all sign-ins: nobody goes on with the rights of another role (security.md B2). Raises NoSuchRole."""
+        """Ends all sign-ins: nobody goes on with the rights of another role. Raises NoSuchRole."""
         require_role(role)
         await self._change(operator_id, role=role)
 
@@ -166,6 +169,10 @@ class Operators:
         secrets = table_of(OneTimeSecret)
         now = self._clock.now()
         async with self._db.write() as session:
+            # Whoever signs in at this moment waits for the lock, or has committed what is ended here.
+            await session.execute(
+                select(operators.c.id).where(operators.c.id == operator_id).with_for_update(key_share=True)
+            )
             if values:
                 await session.execute(update(operators).where(operators.c.id == operator_id).values(**values))
             await session.execute(

@@ -3,12 +3,14 @@
 A cookie or link holds the secret, the row its hash. Rows decide: what is ended or expired there is out everywhere.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
@@ -91,12 +93,16 @@ class SignIn:
             operator = await session.get(Operator, found.operator_id) if found else None
         return found is not None and operator is not None and operator.active and self._is_alive(found)
 
-    async def touch(self, login_session_id: UUID) -> None:
-        """An open console is use: it keeps its sign-in from growing idle."""
-        async with self._db.read() as session:
-            found = await session.get(LoginSession, login_session_id)
-        if found is not None and self._is_alive(found):
-            await self._touch(found)
+    async def touch(self, login_sessions: Collection[UUID]) -> None:
+        """Of consoles that were open just now. Who is being touched by another process is touched enough."""
+        rows = table_of(LoginSession)
+        alive = select(rows.c.id).where(rows.c.id.in_(login_sessions), rows.c.ended_at.is_(None))
+        async with self._db.write() as session:
+            await session.execute(
+                update(rows)
+                .where(rows.c.id.in_(alive.with_for_update(skip_locked=True)))
+                .values(seen_at=self._clock.now())
+            )
 
     # ── signing in and out ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -116,22 +122,36 @@ class SignIn:
         if renewed:
             operators = table_of(Operator)
             async with self._db.write() as session:
-                await session.execute(update(operators).where(operators.c.id == operator.id).values(password=renewed))
+                await session.execute(
+                    update(operators)
+                    .where(operators.c.id == operator.id, operators.c.password == stored)
+                    .values(password=renewed)
+                )
+            operator.password = renewed
         return operator
 
-    async def begin(self, operator_id: UUID, response: Response) -> LoginSession:
-        """A new login session with a new secret, whatever cookie there was (security.md B1)."""
+    async def begin(self, operator: Operator, response: Response, *, link: str | None = None) -> LoginSession | None:
+        """A new login session with a new secret, whatever cookie there was: nobody signs in with one that was put there
+        before. Uses `link` up. None where what they came with was ended in this moment."""
         secret = new_secret()
         now = self._clock.now()
         login = LoginSession(
             id=new_id(),
             secret_hash=hashed(secret),
-            operator_id=operator_id,
+            operator_id=operator.id,
             created_at=now,
             seen_at=now,
             expires_at=now + LIFE,
         )
+        rows = table_of(Operator)
         async with self._db.write() as session:
+            # With the row locked, whoever ends all sign-ins has done so before, and is obeyed, or finds this one too.
+            lock = select(rows.c.active, rows.c.password).where(rows.c.id == operator.id)
+            known = (await session.execute(lock.with_for_update(key_share=True))).first()
+            if known is None or not known.active or known.password != operator.password:
+                return None
+            if link is not None and not await self._claim(session, hashed(link)):
+                return None
             session.add(login)
         response.set_cookie(
             self.cookie,
@@ -167,8 +187,8 @@ class SignIn:
         return await self._unused("sign-in", secret) is not None
 
     async def by_link(self, secret: str) -> Operator | None:
-        """Uses the link up. Raised to a sign-in by `begin`."""
-        found = await self._use("sign-in", secret)
+        """Whose link it is; `begin` uses it up."""
+        found = await self._unused("sign-in", secret)
         if found is None:
             return None
         async with self._db.read() as session:
@@ -225,14 +245,17 @@ class SignIn:
         found = await self._unused(purpose, secret)
         if found is None:
             return None
-        rows = table_of(OneTimeSecret)
         async with self._db.write() as session:
-            claimed = await session.execute(
-                update(rows)
-                .where(rows.c.secret_hash == found.secret_hash, rows.c.used_at.is_(None))
-                .values(used_at=self._clock.now())
-            )
-        return found if rows_changed(claimed) == 1 else None
+            return found if await self._claim(session, found.secret_hash) else None
+
+    async def _claim(self, session: AsyncSession, secret_hash: str) -> bool:
+        rows = table_of(OneTimeSecret)
+        claimed = await session.execute(
+            update(rows)
+            .where(rows.c.secret_hash == secret_hash, rows.c.used_at.is_(None))
+            .values(used_at=self._clock.now())
+        )
+        return rows_changed(claimed) == 1
 
     def _is_alive(self, login: LoginSession) -> bool:
         now = self._clock.now()

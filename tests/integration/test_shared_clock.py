@@ -77,7 +77,9 @@ async def test_a_pass_for_a_socket_is_good_at_every_hub(db: Database) -> None:
     hubs = [SignIn(db, await shared(db, Skewed(minutes)), settings) for minutes in MINUTES]
     async with running(db, SystemClock()) as parts:
         ana = await parts.operator("Ana")
-    login = Login(ana, await hubs[0].begin(ana.id, Response()))
+    begun = await hubs[0].begin(ana, Response())
+    assert begun is not None
+    login = Login(ana, begun)
     for giver in hubs:
         for taker in hubs:
             assert await taker.use_socket_pass(await giver.make_socket_pass(login)) is not None

@@ -58,7 +58,8 @@ class Desk:
 
     async def login(self) -> Login:
         answer = Response()
-        session = await self.sign_in.begin(self.ana.id, answer)
+        session = await self.sign_in.begin(self.ana, answer)
+        assert session is not None
         return Login(self.ana, session)
 
 
@@ -225,6 +226,20 @@ async def test_a_link_ends_after_fifteen_minutes(desk: Desk) -> None:
         assert (await browser.post(link, headers=OURS)).status_code == 410
 
 
+async def test_what_is_ended_while_somebody_signs_in_with_it_signs_nobody_in(desk: Desk) -> None:
+    with_password = await desk.sign_in.by_password("ana@acme.si", PASSWORD, "203.0.113.7")
+    assert isinstance(with_password, Operator)
+    await desk.operators.change_password(desk.ana.id, "another night lamp")
+    assert await desk.sign_in.begin(with_password, Response()) is None
+    link = (await desk.sign_in.make_link(desk.ana.id)).rpartition("/")[2]
+    with_link = await desk.sign_in.by_link(link)
+    assert with_link is not None
+    await desk.operators.sign_out(desk.ana.id)
+    assert await desk.sign_in.begin(with_link, Response(), link=link) is None
+    await desk.operators.set_active(desk.ana.id, active=False)
+    assert await desk.sign_in.begin(with_link, Response()) is None
+
+
 @pytest.mark.parametrize("secret", ["%20", "null", "a" * 43])
 async def test_made_up_secrets_are_gone(desk: Desk, secret: str) -> None:
     async with desk.browser() as browser:
@@ -263,6 +278,19 @@ async def test_a_sign_in_ends_idle_or_after_seven_days(desk: Desk) -> None:
     await fresh.aclose()
 
 
+async def test_an_open_console_keeps_its_sign_in_and_no_ended_one(desk: Desk) -> None:
+    kept, idle, ended = [await desk.login() for _ in range(3)]
+    async with desk.db.write() as session:
+        (await session.get_one(LoginSession, ended.session.id)).ended_at = desk.clock.now()
+    for _ in range(2):
+        desk.clock.advance(11 * 3600)
+        await desk.sign_in.touch([kept.session.id, ended.session.id])
+    signed_in = [await desk.sign_in.is_signed_in(one.session.id) for one in (kept, idle, ended)]
+    assert signed_in == [True, False, False]
+    async with desk.db.read() as session:
+        assert (await session.get_one(LoginSession, ended.session.id)).seen_at == ended.session.seen_at
+
+
 async def test_signing_out_ends_it_on_the_server(desk: Desk) -> None:
     browser = await desk.signed_in()
     secret = browser.cookies["nd_session"]
@@ -276,7 +304,7 @@ async def test_signing_out_ends_it_on_the_server(desk: Desk) -> None:
 async def test_over_https_the_cookie_is_bound_to_the_host(db: Database, clock: FakeClock, desk: Desk) -> None:
     sign_in = SignIn(db, clock, load_settings({}, base_url="https://chat.example.com"))
     answer = Response()
-    await sign_in.begin(desk.ana.id, answer)
+    await sign_in.begin(desk.ana, answer)
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("__Host-nd_session=")
     assert "Secure" in cookie
