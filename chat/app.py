@@ -211,7 +211,7 @@ class Nightdesk:
         """Seconds; without end for a process that sends everybody away."""
         if self.elsewhere.is_needed:
             return float("inf")
-        return max(self.heart.lateness, self.visitor_sockets.returns.lateness)
+        return max(self.heart.lateness, self.visitor_sockets.lateness)
 
     def _door(self, *, first: bool = False) -> Door:
         limits = Admission(

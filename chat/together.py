@@ -39,6 +39,7 @@ class Together(Generic[K, V]):
         return 0.0 if self._since is None else asyncio.get_running_loop().time() - self._since
 
     async def _travel(self) -> None:
+        asked: dict[K, list[asyncio.Future[V | None]]] = {}
         try:
             while self._waiting:
                 keys = list(self._waiting)[: self._most]
@@ -47,8 +48,11 @@ class Together(Generic[K, V]):
                 try:
                     found = await self._load(keys)
                 except Exception as error:
-                    for answer in _unanswered(asked):
+                    # Also of those who wait for the next trip: who hung once would keep them for as long again.
+                    for answer in [*_unanswered(asked), *_unanswered(self._waiting)]:
                         answer.set_exception(error)
+                    self._waiting.clear()
+                    self._asked_at.clear()
                 else:
                     for key, answers in asked.items():
                         for answer in answers:
@@ -56,7 +60,7 @@ class Together(Generic[K, V]):
                                 answer.set_result(found.get(key))
         finally:
             self._trip = self._since = None
-            for answer in _unanswered(self._waiting):
+            for answer in [*_unanswered(asked), *_unanswered(self._waiting)]:
                 answer.cancel()
             self._waiting.clear()
             self._asked_at.clear()

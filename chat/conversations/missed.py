@@ -26,6 +26,11 @@ class Missed:
         self._db = db
         self._found = Together(self._load)
 
+    @property
+    def lateness(self) -> float:
+        """Seconds for which one waits who asks."""
+        return self._found.lateness
+
     async def after(self, cursor: Cursor) -> list[StoredEntry]:
         """Oldest first, read after this call began; all of them, so for readers who missed few."""
         return await self._found.get(cursor) or []

@@ -1,4 +1,4 @@
-"""How many sockets one address may hold, and how often it may try (security.md E5). Kept per process.
+"""How many sockets one address may hold, and how often it may try. Kept per process.
 
 An address is one IPv4 address or an IPv6 /64: a household or an office. Offices are many people behind one address,
 so the numbers are settings, and who is refused is told when to come back.

@@ -223,7 +223,7 @@ class Hub:
             else:
                 self._hand_out(topic, hint)
         except (msgspec.DecodeError, ValueError, KeyError, TypeError):
-            # A neighbour on the bus can delay, never harm (security.md O1).
+            # A neighbour on the bus can delay, never harm.
             log.warning("a hint made no sense", topic=topic)
 
     async def _sweep(self) -> None:
@@ -256,7 +256,6 @@ class Hub:
         task.add_done_callback(self._tasks.discard)
 
 
-@lru_cache(8192)
 @lru_cache(maxsize=16_384)
 def conversation_topic(conversation_id: UUID) -> str:
     return f"conversation:{conversation_id}"

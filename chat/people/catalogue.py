@@ -46,6 +46,11 @@ class Catalogue:
         self._departments: Mapping[UUID, KnownDepartment] = {}
         self._departments_at = float("-inf")
 
+    @property
+    def lateness(self) -> float:
+        """Seconds for which one waits who asks."""
+        return max(self._found.lateness, self._all_departments.lateness)
+
     async def site(self, key: str) -> KnownSite | None:
         """None: there is no such site. Raises DatabaseAway."""
         now = self._clock.monotonic()

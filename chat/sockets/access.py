@@ -1,6 +1,6 @@
 """What open consoles must be asked again and again: is the sign-in alive, the role, the departments, the conversation.
 
-Read twice a second, so that access that has ended ends within seconds, whoever ended it and however (security.md W3).
+Read twice a second, so that access that has ended ends within seconds, whoever ended it and however.
 """
 
 from collections.abc import Collection

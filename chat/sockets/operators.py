@@ -88,12 +88,11 @@ class OperatorSockets:
         hub.on("signed-out", self._on_signed_out)
 
     async def enter(self, knock: Knock) -> Admitted | Denied:
+        # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served.
+        if knock.origin != self._base_url:
+            return FORBIDDEN
         if denied := await self._door.enter(knock):
             return denied
-        # An exact Origin, always: a browser sends one, and beside a pass of 30 s nobody else is served (W1).
-        if knock.origin != self._base_url:
-            self._door.leave(knock.address)
-            return FORBIDDEN
         return Admitted(
             lambda transport: OperatorSocket(transport, self, knock.address), lambda: self._door.leave(knock.address)
         )
@@ -254,8 +253,8 @@ class OperatorSockets:
                 socket.connection.close(Closing.ACCESS_ENDED)
 
     async def end_revoked(self) -> None:
-        """Sign-out, expiry, deactivation and another role end open sockets, a lost department ends open conversations
-        (security.md W3)."""
+        """Sign-out, expiry, deactivation and another role end open sockets, a lost department ends open
+        conversations: access that was checked once, at the beginning, is not access now."""
         asked = list(self.all)  # who attends meanwhile was asked just now
         if not asked:
             return

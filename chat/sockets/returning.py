@@ -56,7 +56,7 @@ class Returns:
 
     @property
     def lateness(self) -> float:
-        """Seconds that one waits for the answer who asked a while ago."""
+        """Seconds for which one waits who asks who comes back."""
         return self._found.lateness
 
     async def of(self, site_id: UUID, token: str) -> Returning | None:

@@ -76,6 +76,8 @@ class Upgrade(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         connections: set[Any] = self._state.connections
         connections.discard(self)
+        if self._task is not None:
+            self._task.cancel()  # nobody waits at the door any more
 
     def shutdown(self) -> None:
         self._transport.close()

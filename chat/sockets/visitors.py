@@ -90,6 +90,9 @@ class VisitorSockets:
         hub.on("seen", self._on_seen)
 
     async def enter(self, knock: Knock, site_key: str) -> Admitted | Denied:
+        # Only the frame speaks here, and the frame is ours; a foreign page has another Origin, and takes nobody's turn.
+        if knock.origin is not None and knock.origin != self._base_url:
+            return FORBIDDEN
         if denied := await self._door.enter(knock):
             return denied
         try:
@@ -97,13 +100,17 @@ class VisitorSockets:
         except BaseException:
             self._door.leave(knock.address)
             raise
-        # Only the frame speaks here, and the frame is ours; a foreign page has another Origin (security.md W2).
-        if site is None or (knock.origin is not None and knock.origin != self._base_url):
+        if site is None:
             self._door.leave(knock.address)
             return FORBIDDEN
         return Admitted(
             lambda transport: VisitorSocket(transport, self, site, knock), lambda: self._door.leave(knock.address)
         )
+
+    @property
+    def lateness(self) -> float:
+        """Seconds for which one waits who was let in and asks the database what everybody asks who comes."""
+        return max(self.catalogue.lateness, self.returns.lateness, self.missed.lateness)
 
     def departed(self, socket: "VisitorSocket", address: str) -> None:
         self.all.discard(socket)
@@ -122,7 +129,7 @@ class VisitorSockets:
         self._counts[visitor_id] = count + 1
 
     def require_beginning(self, address: str) -> None:
-        """Raises `TooFast` for an address that has begun too many conversations lately (security.md E1)."""
+        """Raises `TooFast` for an address that has begun too many conversations lately."""
         if wait := self._beginnings.take(address, self.clock.monotonic()):
             raise TooFast(retry_after=round(wait, 1))
 
@@ -317,7 +324,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         return self._visitor
 
     async def _own(self, text: str) -> Conversation:
-        """The visitor's own conversation; foreign and unknown are refused alike (security.md T2)."""
+        """The visitor's own conversation; foreign and unknown are refused alike: nobody learns which ids there are."""
         conversation_id = parse_id(text)
         if conversation_id is None:
             raise UnknownConversation

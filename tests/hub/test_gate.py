@@ -1,9 +1,11 @@
 """A crowd comes in one after the other; the last are told when to come again, and operators never wait."""
 
+from math import inf
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.hub.gate import AT_ONCE_SECONDS, ROOM_SECONDS, Gate
+from chat.hub.gate import AT_ONCE_SECONDS, LATE_STEP_SECONDS, ROOM_SECONDS, Gate
 
 
 def test_few_come_in_at_once_and_a_crowd_one_after_the_other() -> None:
@@ -42,6 +44,27 @@ def test_a_process_that_is_late_lets_in_only_who_comes_first() -> None:
     assert gate.take(0.0, first=True) == 0
     lateness = 0.1
     assert gate.take(0.0) == 0
+
+
+def test_a_process_that_is_late_for_good_lets_in_one_now_and_then_and_one_that_wants_nobody_none() -> None:
+    lateness = 1.0
+    gate = Gate(500, lambda: lateness)
+    seconds = 20
+    came = [gate.take(n / 10) for n in range(seconds * 10)]
+    assert set(came) == {0.0, 2 * ROOM_SECONDS}
+    assert came.count(0.0) == seconds / LATE_STEP_SECONDS
+    lateness = inf
+    assert gate.take(100.0) > ROOM_SECONDS
+
+
+def test_a_crowd_at_the_door_of_those_who_go_first_leaves_places_to_the_others() -> None:
+    gate = Gate(100)
+    entered = 0
+    for n in range(10_000):
+        now = n / 1000
+        assert gate.take(now, first=True) == 0.0
+        entered += gate.take(now) <= ROOM_SECONDS
+    assert entered >= 0.4 * 100 * 10
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.05), st.booleans()), max_size=400))

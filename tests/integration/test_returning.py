@@ -150,6 +150,16 @@ async def test_a_visitor_has_so_many_sockets_and_a_free_place_is_given_again(run
             break
 
 
+async def test_who_may_not_come_in_takes_nobodys_turn(tmp_path: Path) -> None:
+    async with program(tmp_path, resumes_per_second=1) as running:
+        for path in (f"/w/{running.site_key}/socket", "/console/socket"):
+            for _ in range(10):
+                with pytest.raises(websockets.InvalidStatus) as refused:
+                    await Client.connect(running, path, origin="https://evil.example")
+                assert refused.value.response.status_code == 403
+        assert running.desk.gate.take(running.desk.clock.monotonic()) == 0
+
+
 async def test_a_crowd_waits_its_turn_operators_come_first_and_the_rest_is_told_when_to_come(tmp_path: Path) -> None:
     async with program(tmp_path, resumes_per_second=5) as running:
         operator = await running.operator("Omar")

@@ -104,6 +104,23 @@ def opened(running: Running) -> Any:
     return ws.underlying_transport
 
 
+async def test_who_hangs_up_at_the_door_holds_no_place(picows: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asyncio.Event()
+
+    async def silent(_key: str) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(picows.desk.catalogue, "site", silent)
+    async with line(picows) as ann:
+        asking = asyncio.create_task(ann.ask(picows))
+        await asked.wait()
+        assert held(picows) == 1
+        asking.cancel()
+    await until(lambda: held(picows) == 0)
+    await until(lambda: not picows.server.server_state.connections)
+
+
 async def test_a_client_that_asks_and_never_listens_fills_no_memory(picows: Running) -> None:
     async with line(picows, receive_bytes=4096) as mallory:
         assert await mallory.ask(picows) == 101

@@ -82,6 +82,24 @@ async def test_a_failure_is_everybodys_and_the_next_question_is_asked() -> None:
     assert await together.get("a") == 1
 
 
+async def test_who_waits_behind_a_question_that_fails_is_told_and_not_made_to_wait_for_another() -> None:
+    shelf = Shelf()
+    together = Together(shelf.load)
+    shelf.fails = True
+    shelf.lets_go.clear()
+    first = asyncio.create_task(together.get("a"))
+    await shelf.began.wait()
+    behind = [asyncio.create_task(together.get(key)) for key in "ab"]
+    await asyncio.sleep(0)
+    shelf.lets_go.set()
+    answers = await asyncio.gather(first, *behind, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [LookupError] * 3
+    assert shelf.trips == [["a"]]
+    assert together.lateness == 0
+    shelf.fails = False
+    assert await together.get("a") == 1
+
+
 async def test_who_leaves_while_waiting_takes_nobody_along() -> None:
     shelf = Shelf()
     together = Together(shelf.load)

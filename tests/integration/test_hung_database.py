@@ -1,0 +1,67 @@
+"""A database that says nothing any more, over a line that stays: who comes is not taken in to wait for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chat.hub.gate import LATE_SECONDS
+from tests.support.buses import until
+from tests.support.databases import PostgresMaker
+from tests.support.faults import FaultProxy
+from tests.support.lines import line
+from tests.support.program import Client, Running, program
+from tests.support.servers import PostgresServer
+
+OVER = 30.0
+
+
+@pytest.fixture
+async def road(postgres_server: PostgresServer) -> AsyncIterator[FaultProxy]:
+    road = FaultProxy("127.0.0.1", postgres_server.port)
+    await road.start()
+    yield road
+    await road.stop()
+
+
+@pytest.fixture
+async def running(
+    tmp_path: Path, postgres_server: PostgresServer, postgres_maker: PostgresMaker, road: FaultProxy
+) -> AsyncIterator[Running]:
+    url = postgres_maker.make().replace(f":{postgres_server.port}/", f":{road.port}/")
+    async with program(tmp_path, url) as running:
+        yield running
+
+
+async def asked(running: Running, path: str = "") -> tuple[int, bytes]:
+    async with line(running) as one:
+        return await one.ask(running, path=path), one.answer.lower()
+
+
+async def test_who_comes_back_meanwhile_is_refused_at_once_and_operators_are_not(
+    running: Running, road: FaultProxy
+) -> None:
+    ann = await running.visitor_who_said()
+    again = await Client.connect(running, f"/w/{running.site_key}/socket")
+    assert road.orphan() > 0
+    await again.send("hello", site=running.site_key, token=ann.token)
+    visitors = running.desk.visitor_sockets
+    await until(lambda: visitors.lateness > LATE_SECONDS, OVER)
+    crowd = [asyncio.create_task(asked(running)) for _ in range(5)]
+    operator = await asked(running, "/console/socket")
+    refused = []
+    for one in asyncio.as_completed(crowd):
+        refused.append(await one)
+        if len(refused) == 4:  # the fifth may be let in, to see how things stand
+            break
+    assert visitors.lateness > LATE_SECONDS
+    assert operator[0] == 101
+    assert [status for status, _ in refused].count(503) >= 3
+    assert all(b"retry-after: " in answer for status, answer in refused if status == 503)
+    # The hanging question ends by itself, its client comes back, and everybody is let in again.
+    await again.close_code(OVER)
+    await until(lambda: visitors.lateness == 0, OVER)
+    await asyncio.gather(*crowd, return_exceptions=True)
+    back = await running.visitor(token=ann.token)
+    assert back.welcomed["known"]
