@@ -4,9 +4,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from itertools import product
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations import store
 from chat.conversations.actions import Opening
@@ -414,6 +416,32 @@ async def test_a_note_and_a_message_with_one_ref_at_once_are_not_both_acknowledg
             assert sorted(type(answer) is RefTaken for answer in answers) == [False, True, True]
             assert [answer.ref for answer in answers if not isinstance(answer, BaseException)] == [ref]
     await other_db.close()
+
+
+async def test_what_is_said_while_a_transcript_is_read_is_not_in_it(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever copies it goes on above `upto_seq`: what stood in it already would be copied twice."""
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    omar = Author("operator", new_id(), "Omar")
+    await parts.conversations.note(found.id, omar, "note", "note-00000001")
+    look = store.conversation
+
+    async def interrupted(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
+        seen = await look(session, conversation_id)
+        await parts.conversations.say(found.id, omar, "meanwhile", "ref-00000001")
+        await parts.conversations.note(found.id, omar, "meanwhile", "note-00000002")
+        return seen
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "conversation", interrupted)
+        before = await parts.conversations.transcript_of(found.id)
+    after = await parts.conversations.transcript_of(found.id)
+    assert before is not None
+    assert after is not None
+    assert ([said.seq for said in before.messages], len(before.notes), before.upto_seq) == ([1], 1, 2)
+    assert ([said.seq for said in after.messages], len(after.notes), after.upto_seq) == ([1, 3], 2, 3)
 
 
 async def test_two_windows_keep_a_draft_at_once(parts: Parts) -> None:
