@@ -72,7 +72,7 @@ async def row_of(session: AsyncSession, conversation_id: UUID) -> ConversationRo
 
 
 def visible_to(operator: Operator) -> ColumnElement[bool]:
-    """Which conversations this operator may see; the same rule as on the socket (security.md W4)."""
+    """Which conversations this operator may see; the same rule as on the socket."""
     is_real = col(Conversation.state) != CANARY
     if operator.role in SUPERVISING:
         return is_real

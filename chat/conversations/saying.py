@@ -99,7 +99,8 @@ class Talk:
             if self.waits and self.state not in ("waiting", "offered"):
                 self.waits, self.wait = False, "over"
             if not self.locked.replied and self.first_reply_seconds is None and saying.author.id is not None:
-                self.first_reply_seconds = (self.now - moment(self.locked.created_at)).total_seconds()
+                # A machine's clock may have been set back meanwhile.
+                self.first_reply_seconds = max(0.0, (self.now - moment(self.locked.created_at)).total_seconds())
         return entry
 
     def _add(self, kind: str, author: Author, text: str, data: dict[str, str], ref: str | None) -> StoredEntry:

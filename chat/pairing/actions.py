@@ -100,11 +100,16 @@ class Pairing:
         self._conversations.changed_row(head.id)
         return True
 
-    async def withdraw(self, conversation_id: UUID, operator_id: UUID, because: str) -> bool:
-        """Ends an offer (declined, missed, vanished): the conversation is at the head of its queue again."""
+    async def withdraw(
+        self, conversation_id: UUID, operator_id: UUID, because: str, *, offer: UUID | None = None
+    ) -> bool:
+        """Ends an offer (declined, missed, vanished): the conversation is at the head of its queue again. `offer`: this
+        one and no later one to the same operator, by a process that may have slept since it looked."""
         async with self._db.write() as session:
             locked = await steps.locked(session, conversation_id)
             if locked is None or locked.state != "offered" or locked.operator_id != operator_id:
+                return False
+            if offer is not None and not await steps.is_offered(session, offer):
                 return False
             await steps.end_assignment(session, conversation_id, operator_id, because, self._clock.now())
             await steps.set_values(session, conversation_id, state="waiting", operator_id=None)

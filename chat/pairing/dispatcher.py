@@ -112,10 +112,11 @@ class Dispatcher:
             offers = {row.id: row for row in found}
         late = set(self._offers.older_than(self._pairing.offer_seconds, dict.fromkeys(offers, 0.0), now))
         for assignment_id, offer in offers.items():
-            if not (offer.present and offer.active):
-                await self._pairing.withdraw(offer.conversation_id, offer.operator_id, "vanished")
-            elif assignment_id in late:
-                await self._pairing.withdraw(offer.conversation_id, offer.operator_id, "missed")
+            gone = not (offer.present and offer.active)
+            if gone or assignment_id in late:
+                await self._pairing.withdraw(
+                    offer.conversation_id, offer.operator_id, "vanished" if gone else "missed", offer=assignment_id
+                )
 
     async def _return_abandoned(self, now: float) -> None:
         """Operators first: they are few, and of those who are gone only some have conversations."""

@@ -1,4 +1,4 @@
-"""Who is there and how fast answers came: what the first screen of the widget says. Measured, not promised (S24)."""
+"""Who is there and how fast answers came: what the first screen of the widget says. Measured, not promised."""
 
 import asyncio
 from statistics import quantiles

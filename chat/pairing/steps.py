@@ -67,6 +67,12 @@ async def end_assignment(
         )
 
 
+async def is_offered(session: AsyncSession, assignment_id: UUID) -> bool:
+    rows = table_of(Assignment)
+    found = await session.execute(select(rows.c.id).where(rows.c.id == assignment_id, rows.c.state == "offered"))
+    return found.first() is not None
+
+
 async def with_room(session: AsyncSession, departments: Sequence[UUID]) -> set[UUID]:
     """Those of the departments where somebody could be offered something."""
     rows, members, operators = table_of(Department), table_of(OperatorDepartment), table_of(Operator)

@@ -11,7 +11,7 @@ from chat.db import Row, UTCDateTime
 
 
 class Site(Row, table=True):
-    """A web site that embeds the widget. `key` is a public name without power (security.md T10)."""
+    """A web site that embeds the widget. `key` is a public name: it opens nothing."""
 
     __tablename__ = "site"
     id: UUID = Field(primary_key=True)
@@ -98,7 +98,8 @@ class OneTimeSecret(Row, table=True):
 
 
 class Visitor(Row, table=True):
-    """A person on a site. The token lives in the frame's storage, the row keeps its hash (security.md T2)."""
+    """A person on a site. The token lives in the frame's storage, the row keeps its hash: who reads
+    the table is nobody's visitor."""
 
     __tablename__ = "visitor"
     id: UUID = Field(primary_key=True)
@@ -106,7 +107,7 @@ class Visitor(Row, table=True):
     token_hash: str = Field(unique=True, max_length=64)
     name: str | None = Field(default=None, max_length=120)
     email: str | None = Field(default=None, max_length=254)
-    """A typed address: a label for replies, never an identity (security.md T3)."""
+    """A typed address: a label for replies, never an identity, since anybody types any."""
     locale: str = Field(default="en", max_length=8)
     time_zone: str | None = Field(default=None, max_length=64)
     browser: str | None = Field(default=None, max_length=120)

@@ -60,7 +60,7 @@ class Passwords:
     async def verified(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Whether it is the password, and a new hash when the stored one has older parameters.
 
-        Without a stored hash the same work is done for nothing, so that time tells nobody who exists (T7).
+        Without a stored hash the same work is done for nothing, so that time tells nobody who exists.
         """
         if stored is None:
             if self._nobody is None:

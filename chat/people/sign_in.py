@@ -87,7 +87,7 @@ class SignIn:
         return login
 
     async def is_signed_in(self, login_session_id: UUID) -> bool:
-        """Whether this login session still holds, for sockets that live longer than a request (security.md W3)."""
+        """Whether this login session still holds, for sockets that live longer than a request."""
         async with self._db.read() as session:
             found = await session.get(LoginSession, login_session_id)
             operator = await session.get(Operator, found.operator_id) if found else None
@@ -179,7 +179,7 @@ class SignIn:
     # ── secrets that work once ───────────────────────────────────────────────────────────────────────────────────
 
     async def make_link(self, operator_id: UUID) -> str:
-        """A URL that signs this operator in once, within 15 minutes. Its host comes from the settings (T8)."""
+        """A URL that signs this operator in once, within 15 minutes. Its host comes from the settings."""
         secret = await self._make("sign-in", operator_id, LINK_LIFE)
         return f"{self._settings.base_url}/console/sign-in/{secret}"
 

@@ -1,4 +1,4 @@
-"""The growing wait of one account and address after wrong passwords (security.md T12).
+"""The growing wait of one account and address after wrong passwords: a guesser gets nowhere.
 
 Kept in this process: with several processes a guesser has the free tries once per process, which argon2id makes no
 worse. Nobody is ever locked out: from another address the owner signs in at once.

@@ -1,4 +1,4 @@
-"""Visitors: tokens, labels, pages. A token is minted here and nowhere else (security.md T2)."""
+"""Visitors: tokens, labels, pages. A token is minted here and nowhere else: nobody chooses who they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

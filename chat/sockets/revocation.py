@@ -22,9 +22,9 @@ class AccessWatch:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self._operators.end_revoked()
-                await self._visitors.end_revoked()
-            except Exception:
-                # The database is away: nothing can be read by anybody; the next look finds who may not stay.
-                log.warning("access could not be checked", exc_info=True)
+            for sockets in (self._operators, self._visitors):
+                try:
+                    await sockets.end_revoked()
+                except Exception:
+                    # The database is away: nothing can be read by anybody; the next look finds who may not stay.
+                    log.warning("access could not be checked", exc_info=True)

@@ -162,6 +162,29 @@ async def test_a_vanished_operator_gives_the_conversation_back_to_the_head(parts
     await check_invariants(parts)
 
 
+async def test_a_process_that_slept_ends_no_later_offer_to_the_same_operator(parts: Parts) -> None:
+    site, departments = await parts.furnish()
+    found = await parts.conversation(site)
+    ana = await parts.operator("Ana", departments=(departments[0].id,))
+    await parts.presence.arrive(ana.id)
+
+    async def offered() -> UUID:
+        assert await parts.pairing.offer_next()
+        assignments = table_of(Assignment)
+        async with parts.db.read() as session:
+            one: UUID = (
+                await session.execute(select(assignments.c.id).where(assignments.c.state == "offered"))
+            ).scalar_one()
+        return one
+
+    seen_before_it_slept = await offered()
+    assert await parts.pairing.withdraw(found.id, ana.id, "missed", offer=seen_before_it_slept)
+    later = await offered()
+    assert not await parts.pairing.withdraw(found.id, ana.id, "missed", offer=seen_before_it_slept)
+    assert (await state_of(parts, found.id)).state == "offered"
+    assert await parts.pairing.withdraw(found.id, ana.id, "missed", offer=later)
+
+
 async def test_who_was_being_served_and_comes_back_to_the_line_is_next(parts: Parts, clock: FakeClock) -> None:
     site, departments = await parts.furnish()
     technical, financial = (department.id for department in departments)
