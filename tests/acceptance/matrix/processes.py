@@ -19,8 +19,9 @@ def kill_a_hub(scene: Scene) -> None:
     scene.demand_back_within(BACK_SECONDS)
     scene.demand_no_errors()
     kills = scene.times(KILLS[scene.load_name], 2)
-    for _ in range(kills):
-        scene.spread()
+    for number in range(kills):
+        if number % 2 == 0:
+            scene.spread()
         scene.random_moment()
         victim = scene.stage.chance.choice(scene.stage.hubs)
         scene.strike()

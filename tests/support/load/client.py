@@ -243,6 +243,9 @@ class Client:
             self._home = address
             self.dial()
 
+    def is_at(self, address: str) -> bool:
+        return self.socket is not None and self.socket.address == address
+
     @property
     def is_on_its_way(self) -> bool:
         """The line goes the way it should, straight or by the proxy."""

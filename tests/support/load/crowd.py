@@ -1,6 +1,7 @@
 """All clients of a run: who they are, when each speaks, and when all have been heard."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.support.load.links import Links
 from tests.support.load.operator import Operator
 from tests.support.load.visitor import Person, Visitor
 
+MOVES_PER_SECOND = 300
+AGAIN_SECONDS = 5.0
 DIALS_PER_SECOND = 400
 BEGINNINGS_AT_ONCE = 20
 OPERATORS_SHARE = 0.35
@@ -213,15 +216,24 @@ class Crowd:
     async def spread(self, seconds: float) -> None:
         """Evenly over the servers, as after a while behind a proxy: whoever came back last has nobody at first."""
         homes = {client: self.plan.addresses[n % len(self.plan.addresses)] for n, client in enumerate(self)}
-        for number, (client, home) in enumerate(homes.items()):
-            client.move(home)
-            if number % DIALS_PER_SECOND == DIALS_PER_SECOND - 1:
-                await asyncio.sleep(1)
-        await self.until(
-            lambda: all(one.gone or (one.socket is not None and one.socket.address == at) for one, at in homes.items()),
-            seconds,
-            "everybody moved",
-        )
+
+        def strays() -> list[Client]:
+            return [
+                one for one, at in homes.items() if not one.gone and (one.socket is None or one.socket.address != at)
+            ]
+
+        try:
+            async with asyncio.timeout(seconds):
+                while found := strays():
+                    for number, client in enumerate(found):
+                        client.move(homes[client])
+                        if number % MOVES_PER_SECOND == MOVES_PER_SECOND - 1:
+                            await asyncio.sleep(1)
+                    # Who was refused stays where it is: a moment later it may be let in.
+                    with contextlib.suppress(TimeoutError):
+                        await self.until(lambda: not strays(), AGAIN_SECONDS, "everybody moved")
+        except TimeoutError:
+            raise TimeoutError(f"not within {seconds:.0f} s: {len(strays())} could not move") from None
 
     def churn(self, count: int) -> None:
         """So many idle visitors leave, every other by RST, and as many strangers come."""
