@@ -317,7 +317,7 @@ class Nightdesk:
             exception_handlers={HTTPException: _http_error, 500: _server_error},
         )
         app.state.entrance = self.entrance
-        # It would send browsers to the host that the request names (security.md B6, T8).
+        # It would send browsers to the host that the request names, which anybody may choose.
         app.router.redirect_slashes = False
         return app
 

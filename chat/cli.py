@@ -162,14 +162,19 @@ def _serve_at(settings: Settings, place: int, inherited: int) -> None:
     import socket
 
     from chat import program
-    from chat.child import follow_parent, tell_parent
+    from chat.child import LEAVING, follow_parent, tell_parent
     from chat.logs import configure
     from chat.server import serve as run
 
     configure(settings, sys.stdout, place)
     follow_parent()
     desk = program.ready_desk(settings, _fail)
-    run(desk.starlette(), settings, socket.socket(fileno=inherited), tell_parent, desk.retire)
+
+    async def retire() -> None:
+        tell_parent(LEAVING)
+        await desk.retire()
+
+    run(desk.starlette(), settings, socket.socket(fileno=inherited), tell_parent, retire)
 
 
 def _ready(settings: Settings, processes: int, *, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import structlog
 
-from chat.child import READY
+from chat.child import LEAVING, READY
 from chat.listening import bound_socket
 from chat.settings import Settings
 
@@ -58,7 +58,9 @@ class Child:
     def __init__(self, process: Process, line: socket.socket) -> None:
         self.process = process
         self._line = line
+        self._is_told = False
         self.since = asyncio.get_running_loop().time()
+        self.replaced = asyncio.Event()
 
     @classmethod
     async def start(cls, place: int, listening: socket.socket) -> "Child":
@@ -87,6 +89,33 @@ class Child:
         self._line.close()
         return code
 
+    async def until_over(self) -> None:
+        """Until it ended, takes nobody any more, or another serves in its place: it may take its time to leave."""
+        waits = [asyncio.create_task(wait) for wait in (self.process.wait(), self.replaced.wait(), self._leaves())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _leaves(self) -> None:
+        """It says so when somebody else than we told it to."""
+        with contextlib.suppress(OSError):
+            if await asyncio.get_running_loop().sock_recv(self._line, len(LEAVING)):
+                self._is_told = True
+                return
+        await self.process.wait()
+
+    def leave(self) -> None:
+        """Asked once, however many reasons there are: asked twice it would hurry."""
+        if not self._is_told:
+            self._is_told = True
+            self.signal(signal.SIGTERM)
+
+    def hurry(self) -> None:
+        """By another signal, since two of a kind may arrive as one."""
+        self.signal(signal.SIGINT)
+
     def signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
@@ -108,6 +137,14 @@ class Place:
             self._socket = bound_socket(*self._address, shared=True)
         return await Child.start(self.number, self._socket)
 
+    def refuse(self) -> None:
+        """Nobody accepts here any more. A server that hangs may hold the socket too: closing alone would leave clients
+        waiting in its queue."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # nobody listened yet
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self.close()
+
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
@@ -115,7 +152,8 @@ class Place:
 
 
 class Processes:
-    """`run` until a signal: TERM and INT end all in good order, a second one at once; HUP restarts one by one."""
+    """`run` until a signal: TERM and INT end all in good order, a second one lets them hurry, a third one kills; HUP
+    restarts one by one."""
 
     def __init__(self, host: str, port: int, count: int) -> None:
         # Bound alone first: sharing is for us, not for another Nightdesk that runs already.
@@ -123,7 +161,9 @@ class Processes:
             address = (host, int(probe.getsockname()[1]))
         self._places = [Place(number, address) for number in range(count)]
         self._living: set[Child] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
+        self._is_hurried = False
         self._roll = asyncio.Event()
 
     async def run(self, on_ready: Callable[[], None]) -> int:
@@ -163,12 +203,15 @@ class Processes:
         child = await place.start()
         self._living.add(child)
         if self._ending.is_set():
-            child.signal(signal.SIGTERM)
+            child.leave()
         ready = await child.is_ready()
         if ready:
-            place.child = child
+            before, place.child = place.child, child
+            if before is not None:
+                before.replaced.set()
         else:
-            await self._see_off(child, signal.SIGKILL)
+            child.signal(signal.SIGKILL)
+            await self._see_off(child)
         return ready
 
     async def _keep(self, place: Place) -> None:
@@ -176,21 +219,24 @@ class Processes:
         pause = FIRST_PAUSE
         while True:
             if (child := place.child) is not None:
-                code = await child.ended()
+                await child.until_over()
                 async with place.lock:
                     if place.child is not child:
-                        continue  # it was replaced and left as asked
-                    self._living.discard(child)
-                    place.close()
+                        continue  # it was replaced and leaves as asked
+                    place.refuse()
                     place.child = None
+                self._see_off_soon(child)
                 if asyncio.get_running_loop().time() - child.since > STEADY_SECONDS:
                     pause = FIRST_PAUSE
-                log.error("a server process ended", process=place.number, code=code, again_in_seconds=pause)
+                code = child.process.returncode
+                event = "a server process ended" if code is not None else "a server process leaves unasked"
+                log.error(event, process=place.number, code=code, again_in_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             async with place.lock:
                 if place.child is None and not await self._begin(place):
-                    place.close()
+                    place.refuse()
+                    log.error("a server process did not start", process=place.number, again_in_seconds=pause)
 
     async def _roll_on(self) -> None:
         while True:
@@ -211,11 +257,11 @@ class Processes:
             if not await self._begin(place):
                 return False
         if before is not None:
-            await self._see_off(before, signal.SIGTERM)
+            await self._see_off(before)
         return True
 
-    async def _see_off(self, child: Child, number: signal.Signals) -> None:
-        child.signal(number)
+    async def _see_off(self, child: Child) -> None:
+        child.leave()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 await child.ended()
@@ -224,14 +270,23 @@ class Processes:
             await child.ended()
         self._living.discard(child)
 
+    def _see_off_soon(self, child: Child) -> None:
+        task = asyncio.create_task(self._see_off(child))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
     def _end(self) -> None:
         if self._ending.is_set():
             for child in self._living:
-                child.signal(signal.SIGKILL)
+                if self._is_hurried:
+                    child.signal(signal.SIGKILL)
+                else:
+                    child.hurry()
+            self._is_hurried = True
         self._ending.set()
 
     async def _end_all(self) -> None:
         self._ending.set()
         for place in self._places:
             place.close()
-        await asyncio.gather(*(self._see_off(child, signal.SIGTERM) for child in list(self._living)))
+        await asyncio.gather(*map(self._see_off, list(self._living)))

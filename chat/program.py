@@ -1,7 +1,6 @@
 """What the commands do: short programs on the database, and the checks before a process starts."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from chat.clock import SystemClock
 from chat.conversations.actions import checked_address
 from chat.conversations.models import Conversation
 from chat.db import Database
+from chat.ending import Ending
 from chat.ids import new_id, parse_id
 from chat.migrations import schema
 from chat.people.models import CANARY, Department, Operator, Site
@@ -100,15 +100,12 @@ def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:
     desk = Nightdesk(settings, works=True)
 
     async def work() -> None:
-        told = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
-        await desk.start_worker()
-        garbage.settle()
-        try:
-            await told.wait()
-        finally:
-            await desk.stop()
+        ending = Ending()
+        with ending.heard():
+            await desk.start_worker()
+            garbage.settle()
+            await ending.told.wait()
+            await ending.finish(desk.stop())
 
     asyncio.run(work())
 

@@ -2,29 +2,37 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from chat import garbage
+from chat.ending import Ending
 from chat.head_guard import GuardedProtocol
 from chat.settings import Settings
 
 ARRIVING_SECONDS = 0.3
 LOOKS = 10
+GOODBYE_SECONDS = 1.0
+"""In a hurry clients have so long to read why their sockets end."""
+
+Retire = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Server(uvicorn.Server):
-    """Tells when it is ready, and lets its clients leave before it ends."""
+    """Tells when it is ready, and lets its clients leave before it ends: a second signal sends them away at once."""
 
-    def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[], None], retire: Callable[[], Awaitable[None]] | None
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], retire: Retire | None) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._retire = retire
+        self._ending = Ending()
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # any of them will do
+        return self._ending.heard()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -32,15 +40,40 @@ class Server(uvicorn.Server):
             garbage.settle()
             self._on_ready()
 
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._ending.told.is_set()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._retire is not None and not self.force_exit:
-            for server in self.servers:
-                server.close()
-            for listening in sockets or []:
-                listening.close()
-            await self._let_in()
-            await self._retire()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        if self._retire is not None:
+            await self._ending.unless_hurried(self._send_away(self._retire))
+        await self._ending.finish(self._close(super().shutdown(sockets)))
+
+    async def _send_away(self, retire: Retire) -> None:
+        await self._let_in()
+        await retire()
+
+    async def _close(self, closing: Coroutine[Any, Any, None]) -> None:
+        """uvicorn waits for requests and sockets, then ends the program behind it; told to wait for nobody it forgets
+        the program, which has things to write."""
+        waiting = asyncio.create_task(closing)
+
+        async def wait() -> None:
+            await asyncio.wait({waiting})
+
+        if await self._ending.unless_hurried(wait()):
+            waiting.result()
+            return
+        await asyncio.wait({waiting}, timeout=GOODBYE_SECONDS)
+        self.force_exit = True
+        for request in self.server_state.tasks:
+            request.cancel()
+        await self.lifespan.shutdown()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
 
     async def _let_in(self) -> None:
         """Who was accepted a moment ago is answered: a proxy that sent its request once does not send it again."""
@@ -87,7 +120,7 @@ def serve(
     settings: Settings,
     sock: socket.socket,
     on_ready: Callable[[], None],
-    retire: Callable[[], Awaitable[None]] | None = None,
+    retire: Retire | None = None,
 ) -> None:
     """Until a signal; `retire` is awaited when nobody new comes and before the open sockets are closed."""
     config = config_of(app, settings)

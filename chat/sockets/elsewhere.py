@@ -5,6 +5,7 @@ there. Who is still here after that is closed, and comes back by itself.
 """
 
 import asyncio
+import contextlib
 from typing import Any
 
 import structlog
@@ -55,9 +56,11 @@ class Elsewhere:
         for place, one in enumerate(sockets):
             one.push(frames.Retired(after=round(spread * place / max(1, len(sockets)), 2)))
         try:
-            async with asyncio.timeout(spread + LEAVE_SECONDS):
-                await asyncio.gather(*(one.connection.until_closed() for one in sockets))
-        except TimeoutError:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(spread + LEAVE_SECONDS):
+                    await asyncio.gather(*(one.connection.until_closed() for one in sockets))
+        finally:
+            # Who is still here, because its time is over or because this process was told to hurry.
             self._close(sockets)
 
     def close(self) -> None:

@@ -74,6 +74,11 @@ async def until(holds: Callable[[], bool]) -> None:
     await asyncio.to_thread(look)
 
 
+def place_of(pid: int) -> int:
+    arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return int(arguments[arguments.index(b"--place") + 1]) if b"--place" in arguments else -1
+
+
 def lines(many: Process) -> list[dict[str, object]]:
     found = []
     for line in many.log.read_text(errors="replace").splitlines():
@@ -149,14 +154,57 @@ async def test_it_ends_with_all_its_children_in_good_order(desk: Desk, ending: P
     assert not any(is_alive(pid) for pid in children)
 
 
-async def test_told_twice_it_ends_at_once(desk: Desk, ending: Process) -> None:
+async def test_told_twice_it_ends_at_once_with_a_word_to_everybody(desk: Desk, ending: Process) -> None:
     children = ending.children
     async with visitor(desk, ending) as ann:
         ending.send(signal.SIGTERM)
         await retired(ann)
         ending.send(signal.SIGTERM)
         assert await asyncio.to_thread(ending.wait) == 0
+        await ann.wait_closed()
+        assert ann.close_code == 4000
     assert not any(is_alive(pid) for pid in children)
+
+
+async def test_a_successor_that_dies_while_its_predecessor_drains_leaves_nobody_waiting(
+    desk: Desk, ending: Process
+) -> None:
+    """The predecessor hangs while it drains, so that it would hold the place for as long as it may."""
+    before = {place_of(pid): pid for pid in ending.children}
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            guests = [await stack.enter_async_context(visitor(desk, ending)) for _ in range(20)]
+            ending.send(signal.SIGHUP)
+            told = [asyncio.create_task(retired(guest)) for guest in guests]
+            await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+            os.kill(before[0], signal.SIGSTOP)
+            (successor,) = ending.children - set(before.values())
+            os.kill(successor, signal.SIGKILL)
+            await until(lambda: any(line.get("event") == "a server process ended" for line in lines(ending)))
+            for _ in range(20):
+                async with asyncio.timeout(20), visitor(desk, ending):
+                    pass
+            assert is_alive(before[0])
+        finally:
+            os.kill(before[0], signal.SIGKILL)
+            for task in told:
+                task.cancel()
+            await asyncio.gather(*told, return_exceptions=True)
+
+
+async def test_who_is_sent_away_past_the_parent_is_followed_at_once(desk: Desk, ending: Process) -> None:
+    """It still has clients when another serves in its place."""
+    before = {place_of(pid): pid for pid in ending.children}
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(20):
+            await stack.enter_async_context(visitor(desk, ending))
+        try:
+            os.kill(before[0], signal.SIGTERM)
+            await until(lambda: any(line.get("event") == "a server process leaves unasked" for line in lines(ending)))
+            os.kill(before[0], signal.SIGSTOP)
+            await until(lambda: sum(place_of(pid) == 0 for pid in ending.children) == 2)
+        finally:
+            os.kill(before[0], signal.SIGKILL)
 
 
 async def test_children_leave_when_their_parent_was_killed(ending: Process) -> None:
