@@ -34,6 +34,7 @@ class PicowsTransport(WSListener):
         "is_full",
     )
 
+    farewell = ""
     lingers = 0.0
 
     def __init__(self, accept: Accept, limit: int, on_lost: Callable[["PicowsTransport"], None]) -> None:

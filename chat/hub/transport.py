@@ -37,6 +37,11 @@ class Transport(Protocol):
     """What is written now waits for a client that reads slowly. `drained` tells the end of it."""
 
     @property
+    def farewell(self) -> str:
+        """What an end without a close code of ours was, for the figures; empty where it is not known."""
+        ...
+
+    @property
     def lingers(self) -> float:
         """Seconds after its end in which the client is expected back, as between two polls."""
         ...
@@ -65,6 +70,7 @@ class Transport(Protocol):
 class AsgiTransport:
     """Starlette's WebSocket, after it was accepted. `run` reads until the end."""
 
+    farewell = ""
     lingers = 0.0
 
     def __init__(self, websocket: WebSocket) -> None:

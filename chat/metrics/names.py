@@ -18,7 +18,10 @@ HTTP_SECONDS = Named("nightdesk_http_request_duration_seconds", "histogram", "Ti
 
 CONNECTIONS = Named("nightdesk_connections", "gauge", "Open sockets of this process.", ("role",))
 CONNECTIONS_CLOSED = Named(
-    "nightdesk_connections_closed_total", "counter", "Sockets that ended, by close code.", ("role", "code")
+    "nightdesk_connections_closed_total",
+    "counter",
+    "Sockets that ended, by close code; code poll: a long poll that was answered, as each is.",
+    ("role", "code"),
 )
 FRAMES = Named("nightdesk_frames_total", "counter", "Frames by direction (in, out) and type.", ("direction", "type"))
 RESYNCS = Named(

@@ -44,6 +44,7 @@ class Poll:
         self._size = 0
         self._began = asyncio.get_running_loop().time()
         self.is_full = False
+        self.is_answered = False
         self.state = ""
         self.frames: list[str] = []
         self.closed: int | None = None
@@ -51,6 +52,12 @@ class Poll:
         """All that the client sent was acted upon, or never will be."""
         self.due = asyncio.Event()
         """There is no reason to wait any longer."""
+
+    @property
+    def farewell(self) -> str:
+        if self.closed is not None:
+            return str(self.closed)
+        return "poll" if self.is_answered else ""
 
     @property
     def lingers(self) -> float:

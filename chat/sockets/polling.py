@@ -99,7 +99,8 @@ class Polling:
                         await _first(poll.due, listening)
                 except TimeoutError:
                     pass
-            return not listening.done()
+            poll.is_answered = not listening.done()
+            return poll.is_answered
         finally:
             self._open.discard(poll)
             listening.cancel()

@@ -137,7 +137,8 @@ class Socket(Generic[F]):
         follow its commit."""
         self.connection.ended()
         closing = self.connection.closing or Closing.GONE
-        self._heart.traffic.closed[self.role, str(closing.code)] += 1
+        how = self._transport.farewell if closing is Closing.GONE else ""
+        self._heart.traffic.closed[self.role, how or str(closing.code)] += 1
         log.debug("a connection ended", connection_id=self.id, role=self.role, code=closing.code)
         self._inbox = None
         self._heart.remove(self, self._slot)

@@ -30,7 +30,7 @@ class Traffic:
         self.sent: defaultdict[str, int] = defaultdict(int)
         self.received: dict[type, int] = {}
         self.closed = Counts()
-        """By role and close code."""
+        """By role and close code, or `poll` for one that was answered."""
 
     def came(self, kind: type) -> None:
         self.received[kind] = self.received.get(kind, 0) + 1

@@ -261,6 +261,20 @@ async def test_a_client_that_leaves_frees_its_poll(running: Running) -> None:
     await ann.close()
 
 
+async def test_a_poll_is_counted_as_answered_and_not_as_a_lost_connection(running: Running) -> None:
+    ann = VisitorPoller([running.base_url], running.site_key)
+    await ann.poll()
+    closed = running.desk.heart.traffic.closed
+    assert closed == {("visitor", "poll"): 1}
+    hanging = asyncio.create_task(ann.poll(wait=LONG))
+    await until(lambda: bool(running.desk.visitor_sockets.all))
+    hanging.cancel()
+    await until(lambda: closed["visitor", "1006"] == 1)
+    ann.take(await ann.post(f"/w/{running.site_key}/poll", [{"type": "enroll"}]))
+    assert closed == {("visitor", "poll"): 1, ("visitor", "1006"): 1, ("visitor", "4502"): 1}
+    await ann.close()
+
+
 async def test_a_server_that_leaves_answers_its_polls(running: Running) -> None:
     ann = VisitorPoller([running.base_url], running.site_key)
     await ann.begin("Good evening")

@@ -6,6 +6,7 @@ from chat.hub.transport import Receiver
 
 
 class MemoryTransport:
+    farewell = ""
     lingers = 0.0
 
     def __init__(self) -> None:
