@@ -41,9 +41,20 @@ def _listed(value: object) -> object:
 
 def _listen(value: str) -> str:
     host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not host or not _is_port(port):
         raise ValueError("write an address and a port, as 127.0.0.1:8000")
     return value
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= 65535
+
+
+def _has_good_port(url: str) -> bool:
+    """Of several hosts each. What follows the last colon may be a part of a password, so it is never repeated."""
+    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts]
+    return all(not port or _is_port(port) for port in ports)
 
 
 def _listen_or_none(value: str | None) -> str | None:
@@ -60,7 +71,8 @@ def _true_or_false(value: object) -> object:
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    is_whole = parts.hostname and _has_good_port(value)
+    if parts.scheme not in ("http", "https") or not is_whole or parts.query or parts.fragment:
         raise ValueError("write the public address, as https://chat.example.com")
     if parts.path.strip("/"):
         raise ValueError("the address must have no path: Nightdesk wants a host name of its own")
@@ -68,15 +80,22 @@ def _base_url(value: str) -> str:
 
 
 def _redis_url(value: str | None) -> str | None:
-    if value and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+    if value and (urlsplit(value).scheme not in ("redis", "rediss", "unix") or not _has_good_port(value)):
         raise ValueError("write redis://host:6379/0 or rediss://…")
     return value or None
 
 
 def _database_url(value: str | None) -> str | None:
-    if value and urlsplit(value).scheme.split("+")[0] not in ("sqlite", "postgresql"):
+    if not value:
+        return None
+    scheme = urlsplit(value).scheme
+    if scheme not in ("sqlite", "postgresql"):
         raise ValueError("write postgresql://user:password@host/name or sqlite:///path")
-    return value or None
+    if scheme == "sqlite" and urlsplit(value).path.strip("/") in ("", ":memory:"):
+        raise ValueError("write the path of a file, as sqlite:////var/lib/nightdesk/nightdesk.sqlite3")
+    if scheme == "postgresql" and not _has_good_port(value):
+        raise ValueError("a port is a number; in a password write %2F for /, %3A for : and %40 for @")
+    return value
 
 
 def _zone(value: str) -> str:
@@ -225,12 +244,15 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
             continue
         short = name.removeprefix(PREFIX)
         if short in known:
-            values.setdefault(short.lower(), value)
+            values.setdefault(short.lower(), value)  # an empty one gives way to a file
         elif short.endswith("_FILE") and short.removesuffix("_FILE") in known:
-            try:
-                values[short.removesuffix("_FILE").lower()] = Path(value).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                faults.append(f"{name}: {value} cannot be read ({error.strerror})")
+            if environment.get(name.removesuffix("_FILE")):
+                faults.append(f"{name}: {name.removesuffix('_FILE')} is set too; keep one of them")
+            elif value:
+                try:
+                    values[short.removesuffix("_FILE").lower()] = _text_of(Path(value))
+                except ValueError as error:
+                    faults.append(f"{name}: {value} {error}")
         else:
             faults.append(f"{name}: there is no such setting")
     if "PORT" in environment and "listen" not in values and environment["PORT"]:
@@ -245,6 +267,19 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     if faults or settings is None:
         raise SettingsRefused(faults)
     return settings
+
+
+def _text_of(file: Path) -> str:
+    """Raises ValueError."""
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ValueError("is no text") from None
+    if not text:
+        raise ValueError("is empty")
+    return text
 
 
 def _sentence(fault: Any) -> str:

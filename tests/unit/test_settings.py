@@ -38,12 +38,33 @@ def test_without_any_setting_it_is_a_program_on_this_machine_alone() -> None:
         ("LOG_LEVEL", "loud", "debug"),
         ("SECRET_KEY", "short", "32"),
         ("OFFER_SECONDS", "soon", "number"),
+        ("LISTEN", "127.0.0.1:²", "127.0.0.1:8000"),
+        ("BASE_URL", "https://chat.example.com:word", "https://chat.example.com"),
+        ("BASE_URL", "http://localhost:99999", "https://chat.example.com"),
+        ("REDIS_URL", "redis://127.0.0.1:word", "redis://host:6379"),
+        ("DATABASE_URL", "postgresql://anna:hid/den@db/nightdesk", "%2F for /"),
+        ("DATABASE_URL", "postgresql://db1:5432,db2:word/nightdesk", "a port is a number"),
+        ("DATABASE_URL", "sqlite://", "path of a file"),
+        ("DATABASE_URL", "sqlite:///:memory:", "path of a file"),
     ],
 )
 def test_nonsense_is_refused_by_name(name: str, value: str, word: str) -> None:
     (fault,) = faults(**{name: value})
     assert fault.startswith(f"NIGHTDESK_{name}: ")
     assert word in fault
+    assert "hid" not in fault
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%2F@[::1]:5432,db2:5433/nightdesk?sslmode=require",
+        "postgresql:///nightdesk?host=/run/postgresql",
+        "sqlite:////var/lib/nightdesk/nightdesk.sqlite3",
+    ],
+)
+def test_addresses_of_databases_that_are_good(url: str) -> None:
+    assert load_settings({"NIGHTDESK_DATABASE_URL": url, "NIGHTDESK_SECRET_KEY": "k" * 40}).database_url == url
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -67,6 +88,24 @@ def test_a_secret_may_come_from_a_file_and_is_never_printed(tmp_path: Path) -> N
     assert settings.secret_key.get_secret_value() == "k" * 40
     assert "kkkk" not in repr(settings)
     assert faults(SECRET_KEY_FILE=str(tmp_path / "none"))[0].startswith("NIGHTDESK_SECRET_KEY_FILE: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe\x00", "is no text")]
+)
+def test_a_file_without_a_secret_in_it_is_a_fault(tmp_path: Path, content: bytes, word: str) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    (fault,) = faults(SECRET_KEY_FILE=str(file))
+    assert fault == f"NIGHTDESK_SECRET_KEY_FILE: {file} {word}"
+
+
+def test_a_secret_that_comes_twice_is_a_fault(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k" * 40)
+    (fault,) = faults(SECRET_KEY="j" * 40, SECRET_KEY_FILE=str(file))
+    assert "NIGHTDESK_SECRET_KEY is set too" in fault
+    assert load_settings({"NIGHTDESK_SECRET_KEY": "", "NIGHTDESK_SECRET_KEY_FILE": str(file)}).secret_key is not None
 
 
 def test_settings_cannot_be_changed_while_running() -> None:
