@@ -3,7 +3,10 @@
 import asyncio
 import getpass
 import json
+import os
 import secrets
+import signal
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -39,15 +42,33 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON line, for machines.
 def main() -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
+    from chat.connecting import postgres_error
     from chat.db import DatabaseAway
+    from chat.keys import KeyCutShort
+    from chat.migrations.schema import Behind
 
+    os.umask(0o077)  # all that is written is texts of people, and keys
     try:
         cli()
-    except (SQLAlchemyError, DatabaseAway, OSError) as error:
-        cause = error.__cause__ if isinstance(error, DatabaseAway) and error.__cause__ else error
-        typer.echo(f"Nightdesk cannot work with its database or data folder ({type(cause).__name__}).", err=True)
+    except (Behind, KeyCutShort) as error:
+        typer.echo(str(error), err=True)
+    except Exception as error:
+        if not isinstance(error, (SQLAlchemyError, DatabaseAway, OSError, sqlite3.Error, *postgres_error())):
+            raise
+        typer.echo(f"Nightdesk cannot work with its database or data folder ({_kind_of(error)}).", err=True)
         typer.echo("Check NIGHTDESK_DATABASE_URL and NIGHTDESK_DATA_DIR; `nightdesk doctor` says more.", err=True)
-        raise SystemExit(1) from None
+    else:
+        return
+    raise SystemExit(1)
+
+
+def _kind_of(error: BaseException) -> str:
+    """In words where they hold no values: SQLite names tables and files, PostgreSQL also what was to be stored."""
+    if error.__cause__ is not None and not isinstance(error, OSError):
+        return _kind_of(error.__cause__)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
 
 
 def _settings(*, log_to: TextIO | None = None, **overrides: Any) -> Settings:
@@ -135,7 +156,7 @@ def _serve_alone(settings: Settings, *, as_json: bool) -> None:
     from chat.listening import CannotListen, listening_socket
     from chat.server import serve as run
 
-    desk = program.ready_desk(settings, _fail)
+    desk = program.ready_desk(settings)
     try:
         sock = listening_socket(settings.listen_host, settings.listen_port)
     except CannotListen as error:
@@ -168,7 +189,7 @@ def _serve_at(settings: Settings, place: int, inherited: int) -> None:
 
     configure(settings, sys.stdout, place)
     follow_parent()
-    desk = program.ready_desk(settings, _fail)
+    desk = program.ready_desk(settings)
 
     async def retire() -> None:
         tell_parent(LEAVING)
@@ -192,7 +213,7 @@ def worker() -> None:
     from chat import program
 
     settings = _settings(log_to=sys.stdout)
-    program.run_worker(settings, _fail)
+    program.run_worker(settings)
 
 
 @cli.command()
@@ -234,6 +255,7 @@ def backup(
     from chat.operations.archive import CopyRefused
     from chat.operations.copies import back_up
 
+    _tidy_when_told()
     try:
         made, manifest = back_up(_settings(), target)
     except CopyRefused as refused:
@@ -257,6 +279,7 @@ def restore(
     from chat.operations.archive import CopyRefused
 
     settings = _settings()
+    _tidy_when_told()
     try:
         manifest = copies.drill(settings, source) if is_drill else copies.restore(settings, source)
     except CopyRefused as refused:
@@ -269,6 +292,11 @@ def restore(
         return
     what = f"{manifest.conversations} conversations, {manifest.rows} rows of {manifest.made_at}"
     typer.echo(f"The copy is good: {what}, all streams whole." if is_drill else f"Restored: {what}.")
+
+
+def _tidy_when_told() -> None:
+    """Told to end, what was begun is taken away first, as after Ctrl+C: it is a whole copy of what people said."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,8 @@
 """What the commands do: short programs on the database, and the checks before a process starts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -46,12 +47,15 @@ DEPARTMENTS: tuple[tuple[str, dict[str, str]], ...] = (
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """The database at head, with the shipped departments in it."""
+    """The database at head, with the shipped departments in it. Raises Behind: PostgreSQL comes to head by `migrate`
+    alone."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     db = Database(settings.effective_database_url)
     try:
         if not settings.is_postgresql:
             await schema.migrate(db, copy_to=settings.data_dir)
+        elif schema.is_behind((await schema.standing(db))[0]):
+            raise schema.Behind("The database is behind this program. Run `nightdesk migrate`, then start again.")
         await ensure_departments(db)
         yield db
     finally:
@@ -59,10 +63,11 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
 
 
 async def ensure_departments(db: Database) -> None:
-    async with db.write() as session:
-        if (await session.execute(select(col(Department.id)).limit(1))).first() is None:
-            for position, (slug, names) in enumerate(DEPARTMENTS):
-                session.add(Department(id=new_id(), slug=slug, names=names, position=position))
+    with contextlib.suppress(IntegrityError):  # another program put them there in this moment
+        async with db.write() as session:
+            if (await session.execute(select(col(Department.id)).limit(1))).first() is None:
+                for position, (slug, names) in enumerate(DEPARTMENTS):
+                    session.add(Department(id=new_id(), slug=slug, names=names, position=position))
 
 
 async def standing(settings: Settings) -> tuple[str | None, str | None]:
@@ -89,14 +94,14 @@ async def migrate_now(settings: Settings) -> bool:
         await db.close()
 
 
-def ready_desk(settings: Settings, fail: Callable[[str], Exception]) -> Nightdesk:
+def ready_desk(settings: Settings) -> Nightdesk:
     """The program, once the schema is at head: SQLite goes there by itself, PostgreSQL only by `migrate`."""
-    _at_head(settings, fail)
+    _require_head(settings)
     return Nightdesk(settings)
 
 
-def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:
-    _at_head(settings, fail)
+def run_worker(settings: Settings) -> None:
+    _require_head(settings)
     desk = Nightdesk(settings, works=True)
 
     async def work() -> None:
@@ -110,16 +115,14 @@ def run_worker(settings: Settings, fail: Callable[[str], Exception]) -> None:
     asyncio.run(work())
 
 
-def _at_head(settings: Settings, fail: Callable[[str], Exception]) -> None:
-    async def look() -> bool:
-        if not settings.is_postgresql:
-            async with opened(settings):
-                return True
-        current, _head = await standing(settings)
-        return not schema.is_behind(current)
+def _require_head(settings: Settings) -> None:
+    """Raises Behind."""
 
-    if not asyncio.run(look()):
-        raise fail("The database is behind this program. Run `nightdesk migrate`, then start again.")
+    async def look() -> None:
+        async with opened(settings):
+            pass
+
+    asyncio.run(look())
 
 
 # ── people and sites ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import SystemClock
+from chat.connecting import postgres_error
 from chat.db import Database, DatabaseAway, table_of
 from chat.doctor.finding import Finding
 from chat.migrations import schema
@@ -22,11 +23,14 @@ APART_SECONDS = 2.0
 async def ask_database(settings: Settings) -> tuple[list[Finding], str | None]:
     """What is found, and the key of a site if there is one."""
     kind = "PostgreSQL" if settings.is_postgresql else "SQLite"
-    db = Database(settings.effective_database_url)
+    mend = "Check NIGHTDESK_DATABASE_URL and that the server runs."
+    try:
+        db = Database(settings.effective_database_url)
+    except postgres_error():
+        return [Finding("database", False, "the address cannot be understood", mend)], None
     asking = asyncio.create_task(_ask(settings, db, kind))
     # A server that hangs is not waited for, and neither is the driver, which waits for it.
     done, _ = await asyncio.wait({asking}, timeout=WITHIN_SECONDS)
-    mend = "Check NIGHTDESK_DATABASE_URL and that the server runs."
     if not done:
         asking.cancel()
         return [Finding("database", False, f"{kind} does not answer within {WITHIN_SECONDS:.0f} s", mend)], None

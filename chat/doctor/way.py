@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 
 from chat.clock import SystemClock
 from chat.doctor.finding import Finding
-from chat.keys import secret_key_of
+from chat.keys import KeyCutShort, known_secret_key
 from chat.operations.mirror import HEADER, NOTHING, PATH, Seen, doctor_pass
 from chat.settings import Settings
 
@@ -48,7 +48,7 @@ class Arrived:
 
 async def ask_way(settings: Settings, site: str | None) -> list[Finding]:
     own = f"http://{_own_host(settings)}:{settings.listen_port}"
-    key = await asyncio.to_thread(secret_key_of, settings)
+    key = await asyncio.to_thread(_key, settings)
     public, direct = await asyncio.gather(
         asyncio.to_thread(_ask, settings.base_url, key), asyncio.to_thread(_ask, own, key)
     )
@@ -65,6 +65,14 @@ async def ask_way(settings: Settings, site: str | None) -> list[Finding]:
         _client(settings, public),
         await _upgrade(settings, site, own if not direct.fault else ""),
     ]
+
+
+def _key(settings: Settings) -> str:
+    """Where there is none no server has started yet, and a question must not be what makes it."""
+    try:
+        return known_secret_key(settings) or ""
+    except (KeyCutShort, OSError):
+        return ""  # told as a finding of its own
 
 
 def _own_host(settings: Settings) -> str:

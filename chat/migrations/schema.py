@@ -3,8 +3,8 @@
 Alembic does the work and is imported where there is work: a program that runs at head needs 9 MB less.
 """
 
-import asyncio
 import importlib
+import os
 import re
 import sqlite3
 import stat
@@ -41,6 +41,7 @@ for _module in TABLES:
 VERSIONS = Path(__file__).parent / "versions"
 _TURN = 4_071_203_337
 """Any number that is nobody else's."""
+_TURN_MS = 300_000
 _REVISION = re.compile(r'^(revision|down_revision)(?:: [^=]+)? = (?:"(\w+)"|None)$', re.MULTILINE)
 
 
@@ -71,6 +72,8 @@ def _config(connection: Connection | None = None) -> "Config":
 async def standing(db: Database) -> tuple[str | None, str | None]:
     """(revision of the database or None, head of the program)."""
 
+    if db.is_sqlite and not os.path.exists(db.engine.url.database or ""):  # noqa: ASYNC240, PTH110 — it answers at once
+        return None, history()[0]  # connecting would make it, and a question must change nothing
     async with db.engine.connect() as connection:
         current = await connection.run_sync(_current)
     return current, history()[0]
@@ -116,20 +119,26 @@ async def migrate(db: Database, *, copy_to: Path | None = None) -> bool:
     current, _head = await standing(db)
     if not is_behind(current):
         return False
-    if copy_to is not None and current is not None:
-        await asyncio.to_thread(_copy, db, copy_to)
 
     def raise_to_head(connection: Connection) -> bool:
         _take_turn(connection)
-        if not is_behind(_current(connection)):
+        current = _current(connection)
+        if not is_behind(current):
             return False  # another program was faster
+        if db.is_sqlite and copy_to is not None and current is not None:
+            _copy(str(db.engine.url.database), copy_to)
         upgrade(connection, "head")
+        if db.is_sqlite:
+            _require_whole(connection)
         return True
 
     async with db.engine.connect() as connection:
         await connection.execution_options(nightdesk_write=True)
-        changed = await connection.run_sync(raise_to_head)
-        await connection.commit()
+        try:
+            changed = await connection.run_sync(raise_to_head)
+            await connection.commit()
+        finally:
+            await connection.invalidate()  # it has other limits than those that serve
     return changed
 
 
@@ -137,15 +146,23 @@ def _take_turn(connection: Connection) -> None:
     """Two programs that start at once migrate one after the other. Work on a table with millions of rows takes as long
     as it takes; waiting for the lock of one has the limit of always, since all who talk wait behind it."""
     if connection.dialect.name == "sqlite":
-        connection.execute(text("BEGIN IMMEDIATE"))
+        # A table that is made anew is dropped first: with its keys on, the rows that refer to it would go or refuse.
+        for statement in (f"PRAGMA busy_timeout={_TURN_MS}", "PRAGMA foreign_keys=OFF", "BEGIN IMMEDIATE"):
+            connection.exec_driver_sql(statement)
         return
     for statement in (
         "SET LOCAL statement_timeout = 0",
+        "SET LOCAL idle_in_transaction_session_timeout = 0",
         "SET LOCAL lock_timeout = 0",
         f"SELECT pg_advisory_xact_lock({_TURN})",
         "SET LOCAL lock_timeout TO DEFAULT",
     ):
         connection.execute(text(statement))
+
+
+def _require_whole(connection: Connection) -> None:
+    if (fault := connection.exec_driver_sql("PRAGMA foreign_key_check").first()) is not None:
+        raise RuntimeError(f"after the migration a row of {fault[0]} refers to a missing {fault[2]}")
 
 
 async def make_revision(db: Database, message: str, number: str) -> None:
@@ -172,11 +189,8 @@ async def differences(db: Database) -> list[Any]:
         return await connection.run_sync(look)
 
 
-def _copy(db: Database, folder: Path) -> None:
-    """SQLite's own backup: consistent although others write."""
-    source = db.engine.url.database
-    if not db.is_sqlite or source is None:
-        return
+def _copy(source: str, folder: Path) -> None:
+    """SQLite's own backup, of what stands before the transaction that is open."""
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     target = folder / f"{Path(source).name}.before-migration-{stamp}"
     partial = target.with_name(f"{target.name}.partial")

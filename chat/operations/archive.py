@@ -19,6 +19,8 @@ from typing import IO, Literal
 
 import msgspec
 
+from chat.files import put_in_place
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 64 * 1024 * 1024
@@ -97,7 +99,7 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> None:
                         _add(tar, member, content)
             file.flush()
             os.fsync(file.fileno())
-        partial.rename(target)
+        put_in_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -135,10 +137,14 @@ def _add(tar: tarfile.TarFile, member: Member, content: IO[bytes]) -> None:
 @contextmanager
 def _opened(source: Path) -> Iterator[tarfile.TarFile]:
     try:
-        with tarfile.open(source, "r:gz") as tar:
-            yield tar
+        file = source.open("rb")
     except FileNotFoundError:
         raise CopyRefused(f"There is no file {source}.") from None
+    except OSError as error:
+        raise CopyRefused(f"{source} cannot be read ({error.strerror}).") from None
+    try:
+        with file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+            yield tar
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
         raise CopyRefused(f"{source} is cut short or no copy of Nightdesk. Use another copy.") from None
 
@@ -157,8 +163,8 @@ def _manifest(tar: tarfile.TarFile, source: Path) -> Manifest:
     except msgspec.DecodeError:
         raise CopyRefused(f"{source} is damaged: what it says of itself cannot be read. Use another copy.") from None
     for member in manifest.members:
-        path = PurePosixPath(member.name)
-        if path.is_absolute() or ".." in path.parts or path.parts[0] not in ("database", "files"):
+        top, *rest = PurePosixPath(member.name).parts or ("",)
+        if top not in ("database", "files") or not rest or ".." in rest or "\0" in member.name:
             raise CopyRefused(f"{source} wants to write to {member.name!r}: that is no copy of Nightdesk.")
     return manifest
 

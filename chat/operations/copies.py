@@ -4,7 +4,7 @@ import errno
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ from tempfile import gettempdir
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from chat.connecting import is_sqlite, sqlite_path
 from chat.migrations import schema
 from chat.operations.archive import CopyRefused, Manifest, manifest_of, members_of, pack, unpack, workplace
 from chat.operations.comparing import require_same
@@ -20,6 +21,7 @@ from chat.operations.stores import POSITIONS, store_of
 from chat.settings import Settings
 
 FILES = "files"
+COPY_ENDING = ".tar.gz"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -28,7 +30,7 @@ def back_up(settings: Settings, target: Path) -> tuple[Path, Manifest]:
     """Copies while the desk serves; the file that was made. Raises CopyRefused."""
     now = datetime.now(UTC)
     if target.is_dir():
-        target /= f"nightdesk-{now:%Y%m%d-%H%M%S}.tar.gz"
+        target /= f"nightdesk-{now:%Y%m%d-%H%M%S}{COPY_ENDING}"
     if target.exists():
         raise CopyRefused(f"{target} is there already and is not overwritten: name another file.")
     if not target.parent.is_dir():
@@ -55,19 +57,20 @@ def back_up(settings: Settings, target: Path) -> tuple[Path, Manifest]:
 
 def restore(settings: Settings, source: Path) -> Manifest:
     """Into an empty place, whole or not at all. Raises CopyRefused."""
-    manifest = _fitting(settings, source)
-    store = store_of(settings.effective_database_url)
-    store.require_empty()
-    for member in manifest.members:
-        path = settings.data_dir / member.name.removeprefix(f"{FILES}/")
-        if member.name.startswith(f"{FILES}/") and path.exists():
-            raise CopyRefused(f"{path} is there already: a copy is only restored into an empty place.")
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _told(), workplace(settings.data_dir) as folder:
-        _require_room(folder, manifest, times=2)
-        unpack(source, folder)
-        with _placed(folder / FILES, settings.data_dir):
-            store.load(folder, manifest, lambda connection: require_same(connection, manifest, folder))
+    with _told():
+        manifest = _fitting(settings, source)
+        store = store_of(settings.effective_database_url)
+        store.require_empty()
+        for member in manifest.members:
+            path = settings.data_dir / member.name.removeprefix(f"{FILES}/")
+            if member.name.startswith(f"{FILES}/") and path.exists():
+                raise CopyRefused(f"{path} is there already: a copy is only restored into an empty place.")
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with workplace(settings.data_dir) as folder:
+            _require_room(folder, manifest, times=2)
+            unpack(source, folder)
+            with _placed(folder / FILES, settings.data_dir):
+                store.load(folder, manifest, lambda connection: require_same(connection, manifest, folder))
     return manifest
 
 
@@ -100,14 +103,33 @@ def _fitting(settings: Settings, source: Path) -> Manifest:
 def _copy_files(settings: Settings, folder: Path, target: Path) -> None:
     """What else lies in the data folder: keys, uploads. Not the database in all its forms, and no copies."""
     root = settings.data_dir
+    url = settings.effective_database_url
+    database = Path(sqlite_path(url)).name if is_sqlite(url) else settings.sqlite_path.name
+    passing = (database, settings.sqlite_path.name, ".nightdesk-", ".doctor")
+    beside = target.parent.resolve()
     for path in sorted(root.rglob("*")) if root.is_dir() else ():
         name = path.relative_to(root)
-        ours = name.parts[0].startswith((settings.sqlite_path.name, ".nightdesk-", ".doctor"))
-        if ours or path.is_symlink() or not path.is_file() or path.name.startswith(target.name):
+        # Also of another desk below, as the demo: a file that is written to cannot be copied like this.
+        is_ours = any(part.startswith(passing) for part in name.parts)
+        if is_ours or path.is_symlink() or not path.is_file():
+            continue
+        if (path.parent.resolve() == beside or path.name.startswith("nightdesk-")) and _is_copy(path):
             continue
         to = folder / name
         to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, to)
+        with suppress(FileNotFoundError):  # it went away in this moment
+            shutil.copy2(path, to)
+
+
+def _is_copy(path: Path) -> bool:
+    """One that held those before it would be twice as large each time."""
+    if not path.name.endswith((COPY_ENDING, f"{COPY_ENDING}.partial")):
+        return False
+    try:
+        manifest_of(path)
+    except CopyRefused:
+        return False
+    return True
 
 
 @contextmanager
@@ -118,11 +140,12 @@ def _placed(folder: Path, root: Path) -> Iterator[None]:
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             to = root / path.relative_to(folder)
             if path.is_file():
+                to.touch(mode=0o600, exist_ok=False)  # a desk that was started meanwhile keeps what it made
                 placed.append(to)
                 shutil.copy2(path, to)
             elif not to.exists():
-                placed.append(to)
                 to.mkdir()
+                placed.append(to)
         yield
     except BaseException:
         for one in reversed(placed):
@@ -160,4 +183,5 @@ def _told() -> Iterator[None]:
     except OSError as error:
         if error.errno in FULL:
             raise CopyRefused("The disk is full: nothing was kept. Make room, or name another place.") from error
-        raise
+        what = error.strerror or type(error).__name__
+        raise CopyRefused(f"{error.filename or 'A file'}: {what}. Nothing was kept.") from error

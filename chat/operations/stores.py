@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, create_engine, event, text
 
 from chat.connecting import conninfo, is_sqlite, sqlite_path
+from chat.files import put_in_place
 from chat.migrations import schema
 from chat.operations.archive import CopyRefused, Manifest, TableCopy
 
@@ -84,7 +85,11 @@ class SqliteStore:
             if faults:
                 raise CopyRefused(f"The database is damaged: {'; '.join(faults)}. Restore an earlier copy.")
             named = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
-            names = [name for (name,) in copy.execute(f"{named} ORDER BY name") if name != REVISIONS]
+            found = [name for (name,) in copy.execute(f"{named} ORDER BY name")]
+            if REVISIONS not in found:
+                raise CopyRefused(f"The database at {self._path} is empty: there is nothing to copy.")
+            revision = _one(copy.execute(CURRENT).fetchall())
+            names = [name for name in found if name != REVISIONS]
             tables = [
                 TableCopy(
                     name,
@@ -93,7 +98,6 @@ class SqliteStore:
                 )
                 for name in names
             ]
-            revision = _one(copy.execute(CURRENT).fetchall())
             _write_positions(folder, copy.execute("SELECT id, last_seq, last_note_seq FROM conversation ORDER BY id"))
         return revision, tables
 
@@ -112,7 +116,9 @@ class SqliteStore:
             partial.chmod(0o600)
             with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(partial)) as target:
                 source.backup(target)
-            partial.rename(self._path)
+            put_in_place(partial, self._path)
+        except FileExistsError:
+            raise CopyRefused(f"{self._path} was made meanwhile: stop the desk, empty the place, try again.") from None
         finally:
             partial.unlink(missing_ok=True)
 
@@ -166,18 +172,21 @@ class PostgresStore:
 
     def drill(self, folder: Path, manifest: Manifest, check: Check) -> None:
         name = f"nightdesk_drill_{uuid4().hex[:12]}"
-        with self._connected(autocommit=True) as connection:
+        made = sql.Identifier(name)
+        try:
             try:
-                connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+                with self._connected(autocommit=True) as connection:
+                    connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(made))
             except psycopg.errors.InsufficientPrivilege:
                 raise CopyRefused(
                     "A drill makes a throw-away database and this role may not: ALTER ROLE … CREATEDB, or point "
                     "NIGHTDESK_DATABASE_URL at a server where it may."
                 ) from None
-            try:
-                self._load(make_conninfo(self._info, dbname=name), folder, manifest, check)
-            finally:
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            self._load(make_conninfo(self._info, dbname=name), folder, manifest, check)
+        finally:
+            # On a line of its own: the first one may have stood idle for too long.
+            with self._connected(autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(made))
 
     @contextmanager
     def _connected(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:

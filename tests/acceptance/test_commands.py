@@ -84,6 +84,47 @@ def test_nonsense_in_the_settings_is_exit_3_with_the_name(folder: Path) -> None:
         assert "NIGHTDESK_LISTNE: there is no such setting" in done.stderr
 
 
+def test_asking_leaves_an_empty_place_empty(folder: Path, tmp_path: Path) -> None:
+    """So a copy can still be restored there."""
+    made = tmp_path / "copy.tar.gz"
+    assert run(folder, "backup", str(made)).returncode == 0
+    place = tmp_path / "place"
+    assert run(place, "doctor").returncode == 1
+    assert run(place, "migrate", "--check").returncode == 1
+    assert list(place.iterdir()) == []
+    assert run(place, "restore", str(made)).returncode == 0
+    assert run(place, "site", "list").stdout.startswith("acme")
+
+
+def test_a_data_folder_that_is_none_a_key_that_is_cut_and_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "key").mkdir()
+    (tmp_path / "key" / "secret-key").write_text("")
+    (tmp_path / "spoilt").mkdir()
+    (tmp_path / "spoilt" / "nightdesk.sqlite3").write_text("no database, but words" * 100)
+    for place, command, word in (
+        ("file", ("site", "list"), "File exists"),
+        ("key", ("serve",), "secret-key is cut short"),
+        ("spoilt", ("site", "list"), "file is not a database"),
+        ("spoilt", ("backup", str(tmp_path)), "file is not a database"),
+    ):
+        done = run(tmp_path / place, *command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert word in done.stderr
+        assert "Traceback" not in done.stderr
+    assert (tmp_path / "key" / "secret-key").read_text() == ""
+
+
+def test_an_address_that_postgresql_does_not_understand_is_a_sentence(folder: Path) -> None:
+    settings = NO_SERVER | {"NIGHTDESK_DATABASE_URL": "postgresql://x:hidden@127.0.0.1/z?nonsense=1"}
+    for command in (("operator", "list"), ("backup", str(folder)), ("doctor",)):
+        done = run(folder, *command, **settings)
+        assert done.returncode == 1
+        assert "NIGHTDESK_DATABASE_URL" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        assert "hidden" not in done.stdout + done.stderr
+
+
 def test_a_database_that_is_not_there_is_a_sentence_and_no_secret(folder: Path) -> None:
     for command in ("migrate", "serve", "worker"):
         done = run(folder, command, **NO_SERVER)

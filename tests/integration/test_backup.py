@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import psycopg
 import pytest
 from sqlalchemy import create_engine, select, text
 
@@ -24,9 +25,11 @@ from chat.conversations.entry import Author
 from chat.db import Database
 from chat.ids import new_id
 from chat.migrations import schema
+from chat.operations import copies
 from chat.operations.archive import CopyRefused, Manifest, manifest_of
 from chat.operations.copies import back_up, drill, restore
 from chat.people.models import Site
+from chat.program import migrate_now
 from chat.settings import Settings, load_settings
 from tests.support.databases import PostgresMaker, SqliteMaker
 from tests.support.demo import NIGHTDESK
@@ -245,6 +248,67 @@ def test_with_a_full_disk_nothing_is_kept(desk: Settings, tmp_path: Path) -> Non
     assert list(place.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_or_read_is_named(desk: Settings, tmp_path: Path) -> None:
+    with pytest.raises(CopyRefused, match=r"^/proc/.*Nothing was kept\.$"):
+        back_up(desk, Path("/proc/copy.tar.gz"))
+    for use in (restore, drill):
+        with pytest.raises(CopyRefused, match="cannot be read"):
+            use(desk, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", ".", "files", "database", "files/a\0b"])
+def test_a_copy_with_names_that_are_none_is_refused(copy: Path, elsewhere: Settings, tmp_path: Path, name: str) -> None:
+    def change(manifest: Manifest) -> Manifest:
+        first = msgspec.structs.replace(manifest.members[0], name=name)
+        return msgspec.structs.replace(manifest, members=[first, *manifest.members[1:]])
+
+    with pytest.raises(CopyRefused, match="wants to write to"):
+        restore(elsewhere, rewritten(copy, tmp_path / "odd.tar.gz", change))
+
+
+@pytest.mark.parametrize("name", ["nightdesk.sqlite3", "secret-key"])
+def test_a_desk_that_is_started_while_its_place_is_filled_keeps_what_it_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    settings = settings_of(tmp_path / "desk", None)
+    (settings.data_dir / "secret-key").write_text("s" * 40)
+    asyncio.run(migrate_now(settings))
+    made, _ = back_up(settings, tmp_path / "copy.tar.gz")
+    place = settings_of(tmp_path / "elsewhere", None)
+
+    def started(*arguments: Any) -> None:
+        (place.data_dir / name).write_text("mine")
+
+    # After it was looked at, and before files and database are in their places.
+    monkeypatch.setattr(copies, "_require_room" if name == "secret-key" else "require_same", lambda *_, **__: started())
+    with pytest.raises(CopyRefused, match=name):
+        restore(place, made)
+    assert [path.name for path in place.data_dir.iterdir()] == [name]
+    assert (place.data_dir / name).read_text() == "mine"
+
+
+def test_told_to_end_it_leaves_nothing_behind(tmp_path: Path, postgres_maker: PostgresMaker) -> None:
+    """It waits for a table then, with half of a copy on the disk."""
+    url = postgres_maker.make()
+    place = tmp_path / "place"
+    place.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    own = {"NIGHTDESK_DATA_DIR": str(tmp_path), "NIGHTDESK_DATABASE_URL": url, "NIGHTDESK_SECRET_KEY": SECRET}
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as looker:
+        holder.execute("LOCK TABLE visitor IN ACCESS EXCLUSIVE MODE")
+        command = [NIGHTDESK, "backup", str(place)]
+        with subprocess.Popen(command, env=environment | own, stderr=subprocess.PIPE, text=True) as backing_up:
+            while looker.execute(waiting).fetchone() == (0,):
+                assert backing_up.poll() is None
+            assert len(leftovers(place)) == 1
+            backing_up.terminate()
+            _, said = backing_up.communicate()
+    assert backing_up.returncode == 130
+    assert "Traceback" not in said
+    assert list(place.iterdir()) == []
+
+
 # ── what must work ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -329,6 +393,30 @@ async def test_a_copy_that_is_made_while_people_talk_is_of_one_moment(
     await db.close()
     counts = [(await asyncio.to_thread(drill, elsewhere, one)).rows for one in made]
     assert counts[0] < counts[1] < counts[2]
+
+
+def test_copies_do_not_hold_each_other_nor_another_desk(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "desk", None)
+    asyncio.run(migrate_now(settings))
+    asyncio.run(migrate_now(settings_of(settings.data_dir / "demo", None)))
+    (settings.data_dir / "copies").mkdir()
+    (settings.data_dir / "slika.tar.gz").write_bytes(b"an upload")
+    for number in range(3):
+        back_up(settings, settings.data_dir / "copies" / f"{number}.tar.gz")
+    made, manifest = back_up(settings, settings.data_dir)
+    made.with_name("half.tar.gz.partial").write_bytes(made.read_bytes()[:-100])
+    assert [member.name for member in manifest.members if member.name.startswith("files/")] == [
+        f"files/copies/{number}.tar.gz" for number in range(3)
+    ] + ["files/slika.tar.gz"]
+    _, manifest = back_up(settings, settings.data_dir / "copies")
+    assert [member.name for member in manifest.members if member.name.startswith("files/")] == [
+        "files/half.tar.gz.partial",
+        "files/slika.tar.gz",
+    ]
+    _, manifest = back_up(settings, settings.data_dir / "next.tar.gz")
+    names = [member.name for member in manifest.members]
+    assert "files/half.tar.gz.partial" not in names
+    assert "files/slika.tar.gz" in names
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ refused until somebody says so."""
 import asyncio
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 
 from chat import program
 from chat.db import Database
@@ -18,10 +19,6 @@ from tests.support.databases import PostgresMaker
 SECRET = "a key for tests only, thirty-two characters"
 SITE = "INSERT INTO site (id, key, name, origins, locale, settings, created_at) VALUES"
 VALUES = "('0198c0de000070008000000000000001', 'acme', 'Acme', '[]', 'en', '{}', '2026-01-01 00:00:00+00')"
-
-
-class Refused(Exception):
-    """The program would not start."""
 
 
 def old(settings: Settings) -> None:
@@ -58,7 +55,7 @@ def copies(settings: Settings) -> list[Path]:
 
 
 def test_sqlite_comes_to_head_at_start_and_leaves_a_copy_that_can_be_gone_back_to(sqlite: Settings) -> None:
-    desk = program.ready_desk(sqlite, Refused)
+    desk = program.ready_desk(sqlite)
     asyncio.run(desk.db.close())
     current, head = standing(sqlite)
     assert current == head != "0001"
@@ -77,13 +74,13 @@ def test_sqlite_comes_to_head_at_start_and_leaves_a_copy_that_can_be_gone_back_t
 
 def test_at_head_nothing_is_copied(sqlite: Settings) -> None:
     for _ in range(3):
-        asyncio.run(program.ready_desk(sqlite, Refused).db.close())
+        asyncio.run(program.ready_desk(sqlite).db.close())
     assert len(copies(sqlite)) == 1
 
 
 def test_a_fresh_sqlite_database_has_nothing_to_go_back_to(tmp_path: Path) -> None:
     settings = load_settings({}, data_dir=tmp_path / "new", secret_key=SECRET)
-    asyncio.run(program.ready_desk(settings, Refused).db.close())
+    asyncio.run(program.ready_desk(settings).db.close())
     assert copies(settings) == []
 
 
@@ -101,13 +98,13 @@ def test_the_copy_holds_what_was_still_in_the_log_of_sqlite(sqlite: Settings) ->
 
 
 def test_postgresql_behind_head_is_refused_unchanged_until_migrate(postgres: Settings) -> None:
-    with pytest.raises(Refused, match="nightdesk migrate"):
-        program.ready_desk(postgres, Refused)
-    with pytest.raises(Refused, match="nightdesk migrate"):
-        program.run_worker(postgres, Refused)
+    with pytest.raises(schema.Behind, match="nightdesk migrate"):
+        program.ready_desk(postgres)
+    with pytest.raises(schema.Behind, match="nightdesk migrate"):
+        program.run_worker(postgres)
     assert standing(postgres)[0] == "0001"
     assert asyncio.run(program.migrate_now(postgres))
-    desk = program.ready_desk(postgres, Refused)
+    desk = program.ready_desk(postgres)
     asyncio.run(desk.db.close())
 
     async def sites() -> list[str]:
@@ -118,3 +115,43 @@ def test_postgresql_behind_head_is_refused_unchanged_until_migrate(postgres: Set
         return list(found)
 
     assert asyncio.run(sites()) == ["acme"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_of_several_that_migrate_at_once_one_does_it(engine: str, request: pytest.FixtureRequest) -> None:
+    settings: Settings = request.getfixturevalue(engine)
+    with ThreadPoolExecutor(4) as pool:
+        changed = list(pool.map(lambda _: asyncio.run(program.migrate_now(settings)), range(4)))
+    assert sorted(changed) == [False, False, False, True]
+    assert standing(settings)[0] == standing(settings)[1]
+    assert len(copies(settings)) == (engine == "sqlite")
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_what_is_behind_when_several_start_is_raised_once(engine: str, request: pytest.FixtureRequest) -> None:
+    """Each begins with its own first tables, departments and key."""
+    settings: Settings = request.getfixturevalue(engine)
+
+    def begin(_number: int) -> str:
+        asyncio.run(program.migrate_now(settings))
+        desk = program.ready_desk(settings)
+        asyncio.run(desk.db.close())
+        return desk.settings.base_url
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(begin, range(4)))) == 4
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    sqlite: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = schema.upgrade
+
+    def failing(connection: Connection, _revision: str) -> None:
+        upgrade(connection, "0003")
+        raise RuntimeError("the next step fails")
+
+    monkeypatch.setattr(schema, "upgrade", failing)
+    with pytest.raises(RuntimeError, match="the next step"):
+        program.ready_desk(sqlite)
+    assert standing(sqlite)[0] == "0001"
