@@ -72,6 +72,8 @@ class Journal:
         self.first_reply_seconds = Spread(WAITS)
 
     async def start(self) -> None:
+        """Also after a stop."""
+        self._is_ending = False
         self._task = asyncio.create_task(supervised("journal", self._run), name="journal")
 
     async def stop(self) -> None:
