@@ -110,7 +110,9 @@ class Canary:
         return self._pair
 
     async def _connected(self) -> tuple[CanaryLine, CanaryLine] | None:
-        if self._pair is not None and self._clock.monotonic() - self._furnished > LIFE.total_seconds():
+        is_old = self._clock.monotonic() - self._furnished > LIFE.total_seconds()
+        # What was lost may have been its rows: of a process that slept, say, others tidy up.
+        if self._pair is not None and (is_old or self.state == "lost"):
             await self._hang_up()
             await self._rows.forget(self._pair)
             self._pair = None

@@ -141,6 +141,17 @@ async def test_a_word_that_does_not_arrive_is_lost_and_told(tmp_path: Path) -> N
         assert (canary.state, canary.lost) == ("well", 1)
 
 
+async def test_without_its_rows_it_is_well_again_with_the_next_word(tmp_path: Path) -> None:
+    async with singing(tmp_path) as (running, canary):
+        assert await canary.talk()
+        assert canary._pair is not None
+        await canary._rows.forget(canary._pair)
+        assert not await canary.talk()
+        assert await canary.talk()
+        assert (canary.state, canary.lost) == ("well", 1)
+        assert (await counts(running.desk.db))["Conversation"] == 1
+
+
 async def test_a_public_address_that_leads_nowhere_is_noticed(tmp_path: Path) -> None:
     async with singing(tmp_path) as (_, canary):
         canary._public = "http://127.0.0.1:1"
