@@ -140,11 +140,12 @@ def serve(
     as_json: Json = False,
     place: Annotated[int | None, typer.Option(hidden=True)] = None,
     inherited: Annotated[int | None, typer.Option(hidden=True)] = None,
+    figures: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """HTTP and WebSockets. Without Redis it also does the workers' part."""
     settings = _settings(log_to=None if as_json else sys.stdout)
     if place is not None and inherited is not None:
-        _serve_at(settings, place, inherited)
+        _serve_at(settings, place, inherited, figures)
     elif processes > 1:
         _serve_many(settings, processes, as_json=as_json)
     else:
@@ -172,14 +173,14 @@ def _serve_many(settings: Settings, processes: int, *, as_json: bool) -> None:
         typer.echo(refused, err=True)
         raise typer.Exit(3)
     try:
-        parent = Processes(settings.listen_host, settings.listen_port, processes)
+        parent = Processes(settings, processes)
     except CannotListen as error:
         raise _fail(f"Nightdesk cannot listen on {error}. Change NIGHTDESK_LISTEN.") from None
     raise typer.Exit(_run(parent.run(lambda: _ready(settings, processes, as_json=as_json))))
 
 
-def _serve_at(settings: Settings, place: int, inherited: int) -> None:
-    """One of many: the parent made the socket."""
+def _serve_at(settings: Settings, place: int, inherited: int, figures: int | None) -> None:
+    """One of many: the parent made the sockets."""
     import socket
 
     from chat import program
@@ -190,6 +191,8 @@ def _serve_at(settings: Settings, place: int, inherited: int) -> None:
     configure(settings, sys.stdout, place)
     follow_parent()
     desk = program.ready_desk(settings)
+    if desk.metrics is not None and desk.metrics.listener is not None and figures is not None:
+        desk.metrics.listener.inherited = socket.socket(fileno=figures)
 
     async def retire() -> None:
         tell_parent(LEAVING)

@@ -6,6 +6,8 @@ TCP_USER_TIMEOUT_MS = 20_000
 NOT_SENT_BYTES = 64 * 1024
 """The kernel alone would keep up to 4 MB for a client that does not read, ours is not even full by then."""
 BACKLOG = 2048
+PORTS = 64
+"""So many processes of one machine share the setting of an address for figures: each takes the next free port."""
 
 
 class CannotListen(Exception):
@@ -16,6 +18,18 @@ def listening_socket(host: str, port: int) -> socket.socket:
     made = bound_socket(host, port)
     made.listen(BACKLOG)
     return made
+
+
+def next_free_socket(host: str, port: int) -> socket.socket:
+    """On the first port that nobody listens on, from this one; 0 takes any. Raises CannotListen."""
+    last = min(port + (PORTS if port else 1), 65_536)
+    for one in range(port, last):
+        try:
+            return listening_socket(host, one)
+        except CannotListen:
+            if one == last - 1:
+                raise
+    raise CannotListen(f"{host}:{port}: no such port")
 
 
 def bound_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:

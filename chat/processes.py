@@ -20,7 +20,7 @@ from collections.abc import Callable
 import structlog
 
 from chat.child import LEAVING, READY
-from chat.listening import bound_socket
+from chat.listening import CannotListen, bound_socket, next_free_socket
 from chat.settings import Settings
 
 READY_SECONDS = 60.0
@@ -63,15 +63,16 @@ class Child:
         self.replaced = asyncio.Event()
 
     @classmethod
-    async def start(cls, place: int, listening: socket.socket) -> "Child":
+    async def start(cls, place: int, listening: socket.socket, figures: socket.socket | None) -> "Child":
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "chat", "serve"),
                 *("--place", str(place), "--inherited", str(listening.fileno())),
+                *(("--figures", str(figures.fileno())) if figures else ()),
                 stdin=theirs.fileno(),
-                pass_fds=(listening.fileno(),),
+                pass_fds=[one.fileno() for one in (listening, figures) if one],
                 # Ctrl+C in a terminal is for the parent: it ends the children in good order.
                 process_group=0,
             )
@@ -124,8 +125,10 @@ class Child:
 class Place:
     """One of the N: its socket and the child that serves on it. Whoever changes them holds the lock."""
 
-    def __init__(self, number: int, address: tuple[str, int]) -> None:
+    def __init__(self, number: int, address: tuple[str, int], figures: socket.socket | None) -> None:
         self.number = number
+        self._figures = figures
+        """Stays the same, so that whoever reads them knows where."""
         self.lock = asyncio.Lock()
         self.child: Child | None = None
         self._address = address
@@ -135,7 +138,7 @@ class Place:
         """A child beside the one that is there, if any."""
         if self._socket is None:
             self._socket = bound_socket(*self._address, shared=True)
-        return await Child.start(self.number, self._socket)
+        return await Child.start(self.number, self._socket, self._figures)
 
     def refuse(self) -> None:
         """Nobody accepts here any more. A server that hangs may hold the socket too: closing alone would leave clients
@@ -151,15 +154,26 @@ class Place:
             self._socket = None
 
 
+def _figures_socket(settings: Settings) -> socket.socket | None:
+    """Without one the servers go on: figures are worth less than conversations, and each says that it has none."""
+    if settings.metrics_listen is None:
+        return None
+    host, _, port = settings.metrics_listen.rpartition(":")
+    with contextlib.suppress(CannotListen):
+        return next_free_socket(host.strip("[]"), int(port))
+    return None
+
+
 class Processes:
     """`run` until a signal: TERM and INT end all in good order, a second one lets them hurry, a third one kills; HUP
     restarts one by one."""
 
-    def __init__(self, host: str, port: int, count: int) -> None:
+    def __init__(self, settings: Settings, count: int) -> None:
+        """Raises CannotListen."""
         # Bound alone first: sharing is for us, not for another Nightdesk that runs already.
-        with bound_socket(host, port) as probe:
-            address = (host, int(probe.getsockname()[1]))
-        self._places = [Place(number, address) for number in range(count)]
+        with bound_socket(settings.listen_host, settings.listen_port) as probe:
+            address = (settings.listen_host, int(probe.getsockname()[1]))
+        self._places = [Place(number, address, _figures_socket(settings)) for number in range(count)]
         self._living: set[Child] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()

@@ -157,7 +157,9 @@ class Settings(BaseModel):
         20, ge=1, description="how many conversations one address may begin in an hour, per process"
     )
     metrics_listen: Annotated[str | None, AfterValidator(_listen_or_none)] = Field(
-        None, description="where `/metrics` answers, as `127.0.0.1:9300`; each process takes the next free port"
+        None,
+        description="where `/metrics` answers, as `127.0.0.1:9300`; "
+        "each process takes the next free port, and its successor the same",
     )
     metrics_token: SecretStr | None = Field(
         None, description="with it `/metrics` answers on the main address too, to this Bearer token"

@@ -5,20 +5,23 @@ serves no pages (the worker) has figures too.
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from chat.listening import CannotListen, next_free_socket
+
 HEAD_BYTES = 8192
 HEAD_SECONDS = 5.0
-PORTS = 64
-"""So many processes of one machine share the setting: each takes the first free port from the one that is named."""
 
 log = structlog.get_logger(__name__)
 
 
 class Listener:
     def __init__(self, host: str, port: int, text: Callable[[], Awaitable[bytes]], content_type: str) -> None:
+        self.inherited: socket.socket | None = None
+        """It listens already: who comes after us in our place has the same."""
         self._host = host
         self._port = port
         self._text = text
@@ -36,16 +39,13 @@ class Listener:
 
     async def start(self) -> None:
         """Without a free port the program goes on: figures are worth less than conversations."""
-        last = self._port + (PORTS if self._port else 1)
-        for port in range(self._port, min(last, 65_536)):
-            try:
-                self._server = await asyncio.start_server(self._answer, self._host, port, limit=HEAD_BYTES)
-            except OSError as error:
-                failed = error
-                continue
-            log.info("metrics answered", host=self._host, port=port)
+        try:
+            listening = self.inherited or next_free_socket(self._host, self._port)
+            self._server = await asyncio.start_server(self._answer, sock=listening, limit=HEAD_BYTES)
+        except (CannotListen, OSError) as error:
+            log.warning("metrics could not listen", host=self._host, port=self._port, error=str(error))
             return
-        log.warning("metrics could not listen", host=self._host, port=self._port, error=failed.strerror)
+        log.info("metrics answered", host=self._host, port=listening.getsockname()[1])
 
     async def stop(self) -> None:
         if self._server is not None:

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.databases import PostgresMaker
-from tests.support.servers import RedisServer
+from tests.support.servers import RedisServer, free_port
 from tests.support.serving import Desk, Process
 from tests.support.steady import Steady, steady
 from tests.support.views import check
@@ -190,6 +191,24 @@ async def test_a_successor_that_dies_while_its_predecessor_drains_leaves_nobody_
             for task in told:
                 task.cancel()
             await asyncio.gather(*told, return_exceptions=True)
+
+
+async def test_figures_are_found_at_the_same_ports_after_a_rolling_restart(desk: Desk) -> None:
+    port = free_port()
+    many = await asyncio.to_thread(desk.serve_many, 2, NIGHTDESK_METRICS_LISTEN=f"127.0.0.1:{port}")
+    ports = {line["port"] for line in lines(many) if line.get("event") == "metrics answered"}
+    before = many.children
+    many.send(signal.SIGHUP)
+    await until(lambda: any(line.get("event") == "the rolling restart ended" for line in lines(many)))
+    assert not many.children & before
+    answered = [line["port"] for line in lines(many) if line.get("event") == "metrics answered"]
+    assert len(ports) == 2
+    assert answered[2:] == answered[:2]
+    async with httpx2.AsyncClient() as http:
+        for one in ports:
+            assert "nightdesk_build_info" in (await http.get(f"http://127.0.0.1:{one}/metrics")).text
+    many.send(signal.SIGTERM)
+    assert await asyncio.to_thread(many.wait) == 0
 
 
 async def test_who_is_sent_away_past_the_parent_is_followed_at_once(desk: Desk, ending: Process) -> None:

@@ -92,9 +92,9 @@ class Desk:
         self.processes.append(process)
         return process
 
-    def serve_many(self, count: int) -> "Process":
+    def serve_many(self, count: int, **settings: str) -> "Process":
         """Several on one port, below one parent."""
-        return self._started(Process(self, "serve", "--processes", str(count), "--json"))
+        return self._started(Process(self, "serve", "--processes", str(count), "--json", **settings))
 
     def work(self) -> "Process":
         return self._started(Process(self, "worker"))
