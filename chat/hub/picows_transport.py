@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
+import structlog
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from chat.hub.transport import HIGH_WATER, LOW_WATER, Accept, Receiver
@@ -14,6 +15,8 @@ each costs as much as a text."""
 PIECE_BYTES = 32
 NEVER_SENT = (0, 1005, 1006, 1015)
 """Codes that stand for what was not said."""
+
+log = structlog.get_logger(__name__)
 
 
 class PicowsTransport(WSListener):
@@ -59,8 +62,12 @@ class PicowsTransport(WSListener):
         transport.request.headers.clear()  # picows keeps the request as long as the connection lives
         transport.underlying_transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         accept, self._accept = self._accept, None
-        if accept is not None:
-            accept(self)
+        try:
+            if accept is not None:
+                accept(self)
+        except Exception:
+            log.exception("a socket could not be opened")
+            self.abort()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
@@ -95,9 +102,11 @@ class PicowsTransport(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.ended()
-        self._on_lost(self)
+        try:
+            if receiver is not None:
+                receiver.ended()
+        finally:
+            self._on_lost(self)
 
     def pause_writing(self) -> None:
         self.is_full = True
@@ -141,6 +150,10 @@ class PicowsTransport(WSListener):
             self._ws.disconnect()
 
     # ── what the product asks for ────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def has_started(self) -> bool:
+        return self._receiver is not None
 
     def start(self, receiver: Receiver) -> None:
         self._receiver = receiver

@@ -26,8 +26,17 @@ KEY_BYTES = 16
 BAD_HANDSHAKE = Denied(400, "This is no handshake of WebSockets, version 13", {"Sec-WebSocket-Version": "13"})
 
 log = structlog.get_logger(__name__)
-_silent = logging.LoggerAdapter(logging.getLogger("picows"))
-_silent.setLevel(logging.CRITICAL)
+
+
+class _Faults(logging.LoggerAdapter[logging.Logger]):
+    """Of what picows says only what is our fault: the rest any client can make it say, as often as it likes."""
+
+    def exception(self, msg: object, *_args: object, **_more: Any) -> None:
+        log.exception("a socket failed", because=str(msg))
+
+
+_faults = _Faults(logging.getLogger("picows"))
+_faults.setLevel(logging.CRITICAL)
 _upgraded = WSUpgradeResponse.create_101_response()
 """One for all: picows writes the accepting key of the moment into it, and sends it at once."""
 
@@ -138,7 +147,7 @@ class Upgrade(asyncio.Protocol):
             None,
             False,
             lambda _request: WSUpgradeResponseWithListener(_upgraded, opened),
-            _silent,
+            _faults,
             True,
             None,
             False,
@@ -150,9 +159,16 @@ class Upgrade(asyncio.Protocol):
             None,
             READ_BUFFER,
         )
-        protocol.connection_made(self._transport)
-        self._transport.set_protocol(protocol)
-        _feed(protocol, _head_for_picows(key) + self._early)
+        try:
+            protocol.connection_made(self._transport)
+            self._transport.set_protocol(protocol)
+            _feed(protocol, _head_for_picows(key) + self._early)
+        except Exception:
+            log.exception("an upgrade failed")
+        if not opened.has_started:
+            connections.discard(opened)
+            admitted.leave()
+            self._transport.abort()
 
 
 class _Protocol(WSProtocol):  # type: ignore[misc]  # it has no types

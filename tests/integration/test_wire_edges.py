@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # not in its stub
+from structlog.testing import capture_logs
 
 from chat.db import DatabaseAway
 from chat.hub.connection import OUTBOUND_BYTES
 from chat.server import Server, config_of
+from chat.sockets import visitors
+from chat.sockets.visitors import VisitorSocket
 from tests.support.buses import until
 from tests.support.lines import PING, TEXT, frame, held, line
 from tests.support.program import Running, program
@@ -117,6 +120,43 @@ async def test_who_hangs_up_at_the_door_holds_no_place(picows: Running, monkeypa
         await asked.wait()
         assert held(picows) == 1
         asking.cancel()
+    await until(lambda: held(picows) == 0)
+    await until(lambda: not picows.server.server_state.connections)
+
+
+async def test_a_fault_of_ours_ends_its_own_line_is_logged_and_holds_no_place(
+    picows: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_socket: object, _text: str) -> None:
+        raise LookupError("ours")
+
+    async with line(picows) as ann, line(picows) as ben:
+        for one in (ann, ben):
+            assert await one.ask(picows) == 101
+            one.send(TEXT, HELLO)
+            assert b'"welcomed"' in await one.heard()
+        with monkeypatch.context() as now, capture_logs() as logs:
+            now.setattr(VisitorSocket, "received", broken)
+            ann.send(TEXT, b'{"type":"beat"}')
+            assert await ann.close_code() == 1011
+        assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["a socket failed"]
+        await until(lambda: held(picows) == 1)
+        ben.send(TEXT, b'{"type":"beat","ask":true}')
+        assert await ben.heard() == b'{"type":"beat"}'
+
+
+async def test_who_was_let_in_and_could_not_be_opened_holds_no_place(
+    picows: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_parts: object) -> None:
+        raise LookupError("ours")
+
+    monkeypatch.setattr(visitors, "VisitorSocket", broken)
+    async with line(picows) as ann:
+        with capture_logs() as logs:
+            assert await ann.ask(picows) == 101
+            assert await ann.is_over()
+        assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["a socket could not be opened"]
     await until(lambda: held(picows) == 0)
     await until(lambda: not picows.server.server_state.connections)
 
