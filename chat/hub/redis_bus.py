@@ -5,6 +5,7 @@ node will do.
 """
 
 import asyncio
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 from chat.hub.process_bus import ProcessBus
 from chat.hub.redis_line import RedisLine
 from chat.hub.wire import Carried, Pace
+from chat.supervision import supervised
 
 UNANSWERED = 64
 """Batches under way. Beyond, hints wait and their batches grow: the slower Redis is, the less each of them costs it."""
@@ -40,7 +42,7 @@ class RedisWire:
 
     async def start(self, channels: tuple[bytes, ...], bus: Carried) -> None:
         self._channels, self._bus = channels, bus
-        self._task = asyncio.create_task(self._supervise(bus), name="bus lines")
+        self._task = asyncio.create_task(supervised("bus lines", partial(self._supervise, bus)), name="bus lines")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -81,10 +83,9 @@ class RedisWire:
                 log.exception("the lines of the bus failed")
             finally:
                 bus.wire_closed()
-                for line in (listener, self._publisher):
-                    if line is not None:
-                        await line.close()
-                self._publisher = None
+                lines, self._publisher = (listener, self._publisher), None
+                closing = [line.close() for line in lines if line is not None]
+                await asyncio.gather(*closing, return_exceptions=True)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 

@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from chat.hub.redis_bus import RedisBus
+from chat.hub.redis_line import RedisLine
 from chat.hub.wire import Pace
 from tests.support.buses import QUICK, SECRET, Ear, RedisStreet, bus_of, follow, followed, until
 from tests.support.certificates import certificate
@@ -61,6 +62,26 @@ async def test_it_restarts(redis: RedisServer, pair: tuple[Ear, Ear]) -> None:
     await followed(omar, ann, "a")
     assert omar.gaps > gaps
     assert await listeners(redis, ann) == 2
+
+
+async def test_lines_that_fail_while_they_are_closed_are_opened_again(
+    redis: RedisServer, pair: tuple[Ear, Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, omar = pair
+    close, failed = RedisLine.close, []
+
+    async def fails_once(one: RedisLine) -> None:
+        await close(one)
+        if not failed:
+            failed.append(one)
+            raise RuntimeError
+
+    monkeypatch.setattr(RedisLine, "close", fails_once)
+    redis.kill()
+    await until(lambda: not ann.bus.is_up and not omar.bus.is_up)
+    redis.start()
+    await followed(omar, ann, "a")
+    assert failed
 
 
 async def test_it_hangs_and_that_is_noticed_and_nobody_waits(redis: RedisServer, pair: tuple[Ear, Ear]) -> None:
