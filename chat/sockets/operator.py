@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 
 from chat.console.rows import rows_of
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 VIEWED_SECONDS = 0.05
 """Colleagues who come to a conversation within this time are told of together."""
 
+log = structlog.get_logger(__name__)
+
 
 class OperatorSocket(Socket[frames.OperatorFrame]):
     """Has `operator`, `access` and `login_session_id` once it is introduced."""
@@ -65,7 +68,14 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # An offer that nobody sees is waited for in vain: who comes back is shown what is offered.
+            log.warning("an offer could not be shown", connection_id=self.id, error=type(error).__name__)
+            self.connection.close(Closing.DATABASE_AWAY)
 
     async def act(self, frame: frames.OperatorFrame) -> None:  # noqa: C901 — one case per frame of the wire
         if isinstance(frame, frames.Attend):

@@ -21,6 +21,7 @@ from chat.ids import new_id
 from chat.people.catalogue import KnownDepartment
 from chat.people.models import Operator, OperatorDepartment
 from chat.protocol.closing import Closing
+from chat.sockets import operator
 from chat.sockets.access import access_of_logins
 from chat.sockets.socket import FLOOD_BURST
 from tests.support.program import Client, Running, program
@@ -308,6 +309,23 @@ async def test_an_offer_that_went_to_a_colleague_cannot_be_accepted(running: Run
     for _ in range(2):  # a resend is answered alike
         await consoles[second.id].send("accept", conversation=ann.conversation, ref="ref-00000003")
         await consoles[second.id].until("done")
+
+
+async def test_a_console_that_could_not_be_shown_an_offer_comes_back_for_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    omar = await running.operator("Omar")
+    console = await running.console(omar)
+
+    async def away(*_asked: Any) -> Any:
+        raise DatabaseAway
+
+    with monkeypatch.context() as now:
+        now.setattr(operator, "rows_of", away)
+        ann = await running.visitor_who_said()
+        assert await console.close_code() == 4002
+    again = await running.console(omar)
+    assert (await again.until("offered"))["conversation"] == ann.conversation
 
 
 async def test_garbage_closes_its_own_socket_only(running: Running) -> None:
