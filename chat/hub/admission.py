@@ -5,6 +5,7 @@ so the numbers are settings, and who is refused is told when to come back.
 """
 
 import ipaddress
+from functools import lru_cache
 
 from chat.protocol.pace import Pace
 
@@ -59,7 +60,9 @@ class Admission:
             del self._held[key]
 
 
+@lru_cache(maxsize=4096)
 def neighbourhood(address: str) -> str:
+    """Asked three times for each try, so most of all when thousands are turned away."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
