@@ -5,6 +5,7 @@ import asyncio
 import base64
 import ipaddress
 import logging
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -32,7 +33,7 @@ class _Faults(logging.LoggerAdapter[logging.Logger]):
     """Of what picows says only what is our fault: the rest any client can make it say, as often as it likes."""
 
     def exception(self, msg: object, *_args: object, **_more: Any) -> None:
-        log.exception("a socket failed", because=str(msg))
+        log.error("a socket failed", because=str(msg), exc_info=sys.exception())
 
 
 _faults = _Faults(logging.getLogger("picows"))

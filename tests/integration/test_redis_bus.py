@@ -68,7 +68,8 @@ async def test_lines_that_fail_while_they_are_closed_are_opened_again(
     redis: RedisServer, pair: tuple[Ear, Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann, omar = pair
-    close, failed = RedisLine.close, []
+    close = RedisLine.close
+    failed: list[RedisLine] = []
 
     async def fails_once(one: RedisLine) -> None:
         await close(one)
