@@ -1,5 +1,6 @@
 """`/readyz` with broken things under it: away, hung, only readable, behind, full, draining. `/healthz` touches none."""
 
+import asyncio
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from chat.operations import readiness
 from tests.support.databases import PostgresMaker
 from tests.support.program import program
-from tests.support.servers import PostgresServer
+from tests.support.servers import PostgresServer, RedisServer
 
 WITHIN = 5.0
 """Seconds that the contract allows between the database's going and the refusal."""
@@ -23,6 +24,16 @@ WITHIN = 5.0
 def own_server() -> Iterator[PostgresServer]:
     """One that may be stopped and hung without harm to other tests."""
     server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    server = RedisServer()
     try:
         server.start()
         yield server
@@ -145,3 +156,32 @@ async def test_without_the_bus_it_is_degraded_and_ready(tmp_path: Path, postgres
     async with program(tmp_path, postgres_maker.make(), redis_url="redis://127.0.0.1:1/0") as running:
         status, checks, _ = await asked(running.base_url)
         assert (status, checks["bus"]) == (200, "degraded")
+
+
+async def test_a_bus_that_hangs_or_dies_is_degraded_and_comes_back(
+    tmp_path: Path, postgres_maker: PostgresMaker, own_redis: RedisServer
+) -> None:
+    async with program(tmp_path, postgres_maker.make(), redis_url=own_redis.url) as running:
+        await _bus(running.base_url, "ok")
+        own_redis.pause()
+        try:
+            await _bus(running.base_url, "degraded")
+        finally:
+            own_redis.resume()
+        await _bus(running.base_url, "ok")
+        own_redis.kill()
+        await _bus(running.base_url, "degraded")
+        own_redis.start()
+        await _bus(running.base_url, "ok")
+
+
+async def _bus(base_url: str, says: str) -> None:
+    """Whatever it says, the process takes part."""
+    began = time.monotonic()
+    while True:
+        status, checks, _ = await asked(base_url)
+        assert status == 200
+        if checks["bus"] == says:
+            return
+        assert time.monotonic() - began < 30
+        await asyncio.sleep(0.1)  # an answer has no event to wait for
