@@ -26,8 +26,8 @@ def kill_a_hub(scene: Scene) -> None:
         victim = scene.stage.chance.choice(scene.stage.hubs)
         scene.strike()
         scene.stage.kill(victim)
+        victim.start()  # as whatever supervises it does
         scene.everybody_is_back()
-        victim.start()
     scene.over()
     scene.notes.append(f"{kills} kills")
 
