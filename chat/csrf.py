@@ -1,4 +1,4 @@
-"""The defence against foreign pages that post in a signed-in person's name (security.md B3)."""
+"""The defence against foreign pages that post in a signed-in person's name."""
 
 from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, errors included (security.md, section 3). Pages add their own in `pages.py`."""
+"""Headers that every answer carries, errors included. Pages add their own in `pages.py`."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

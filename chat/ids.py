@@ -23,7 +23,7 @@ def new_id_hex() -> str:
 
 
 def new_secret() -> str:
-    """256 random bits, URL-safe (security.md T6)."""
+    """256 random bits, URL-safe."""
     return secrets.token_urlsafe(32)
 
 

@@ -11,7 +11,7 @@ class Links:
         self._base_url = base_url
 
     def sign(self, path: str) -> str:
-        """`/t/0198…` -> the public URL `https://…/t/0198…/<signature>` (128 bits, security.md T6)."""
+        """`/t/0198…` -> the public URL `https://…/t/0198…/<signature>` (128 bits)."""
         return f"{self._base_url}{path}/{self._signature(path)}"
 
     def verify(self, path: str, signature: str) -> bool:

@@ -1,6 +1,6 @@
 """Pages and partials: Jinja2 in the reader's language, with the policy that keeps strangers' text harmless.
 
-Knows no page. Every page it renders carries the full set of headers of security.md, section 3.
+Knows no page. Every page it renders carries the full set of headers that a page needs.
 """
 
 import json
@@ -116,7 +116,7 @@ def socket_origin(base_url: str) -> str:
 def page_headers(
     nonce: str, *, socket_origin: str, frame_ancestors: Sequence[str] = (), partials: bool = False
 ) -> dict[str, str]:
-    """The table of security.md, section 3, for HTML pages."""
+    """What every HTML page carries, whatever it shows."""
     policy = {
         "default-src": "'none'",
         # Modules imported by a module with a nonce inherit it; style sheets that others @import do not.

@@ -87,7 +87,7 @@ class WidgetRoutes:
         )
 
     def loader_of(self, site: Site) -> bytes:
-        """The script of this site, as sent: nothing in it depends on the request (security.md B6)."""
+        """The script of this site, as sent: nothing in it depends on the request."""
         source = self._assets.source_of("widget/loader.js").decode()
         css = self._assets.source_of("widget/bubble.css").decode()
         catalogues = [self._strings.catalogue(locale) for locale in self._strings.locales]

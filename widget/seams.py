@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 
 class Site(Protocol):
-    """A row of a web site that embeds the widget; `key` is a public name without power (security.md T10)."""
+    """A row of a web site that embeds the widget; `key` is a public name without power."""
 
     key: str
     name: str

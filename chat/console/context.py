@@ -29,7 +29,7 @@ FIRST_ENTRIES = 60
 class PersonView:
     name: str
     email: str
-    """Typed by the visitor: a label, never an identity (security.md T3)."""
+    """Typed by the visitor: a label, never an identity."""
     locale: str
     browser: str
     time_zone: str
@@ -93,7 +93,7 @@ async def conversation_view(
     unnamed: str,
     now: datetime,
 ) -> ConversationView | None:
-    """None where there is no such conversation, or none that this operator may see (security.md A1).
+    """None where there is no such conversation, or none that this operator may see.
 
     `unnamed` stands for the name of a visitor who gave none.
     """

@@ -23,7 +23,7 @@ async def form_of(request: Request) -> dict[str, str]:
 
 
 def local_path(wanted: str, otherwise: str = "/console") -> str:
-    """`wanted` if it is a path on this host, else `otherwise` (security.md B7).
+    """`wanted` if it is a path on this host, else `otherwise`.
 
     Browsers read a backslash as a slash and drop tabs and line ends, so none of them may be inside.
     """

@@ -127,7 +127,7 @@ class SignInRoutes:
 
 
 def refusal(catalogue: Catalogue, wait: float) -> str:
-    """The same for a wrong password and an unknown address (security.md T7)."""
+    """The same for a wrong password and an unknown address."""
     sentence = catalogue.gettext("E-mail and password do not match.")
     if wait <= 0:
         return sentence

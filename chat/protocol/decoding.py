@@ -24,7 +24,7 @@ class Undecodable(Exception):
 
 def decode(decoder: "msgspec.json.Decoder[F]", text: str) -> F:
     """The frame. Raises `Malformed` for what is no JSON object (the socket closes) and `Undecodable` for JSON that is
-    no frame (an error frame answers). NUL and lone surrogates cannot be stored and are refused (security.md W8)."""
+    no frame (an error frame answers). NUL and lone surrogates cannot be stored and are refused."""
     try:
         frame = decoder.decode(text)
     except msgspec.ValidationError as error:

@@ -1,8 +1,8 @@
 """Every frame on the wire, typed once. The browser's types and the JSON Schema are generated from here.
 
-Frames in are imperatives, frames out are past tense. Decoding is a closed table (security.md W6): a `type` that is
+Frames in are imperatives, frames out are past tense. Decoding is a closed table: a `type` that is
 not here is an error frame, and nothing a client sends is ever looked up by name. Unknown *fields* are ignored, so
-that a newer client can talk to an older server (reliability.md, fault 25).
+that a newer client can talk to an older server.
 """
 
 from typing import Annotated, Any

@@ -30,7 +30,7 @@ class VisitorSession:
 
     @property
     def _say(self) -> Pace:
-        """security.md, section 4: 10 at once, then 2 a second."""
+        """10 at once, then 2 a second."""
         if self._says is None:
             self._says = Pace(burst=10, per_second=2)
         return self._says

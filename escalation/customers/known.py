@@ -17,7 +17,7 @@ from escalation.models import Ticket
 from escalation.queue import queue_order
 
 IDENTIFIED = 2
-"""The level from which on account-specific answers are allowed (tickets.md, section 3)."""
+"""The level from which on account-specific answers are allowed."""
 TICKETS_SHOWN = 10
 
 

@@ -1,8 +1,8 @@
 """Facts found in text: order numbers, addresses, times. Pure: text and the time of the message in, facts out.
 
 They are suggestions that a person confirms; nothing here asks whether an order or an address exists. Every pattern
-has bounded repeats only, so the time is linear in the length of the text. Rules: tickets of `design.md`, section
-"Facts found in text"; the README of `escalation` names the surprising ones.
+has bounded repeats only, so the time is linear in the length of the text.
+The README of `escalation` names the surprising rules.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What was said, typed or proved never stands in a log, not even in the chattiest one (security.md D1, T1)."""
+"""What was said, typed or proved never stands in a log, not even in the chattiest one."""
 
 import json
 from collections.abc import Iterator

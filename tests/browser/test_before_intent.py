@@ -1,4 +1,4 @@
-"""Before somebody wants to talk the widget costs its loader and nothing else (ux.md, section 1.8)."""
+"""Before somebody wants to talk the widget costs its loader and nothing else."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""One table of headers (security.md, section 3) and one test over all addresses, as a stranger and as an operator."""
+"""One table of headers and one test over all addresses, as a stranger and as an operator."""
 
 import re
 from pathlib import Path

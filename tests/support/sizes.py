@@ -1,4 +1,4 @@
-"""The `sizes` step: what strangers load, measured as the running program serves it (ux.md, section 1.8)."""
+"""The `sizes` step: what strangers load, measured as the running program serves it."""
 
 import re
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""Pages: the reader's language, escaped text, and the headers of security.md, section 3."""
+"""Pages: the reader's language, escaped text, and the headers of pages."""
 
 import re
 from collections.abc import Sequence
