@@ -104,7 +104,8 @@ class Database:
         self._driver: Writer[Any] = Writer(partial(connect, url), HUNG_SECONDS, self._demoted)
         self._is_demoted = False
         if not self.is_sqlite:
-            event.listen(self.engine.sync_engine, "checkout", self._require_writable)
+            # Before it is looked whether the connection is silent: one that is refused twice is not tried again.
+            event.listen(self.engine.sync_engine, "checkout", self._require_writable, insert=True)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

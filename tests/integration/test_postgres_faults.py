@@ -267,6 +267,26 @@ async def test_of_several_hosts_the_one_that_takes_writes(maker: PostgresMaker, 
         await asyncio.to_thread(other.remove)
 
 
+async def test_a_server_that_is_demoted_and_cuts_its_connections_is_left_in_one_try(
+    maker: PostgresMaker, server: PostgresServer
+) -> None:
+    url = maker.make()
+    db = Database(url)
+    try:
+        await reads(db)
+        await writers_port(db)
+        await asyncio.to_thread(set_read_only, server, "on")
+        with pytest.raises(Unwritten):
+            await writers_port(db)
+        await asyncio.to_thread(set_read_only, server, "off")
+        with connect(url) as neighbour:
+            cut_all(neighbour)
+        await reads(db)
+    finally:
+        await asyncio.to_thread(set_read_only, server, "off")
+        await db.close()
+
+
 def set_read_only(node: PostgresServer, value: str) -> None:
     with connect(node.url()) as connection:
         connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
