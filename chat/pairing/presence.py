@@ -76,7 +76,9 @@ class PresenceBook:
         """What is due: the beat, a look at the others, what could not be written, who has lingered long enough."""
         now = self._clock.monotonic()
         try:
-            if now - self._beaten >= BEAT_SECONDS and now - self._tried >= LOOK_SECONDS:
+            # Where nothing can be written, it shows whether that is over, although nobody says anything meanwhile.
+            is_due = now - self._beaten >= BEAT_SECONDS or self._db.unwritten_seconds > 0
+            if is_due and now - self._tried >= LOOK_SECONDS:
                 self._tried = now
                 await self.beat()
         finally:

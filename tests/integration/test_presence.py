@@ -97,6 +97,8 @@ async def test_processes_that_slept_together_do_not_end_each_other(
 class Unreachable:
     """A database that is away until `back`."""
 
+    unwritten_seconds = 0.0
+
     def __init__(self, db: Database) -> None:
         self._db = db
         self.back = False
