@@ -112,7 +112,8 @@ class Nightdesk:
         self._shared_clock = None if clock or self.db.is_sqlite else SharedClock(self.db, SystemClock())
         self.clock: Clock = clock or self._shared_clock or SystemClock()
         self.bus = bus or make_bus(settings)
-        self.bus.can_store = lambda: not self.db.unwritten_seconds
+        self.bus.can_store = self._can_store
+        self._has_door = False
         self.works = works if works is not None else not settings.redis_url
         """Whether this process carries out the outbox itself; with Redis that is the workers' part."""
         self.strings = make_strings(settings.locales)
@@ -206,6 +207,10 @@ class Nightdesk:
         self.staff_teller = StaffTeller(self.hub, self.staff, self.visitor_sockets, self.operator_sockets)
         self.queue_teller = QueueTeller(self.clock, self.hub, self.places, self.visitor_sockets)
         self.access_watch = AccessWatch(self.visitor_sockets, self.operator_sockets)
+
+    def _can_store(self) -> bool:
+        """What clients of others would say here. A worker lets nobody in, nor does who leaves."""
+        return self._has_door and not self.draining and self.db.takes_writes
 
     def _lateness(self) -> float:
         """Seconds; without end for a process that sends everybody away."""
@@ -322,6 +327,7 @@ class Nightdesk:
         return app
 
     async def start(self) -> None:
+        self._has_door = True
         await self._agree_on_the_time()
         await self.presence.start(alone=self._is_alone)
         await self.hub.start()

@@ -100,6 +100,7 @@ class Database:
         self.unwritten_seconds = 0.0
         """Between the first and the last of the writes that the database did not take, with none between that it did:
         one alone, that met a lock, is no sign."""
+        self._is_unread = False
         connect = connecting.connect_sqlite_writer if self.is_sqlite else connecting.connect_postgres_writer
         self._driver: Writer[Any] = Writer(partial(connect, url), HUNG_SECONDS, self._demoted)
         self._is_demoted = False
@@ -109,8 +110,13 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        async with self._guarded(HUNG_SECONDS), Session(self.engine, expire_on_commit=False) as session:
-            yield session
+        try:
+            async with self._guarded(HUNG_SECONDS), Session(self.engine, expire_on_commit=False) as session:
+                yield session
+        except DatabaseAway:
+            self._is_unread = True
+            raise
+        self._is_unread = False
 
     @asynccontextmanager
     async def write(self, seconds: float = HUNG_SECONDS) -> AsyncIterator[AsyncSession]:
@@ -179,6 +185,11 @@ class Database:
         if self._is_demoted:
             self._is_demoted = False
             raise InvalidatePoolError  # all are opened anew, where writes are taken
+
+    @property
+    def takes_writes(self) -> bool:
+        """As far as is known: who has had nothing to write has still seen that nothing can be read."""
+        return not self.unwritten_seconds and not self._is_unread
 
     @property
     def connections_in_use(self) -> int:

@@ -26,7 +26,7 @@ class Bus(Protocol):
     """How often hints are known to have been lost."""
 
     can_store: Callable[[], bool]
-    """What this process says of itself to the others."""
+    """What this process says of itself to the others: whether their clients would be served here."""
 
     async def start(self, on_hint: Hint, on_gap: Callable[[], None]) -> None: ...
 
@@ -50,7 +50,7 @@ class Bus(Protocol):
 
     @property
     def others_can_store(self) -> bool:
-        """Whether another process said lately that its database takes what it writes."""
+        """Whether another process said lately that it serves clients and that its database takes what it writes."""
         ...
 
     @property

@@ -68,7 +68,8 @@ class Peer:
     """When, in monotonic time."""
     count: int = 0
     digest: int = 0
-    can_store: bool = True
+    can_store: bool = False
+    """As it says itself."""
     asked: float = float("-inf")
     listed: list[bytes] = field(default_factory=list)
     """The pieces of its full list so far."""

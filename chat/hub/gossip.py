@@ -18,7 +18,7 @@ ASK_SECONDS = 1.0
 
 
 class Beat(Struct, array_like=True, tag=2, frozen=True):
-    """I am here, and follow so many topics with this digest; the database takes what I write."""
+    """I am here, and follow so many topics with this digest; I serve clients, and the database takes what they say."""
 
     count: int
     digest: int

@@ -22,7 +22,9 @@ LEAVE_SECONDS = 10.0
 SPREAD_SECONDS = 5.0
 SICK_SECONDS = 3.0
 """So long nothing can be stored here before anybody is sent away. A database that is away for all is known by then:
-each process says so within half a second."""
+each process finds out, by reading if it has nothing to write, and says so within half a second."""
+SURE_SECONDS = 1.5
+"""So long it must stay so: when the database is back for all, one of them is the first to say it."""
 LOOK_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,9 @@ class Elsewhere:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            if not self._sockets() or not self.is_needed:
+                continue
+            await asyncio.sleep(SURE_SECONDS)
             if self.is_needed:
                 log.warning("nothing can be stored here: clients are sent elsewhere")
                 await self.send()

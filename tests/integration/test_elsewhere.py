@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import websockets
 
+from chat.app import Nightdesk
 from chat.hub.memory_bus import MemoryBroker, MemoryBus
 from tests.support.buses import until
 from tests.support.databases import PostgresMaker
@@ -65,3 +66,20 @@ async def test_when_nobody_can_store_anything_nobody_is_sent_anywhere(pair: Pair
     await until(lambda: desk.db.unwritten_seconds > 8, SENT_WITHIN)
     assert not desk.bus.others_can_store
     assert [frame for frame in ann.frames if frame["type"] == "retired"] == []
+
+
+async def test_nobody_is_sent_to_a_worker_or_to_a_process_that_leaves(
+    tmp_path: Path, postgres_maker: PostgresMaker
+) -> None:
+    broker = MemoryBroker()
+    async with program(tmp_path, postgres_maker.make(), MemoryBus(broker)) as first:
+        worker = Nightdesk(first.settings, bus=MemoryBus(broker), works=True)
+        await worker.start_worker()
+        try:
+            await first.visitor_who_said()
+            assert first.desk.bus.can_store()
+            assert not worker.bus.can_store()
+        finally:
+            await worker.stop()
+        await first.desk.retire()
+        assert not first.desk.bus.can_store()

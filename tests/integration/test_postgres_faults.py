@@ -287,6 +287,27 @@ async def test_a_server_that_is_demoted_and_cuts_its_connections_is_left_in_one_
         await db.close()
 
 
+async def test_who_has_nothing_to_write_sees_that_nothing_can_be_read(
+    maker: PostgresMaker, server: PostgresServer
+) -> None:
+    road = FaultProxy("127.0.0.1", server.port)
+    await road.start()
+    db = Database(maker.make().replace(f":{server.port}/", f":{road.port}/"))
+    try:
+        await reads(db)
+        assert db.takes_writes
+        road.cut()
+        with pytest.raises(DatabaseAway):
+            await reads(db)
+        assert not db.takes_writes
+        await road.start()
+        await reads(db)
+        assert db.takes_writes
+    finally:
+        await db.close()
+        await road.stop()
+
+
 def set_read_only(node: PostgresServer, value: str) -> None:
     with connect(node.url()) as connection:
         connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
