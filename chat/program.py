@@ -42,7 +42,7 @@ DEPARTMENTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("technical", {"en": "Technical", "sl": "Tehnični"}),
     ("financial", {"en": "Financial", "sl": "Finančni"}),
 )
-"""Shipped (S5); more are rows."""
+"""Shipped; more are rows."""
 
 
 @asynccontextmanager

@@ -122,7 +122,7 @@ class Tickets:
         return change.ticket
 
     async def promise_update(self, ticket_id: UUID, actor: Actor, due_at: datetime, *, version: int) -> Ticket:
-        """ "Investigating, next update by …": stated to the requester, and a clock of its own (S16)."""
+        """ "Investigating, next update by …": stated to the requester, and a clock of its own."""
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
             if not change.ticket.open or not change.now < due_at <= change.now + LONGEST_PROMISE:

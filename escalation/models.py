@@ -174,7 +174,7 @@ class TicketTranscript(Row, table=True):
 
 
 class TicketEvent(Row, table=True):
-    """The history, append-only: each change of a ticket is one row in the transaction of the change (S17)."""
+    """The history, append-only: each change of a ticket is one row in the transaction of the change."""
 
     __tablename__ = "ticket_event"
     ticket_id: UUID = Field(primary_key=True, foreign_key="ticket.id")

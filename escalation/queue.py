@@ -1,4 +1,4 @@
-"""The order of the ticket queue, in one place: list and "take next" share it (S15).
+"""The order of the ticket queue, in one place: list and "take next" share it.
 
 Operators' turn first, high before normal, the nearest due, who waits longest. Pages continue after a key, not after a
 number of rows, so nothing is shown twice or left out while the queue moves.

@@ -1,4 +1,4 @@
-"""What the requester reads of their ticket, by link. Selects public messages only: no note, no environment (S40)."""
+"""What the requester reads of their ticket, by link. Selects public messages only: no note, no environment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

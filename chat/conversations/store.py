@@ -94,7 +94,7 @@ async def open_of(session: AsyncSession, visitor_id: UUID) -> Conversation | Non
 
 
 async def reply_seconds(session: AsyncSession, now: datetime, days: int = 30, limit: int = 2000) -> list[float]:
-    """Times to the first message by a human operator, ascending, newest `limit` of the last days (S24)."""
+    """Times to the first message by a human operator, ascending, newest `limit` of the last days."""
     rows = table_of(Conversation)
     found = await session.execute(
         select(rows.c.first_reply_seconds)

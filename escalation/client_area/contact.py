@@ -1,4 +1,4 @@
-"""The public contact page: four ways to reach support, what is promised and what was measured (S1, S2, S44).
+"""The public contact page: four ways to reach support, what is promised and what was measured.
 
 Promises come from the policies that hold now, so that a changed target changes the page.
 """

@@ -41,7 +41,7 @@ def name(text: str, longest: int) -> str:
 
 
 def order_no(text: str) -> str:
-    """Digits only; the `#` is how people write it (S9)."""
+    """Digits only; the `#` is how people write it."""
     if not text:
         return ""
     found = _ORDER.fullmatch(text)

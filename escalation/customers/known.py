@@ -1,6 +1,6 @@
 """An identified requester with what they own, and what that tells about a draft. Nobody else is looked up at all.
 
-An address that was only typed names nobody (S41): below level 2 the answer is none, whether an account has it or not.
+An address that was only typed names nobody: below level 2 the answer is none, whether an account has it or not.
 """
 
 from collections.abc import Iterator, Sequence

@@ -40,7 +40,7 @@ class EmailAddress(Row, table=True):
     """An address of a customer, or one that only gets notifications (`customer_id` is none then).
 
     `registered`: it is the one the company has on record for its customer. `verified_at`: an import said so or the
-    owner used a link; `verified_by` says which. A verified address belongs to one account only (S41).
+    owner used a link; `verified_by` says which. A verified address belongs to one account only.
     """
 
     __tablename__ = "email_address"
@@ -68,7 +68,7 @@ class EmailAddress(Row, table=True):
 
 
 class NotificationAddress(Row, table=True):
-    """Where notifications of one kind go (S36)."""
+    """Where notifications of one kind go."""
 
     __tablename__ = "notification_address"
     __table_args__ = (UniqueConstraint("account_id", "kind", "email_id"),)
@@ -91,10 +91,10 @@ class Service(Row, table=True):
     account_id: UUID = Field(foreign_key="account.id")
     service_ref: str = Field(unique=True, max_length=64)
     order_no: str = Field(default="", max_length=20, index=True)
-    """Digits only (S9)."""
+    """Digits only."""
     name: str = Field(max_length=200)
     name_key: str = Field(max_length=400)
-    """The name without case and diacritics (S11)."""
+    """The name without case and diacritics."""
     kind: str = Field(default="", max_length=40)
     location: str = Field(default="", max_length=80)
     product: str = Field(default="", max_length=120)

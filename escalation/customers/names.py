@@ -1,4 +1,4 @@
-"""Names as they are compared: without case, diacritics and superfluous spaces (S11). Pure."""
+"""Names as they are compared: without case, diacritics and superfluous spaces. Pure."""
 
 import unicodedata
 

@@ -34,7 +34,7 @@ class OwnedService:
 
 @dataclass(frozen=True, slots=True)
 class KnownCustomer:
-    """The customer on record for a verified address, with the account, and how the address was proven (S41)."""
+    """The customer on record for a verified address, with the account, and how the address was proven."""
 
     account_id: UUID
     account_no: str

@@ -1,4 +1,4 @@
-"""How promises were kept in the last 30 days: what the contact page shows beside them (S24, S44)."""
+"""How promises were kept in the last 30 days: what the contact page shows beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The order of the ticket queue: no normal ticket stands before a waiting high one (S15)."""
+"""The order of the ticket queue: no normal ticket stands before a waiting high one."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
