@@ -191,11 +191,15 @@ def _serve_at(settings: Settings, place: int, inherited: int, figures: int | Non
     configure(settings, sys.stdout, place)
     follow_parent()
     desk = program.ready_desk(settings)
-    if desk.metrics is not None and desk.metrics.listener is not None and figures is not None:
-        desk.metrics.listener.inherited = socket.socket(fileno=figures)
+    listener = desk.metrics.listener if desk.metrics is not None else None
+    if listener is not None and figures is not None:
+        listener.inherited = socket.socket(fileno=figures)
 
     async def retire() -> None:
         tell_parent(LEAVING)
+        if listener is not None:
+            # Its successor answers there: two in turn would look like counters that fall and leap.
+            await listener.stop()
         await desk.retire()
 
     run(desk.starlette(), settings, socket.socket(fileno=inherited), tell_parent, retire)

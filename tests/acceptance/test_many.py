@@ -211,6 +211,27 @@ async def test_figures_are_found_at_the_same_ports_after_a_rolling_restart(desk:
     assert await asyncio.to_thread(many.wait) == 0
 
 
+async def test_who_drains_leaves_its_figures_to_its_successor(desk: Desk) -> None:
+    """Two that answer in turn would look like counters that fall and leap, and raise alarms."""
+    many = await asyncio.to_thread(desk.serve_many, 2, NIGHTDESK_METRICS_LISTEN=f"127.0.0.1:{free_port()}")
+    (port,) = (
+        line["port"] for line in lines(many) if (line.get("event"), line.get("process")) == ("metrics answered", 0)
+    )
+    async with contextlib.AsyncExitStack() as stack, httpx2.AsyncClient(timeout=30) as http:
+        guests = [await stack.enter_async_context(visitor(desk, many)) for _ in range(20)]
+        many.send(signal.SIGHUP)
+        told = [asyncio.create_task(retired(guest)) for guest in guests]
+        await asyncio.wait(told, return_when=asyncio.FIRST_COMPLETED)
+        for _ in range(20):
+            answer = await http.get(f"http://127.0.0.1:{port}/metrics")
+            assert 'nightdesk_connections{role="visitor"} 0.0' in answer.text
+        for task in told:
+            task.cancel()
+        await asyncio.gather(*told, return_exceptions=True)
+    many.send(signal.SIGTERM)
+    assert await asyncio.to_thread(many.wait) == 0
+
+
 async def test_who_is_sent_away_past_the_parent_is_followed_at_once(desk: Desk, ending: Process) -> None:
     """It still has clients when another serves in its place."""
     before = {place_of(pid): pid for pid in ending.children}
