@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ import pytest
 from chat.connecting import connect_sqlite_writer
 from chat.writer import Unwritten, Writer
 
-Make = Callable[[float], Writer[sqlite3.Connection]]
+PATIENT = 60.0
+"""Where nothing is to be refused."""
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
+def writer(tmp_path: Path) -> Writer[sqlite3.Connection]:
     url = f"sqlite:///{tmp_path / 'written.sqlite3'}"
-    return lambda seconds: Writer(lambda: connect_sqlite_writer(url), seconds)
+    return Writer(lambda: connect_sqlite_writer(url), PATIENT)
 
 
 def without_end(connection: sqlite3.Connection) -> Any:
@@ -26,8 +26,7 @@ def without_end(connection: sqlite3.Connection) -> Any:
     return connection.execute(counting).fetchone()
 
 
-async def test_what_was_refused_while_it_waited_is_never_begun(make: Make) -> None:
-    writer = make(0.05)
+async def test_what_was_refused_while_it_waited_is_never_begun(writer: Writer[sqlite3.Connection]) -> None:
     free, began = threading.Event(), threading.Event()
 
     def holds(_connection: sqlite3.Connection) -> None:
@@ -37,11 +36,12 @@ async def test_what_was_refused_while_it_waited_is_never_begun(make: Make) -> No
     done: list[str] = []
     held = asyncio.create_task(writer.run(holds))
     await asyncio.to_thread(began.wait)
+    writer._seconds = 0.05
     with pytest.raises(Unwritten):
         await writer.run(lambda _connection: done.append("refused"))
-    with pytest.raises(Unwritten):
-        await held
+    writer._seconds = PATIENT
     free.set()
+    await held
     # The thread takes what it was given in this order.
     await writer.run(lambda _connection: done.append("later"))
     await writer.close()
@@ -63,17 +63,17 @@ async def test_what_is_refused_while_the_connection_is_made_is_not_begun(tmp_pat
     assert done == []
 
 
-async def test_what_hangs_is_ended_and_the_next_goes_on(make: Make) -> None:
-    writer = make(0.2)
+async def test_what_hangs_is_ended_and_the_next_goes_on(writer: Writer[sqlite3.Connection]) -> None:
+    writer._seconds = 0.2
     with pytest.raises(Unwritten):
         await writer.run(without_end)
+    writer._seconds = PATIENT
     assert await writer.run(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
     await writer.close()
 
 
-async def test_at_the_end_nothing_hangs_of_which_nobody_waits(make: Make) -> None:
+async def test_at_the_end_nothing_hangs_of_which_nobody_waits(writer: Writer[sqlite3.Connection]) -> None:
     """A program waits for its threads before it ends."""
-    writer = make(0.2)
     began, ended = threading.Event(), threading.Event()
 
     def hangs(connection: sqlite3.Connection) -> None:
@@ -86,5 +86,6 @@ async def test_at_the_end_nothing_hangs_of_which_nobody_waits(make: Make) -> Non
     left = asyncio.create_task(writer.run(hangs))
     await asyncio.to_thread(began.wait)
     left.cancel()
+    writer._seconds = 0.2
     await writer.close()
     assert await asyncio.to_thread(ended.wait, 30)

@@ -17,8 +17,8 @@ LAST_RETRY = 30.0
 SILENCE = 35.0
 GREETING = 12.0
 GOOD_SECONDS = 60.0
-HELD_SECONDS = 2.0
 """After so long on a good line the next loss is a first one again."""
+HELD_SECONDS = 2.0
 
 
 @dataclass
@@ -242,9 +242,6 @@ class Client:
         if self.live and self.socket is not None and self.socket.address != address:
             self._home = address
             self.dial()
-
-    def is_at(self, address: str) -> bool:
-        return self.socket is not None and self.socket.address == address
 
     @property
     def is_on_its_way(self) -> bool:
