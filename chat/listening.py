@@ -15,8 +15,13 @@ class CannotListen(Exception):
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
+    """Raises CannotListen."""
     made = bound_socket(host, port)
-    made.listen(BACKLOG)
+    try:
+        made.listen(BACKLOG)
+    except OSError as error:  # two may be bound until one listens
+        made.close()
+        raise CannotListen(f"{host}:{port}: {error.strerror}") from error
     return made
 
 

@@ -5,6 +5,7 @@ import shutil
 import stat
 
 from chat.doctor.finding import Finding
+from chat.keys import FILE, SHORTEST
 from chat.settings import Settings
 
 LOW_DISK = 0.10
@@ -59,7 +60,7 @@ def folder(settings: Settings) -> Finding:
 
 
 def secret_key(settings: Settings) -> Finding:
-    path = settings.data_dir / "secret-key"
+    path = settings.data_dir / FILE
     if settings.secret_key is not None:
         return Finding("secret key", True, "from the settings")
     try:
@@ -71,7 +72,7 @@ def secret_key(settings: Settings) -> Finding:
         return Finding("secret key", False, f"{path} cannot be read ({type(error).__name__})", "Restore it.")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Finding("secret key", False, f"{path} is open to others ({mode:o})", f"Run `chmod 600 {path}`.")
-    if length < 32:
+    if length < SHORTEST:
         mend = "Restore it from a copy. With a new one all links that were sent cease to work."
         return Finding("secret key", False, f"{path} is cut short ({length} characters)", mend)
     return Finding("secret key", True, f"{path}")

@@ -76,8 +76,8 @@ def restore(settings: Settings, source: Path) -> Manifest:
 
 def drill(settings: Settings, source: Path) -> Manifest:
     """Proves a copy: restored into a throw-away place, compared, thrown away. Raises CopyRefused with what is wrong."""
-    manifest = _fitting(settings, source)
     with _told(), workplace(Path(gettempdir())) as folder:
+        manifest = _fitting(settings, source)
         _require_room(folder, manifest, times=1)
         unpack(source, folder)
         store = store_of(settings.effective_database_url)
