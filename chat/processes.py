@@ -156,11 +156,9 @@ class Place:
 
 def _figures_socket(settings: Settings) -> socket.socket | None:
     """Without one the servers go on: figures are worth less than conversations, and each says that it has none."""
-    if settings.metrics_listen is None:
-        return None
-    host, _, port = settings.metrics_listen.rpartition(":")
-    with contextlib.suppress(CannotListen):
-        return next_free_socket(host.strip("[]"), int(port))
+    if (address := settings.metrics_address) is not None:
+        with contextlib.suppress(CannotListen):
+            return next_free_socket(*address)
     return None
 
 

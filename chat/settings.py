@@ -216,11 +216,20 @@ class Settings(BaseModel):
 
     @property
     def listen_host(self) -> str:
-        return self.listen.rpartition(":")[0].strip("[]")
+        return _parted(self.listen)[0]
 
     @property
     def listen_port(self) -> int:
-        return int(self.listen.rpartition(":")[2])
+        return _parted(self.listen)[1]
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        return _parted(self.metrics_listen) if self.metrics_listen else None
+
+
+def _parted(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _is_local(host: str) -> bool:

@@ -64,8 +64,10 @@ OUTBOX_LAG = Named("nightdesk_outbox_lag_seconds", "gauge", "Age of the oldest r
 BUS_UP = Named("nightdesk_bus_up", "gauge", "1 while hints between processes arrive; 1 with the bus in memory.")
 BUS_SILENCE = Named("nightdesk_bus_silence_seconds", "gauge", "How long this process has heard nothing on the bus.")
 DB_CONNECTIONS = Named("nightdesk_db_connections_in_use", "gauge", "Connections to the database that are busy.")
+DB_CONNECTIONS_LIMIT = Named(
+    "nightdesk_db_connections_limit", "gauge", "Connections that this process may have, beside the journal's own."
+)
 TASKS = Named("nightdesk_tasks", "gauge", "Tasks of the event loop; idle sockets have none of their own.")
-DB_CONNECTIONS_LIMIT = Named("nightdesk_db_connections_limit", "gauge", "Connections that this process may have.")
 BUILD_INFO = Named("nightdesk_build_info", "gauge", "Always 1.", ("version",))
 
 ALL: tuple[Named, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Named))

@@ -74,9 +74,8 @@ class DeskMetrics:
         for reader in readers:
             self.scrape.add_reader(reader)
         self.listener: Listener | None = None
-        if settings.metrics_listen:
-            host, _, port = settings.metrics_listen.rpartition(":")
-            self.listener = Listener(host.strip("[]"), int(port), self.scrape.text, CONTENT_TYPE)
+        if (address := settings.metrics_address) is not None:
+            self.listener = Listener(*address, self.scrape.text, CONTENT_TYPE)
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/metrics", self._answer, methods=["GET"])] if self._token else []

@@ -30,7 +30,7 @@ def test_every_label_and_code_that_an_alarm_names_exists() -> None:
     codes = {str(closing.code) for closing in Closing}
     for alarm in alarms():
         for series, selectors in re.findall(r"(nightdesk_\w+)\{([^}]*)\}", alarm["expr"]):
-            for label, value in re.findall(r'(\w+)=~?"([^"]*)"', selectors):
+            for label, value in re.findall(r'(\w+)(?:!~|=~|!=|=)"([^"]*)"', selectors):
                 assert label in SERIES[series].labels
                 assert label != "code" or value in codes
 
