@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 LONG = "x" * 9_900
 TALKERS = 8
+ARRIVALS = 40
 BURST = 10
 """So many messages at once are allowed to one socket."""
 TABS = 10
@@ -106,12 +107,14 @@ async def slow_tabs(place: Place, count: int, over: float) -> Codes:
             client = await stack.enter_async_context(place.come(sock=link, max_queue=1))
             await client.send(introduction)
             slow.append(client)
+            await asyncio.sleep(over / ARRIVALS)  # people come one after the other
         talkers = []
         for _ in range(TALKERS):
             talker = await stack.enter_async_context(place.come())
             reading.append(asyncio.create_task(code_of(talker, over + PATIENCE)))
             await talker.send(introduction)
             talkers.append(talker)
+            await asyncio.sleep(over / ARRIVALS)
         for _ in range(BURST):
             for talker in talkers:
                 await talker.send(said(conversation, LONG))

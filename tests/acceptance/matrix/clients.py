@@ -12,7 +12,7 @@ from tests.support.bad_clients import Codes, Place, flood, malformed, silent, sl
 from tests.support.measured import percentile
 
 BOTH = ("sqlite", "postgresql")
-ROUNDS = 3
+ROUNDS = 5
 MOVED = 1.1
 COST_BYTES = 256 * 1024
 HEADER_SECONDS = 10.0
@@ -80,7 +80,7 @@ def read_nothing(scene: Scene) -> None:
     """100 slow readers."""
     count = scene.times(100, 3)
     base = scene.stage.usage().rss
-    for (codes,) in alternating(scene, lambda place: slow_readers(place, count, scene.times(15, 0))):
+    for (codes,) in alternating(scene, lambda place: slow_readers(place, count, scene.times(4, 0))):
         demand_codes(scene, "slow readers", codes, {4008})
     cost = (scene.stage.usage().rss - base) / count
     scene.demand_now("each costs 256 kB at most", scene.short or cost <= COST_BYTES, f"{cost / 1024:.0f} kB each stay")
@@ -109,7 +109,7 @@ def behave_badly(scene: Scene) -> None:
     """One slow, one flooding, silent ones and malformed ones, all at once."""
     found = alternating(
         scene,
-        lambda place: slow_readers(place, 1, scene.times(15, 0)),
+        lambda place: slow_readers(place, 1, scene.times(4, 0)),
         lambda place: flood(place, 1000, scene.times(15, 2)),
         lambda place: silent(place, 3, scene.limit(HEADER_SECONDS * 2)),
         malformed,
