@@ -11,14 +11,13 @@ from tests.support.serving import Process
 BOTH = ("sqlite", "postgresql")
 CLUSTER = ("postgresql",)
 BACK_SECONDS = 15.0
-KILLS = {"L1": 200, "L2": 20, "L3": 5}
 
 
 def kill_a_hub(scene: Scene) -> None:
     """kill -9 of one hub at a random moment, again and again."""
     scene.demand_back_within(BACK_SECONDS)
     scene.demand_no_errors()
-    kills = scene.times(KILLS[scene.load_name], 2)
+    kills = scene.times(200, 2)
     for number in range(kills):
         if number % 2 == 0:
             scene.spread()
@@ -66,8 +65,7 @@ def stop_a_hub(scene: Scene) -> None:
     scene.over()
     scene.everybody_is_back()
     scene.demand_no_errors()
-    # Operators have half a minute of words to say again, and may say 10 a second.
-    scene.demand_normal_within(20)
+    scene.demand_normal_within(15)
     if scene.short:
         scene.notes.append("3 s: shorter than a lease")
 
