@@ -344,6 +344,8 @@ class Nightdesk:
         self._keep(self.elsewhere.run, "elsewhere")
         self._keep(self.operator_sockets.run, "console rows")
         self._keep(self.conversations.marks.run, "read marks")
+        if self.db.is_sqlite:
+            self._keep(self.housekeeping.copy_log, "log")
         if self.canary is not None:
             self._keep(self.canary.run, "canary")
         if self.works:

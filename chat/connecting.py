@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,6 +157,13 @@ def log_bytes(url: str) -> int:
         return Path(f"{sqlite_path(url)}-wal").stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def copy_log(url: str) -> None:
+    """What of SQLite's log can be copied into the file while others read and write."""
+    with closing(sqlite3.connect(sqlite_path(url), timeout=0)) as connection:
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def empty_log(connection: sqlite3.Connection) -> None:

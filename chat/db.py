@@ -30,6 +30,7 @@ from chat.writer import Unwritten, Writer
 HUNG_SECONDS = 6.0
 """What takes longer on PostgreSQL is taken for a server that hangs: its own limits end everything before."""
 LOG_BYTES = 32 * 1024 * 1024
+COPY_SECONDS = 1.0
 T = TypeVar("T")
 
 metadata = MetaData(
@@ -96,6 +97,7 @@ class Database:
         self.is_sqlite = connecting.is_sqlite(url)
         self.engine: AsyncEngine = connecting.engine_of(url, pool_size)
         self._turn = asyncio.Lock()
+        self._grown = asyncio.Event()
         self._unwritten_since: float | None = None
         self.unwritten_seconds = 0.0
         """Between the first and the last of the writes that the database did not take, with none between that it did:
@@ -155,6 +157,15 @@ class Database:
             self.unwritten_seconds = now - self._unwritten_since
             raise
         self._unwritten_since, self.unwritten_seconds = None, 0.0
+        self._grown.set()
+
+    async def copy_log(self) -> None:
+        """SQLite: copies its log into the file beside whoever writes, some time after a write. Else the writer does it
+        in the middle of a message, with all that have come together since, and everybody waits."""
+        await self._grown.wait()
+        await asyncio.sleep(COPY_SECONDS)
+        self._grown.clear()
+        await asyncio.to_thread(connecting.copy_log, self.url)
 
     async def tidy(self) -> None:
         """SQLite: keeps its log from growing for ever. To be called every minute or so."""

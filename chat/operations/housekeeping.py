@@ -46,6 +46,15 @@ class Housekeeping:
             rounds += 1
             await asyncio.sleep(ROUND_SECONDS)
 
+    async def copy_log(self) -> None:
+        """Until cancelled; for SQLite only."""
+        while True:
+            try:
+                await self._db.copy_log()
+            except Exception as error:
+                # The writer does it then, a little later and with everybody waiting.
+                log.warning("the log was not copied", error=type(error).__name__)
+
     async def clean(self) -> int:
         """How many rows went."""
         now = self._clock.now()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -65,6 +66,25 @@ async def test_a_long_reader_makes_the_log_grow_only_while_it_reads(
     assert log_size(parts.db) == 0
     await say_many(parts, found, 10, "after")
     assert log_size(parts.db) < grown / 4
+
+
+async def test_the_log_is_copied_while_somebody_writes(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "COPY_SECONDS", 0.0)
+    site, _ = await parts.furnish()
+    found = await parts.conversation(site)
+    await say_many(parts, found, 30, "first")
+    with closing(neighbour(parts.db)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await parts.db.copy_log()
+        other.execute("COMMIT")
+    alone = Path(shutil.copy(sqlite_path(parts.db.url), f"{sqlite_path(parts.db.url)}-without-its-log"))
+    with closing(sqlite3.connect(alone)) as copied:
+        assert copied.execute("SELECT count(*) FROM message WHERE ref LIKE 'first-%'").fetchone() == (30,)
+    # Nothing was written since: nothing wakes anybody.
+    resting = asyncio.create_task(parts.db.copy_log())
+    await asyncio.wait({resting}, timeout=0.2)
+    assert not resting.done()
+    resting.cancel()
 
 
 async def test_a_second_writer_is_waited_for(parts: Parts) -> None:

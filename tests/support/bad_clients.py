@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,6 +21,7 @@ TABS = 10
 PATIENCE = 30.0
 MANY = 340
 """More than one page."""
+NO_ROOM = (429, 503)
 Codes = list[int]
 
 
@@ -36,8 +37,41 @@ class Place:
     def url(self) -> str:
         return f"{self.address.replace('http', 'ws', 1)}/w/{self.site}/socket"
 
-    def come(self, **more: Any) -> connect:
-        return connect(self.url, origin=self.origin, compression=None, ping_interval=None, close_timeout=1, **more)
+    @contextlib.asynccontextmanager
+    async def come(self, *, receives: int = 0, **more: Any) -> AsyncIterator[ClientConnection]:
+        """Comes again when told that there is no room yet: behaving badly begins inside. `receives`: bytes that the
+        system takes for a client that does not read."""
+        until = asyncio.get_running_loop().time() + 2 * PATIENCE
+        while True:
+            link = await self._link(receives)
+            try:
+                client = await connect(
+                    self.url,
+                    sock=link,
+                    origin=self.origin,
+                    compression=None,
+                    ping_interval=None,
+                    close_timeout=1,
+                    **more,
+                )
+            except websockets.InvalidStatus as refused:
+                wait = float(refused.response.headers.get("Retry-After", "inf"))
+                if refused.response.status_code not in NO_ROOM or asyncio.get_running_loop().time() + wait > until:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                async with client:
+                    yield client
+                return
+
+    async def _link(self, receives: int) -> socket.socket:
+        link = socket.socket()
+        if receives:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        link.setblocking(False)
+        parts = urlsplit(self.address)
+        await asyncio.get_running_loop().sock_connect(link, (parts.hostname, parts.port))
+        return link
 
 
 async def ask(client: ClientConnection, kind: str, answered_by: str, **fields: Any) -> dict[str, Any]:
@@ -99,12 +133,7 @@ async def slow_tabs(place: Place, count: int, over: float) -> Codes:
         reading = [enough]
         slow = []
         for _ in range(count):
-            link = socket.socket()
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            link.setblocking(False)
-            parts = urlsplit(place.address)
-            await asyncio.get_running_loop().sock_connect(link, (parts.hostname, parts.port))
-            client = await stack.enter_async_context(place.come(sock=link, max_queue=1))
+            client = await stack.enter_async_context(place.come(receives=4096, max_queue=1))
             await client.send(introduction)
             slow.append(client)
             await asyncio.sleep(over / ARRIVALS)  # people come one after the other
