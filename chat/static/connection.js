@@ -35,6 +35,8 @@ export class Connection {
   #dialled = 0
   #greeted = 0
   #heard = 0
+  /** When something was said that nothing was heard after. */
+  #said = 0
   #ticked = Date.now()
   /** Until the next try, or the end of this one. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer
@@ -88,6 +90,7 @@ export class Connection {
   send(frame) {
     if (this.#line?.readyState !== WebSocket.OPEN) return false
     this.#line.send(JSON.stringify(frame))
+    this.#said ||= Date.now()
     return true
   }
 
@@ -106,6 +109,7 @@ export class Connection {
     )
     line.onmessage = (/** @type {{ data: string }} */ { data }) => {
       this.#heard = Date.now()
+      this.#said = 0
       const frame = JSON.parse(data)
       if (line === this.#next && (frame.type === 'welcomed' || frame.type === 'attended')) {
         clearTimeout(this.#timer)
@@ -188,6 +192,8 @@ export class Connection {
     const now = Date.now()
     // Late by more than 5 s: this computer slept, or the page was frozen.
     if (now - this.#ticked > 2 * TICK) this.wake()
+    // Whoever is there answers sooner: a hub that hangs need not be waited for until it is silent too long.
+    else if (this.live && this.#said && now - this.#said > TICK) this.wake()
     else if (this.live && now - this.#heard > SILENCE) this.#lost(0)
     this.#ticked = now
   }

@@ -31,6 +31,9 @@ MESSAGES = """new Promise((done) => {
   look()
 })"""
 
+NOTICES = 20_000
+"""Whoever says something into a dead line finds that out before they would by its silence."""
+
 
 class Night:
     """A visitor's computer of their own, whose way to the server can be spoilt, and an operator who stays awake."""
@@ -119,6 +122,14 @@ async def test_the_network_comes_back_as_another_one(night: Night) -> None:
     await expect(panel(page).locator("[data-state=pending]")).to_have_count(0, timeout=WAKES)
     # Whose word was stored first is the server's to say: each is there once.
     assert sorted(await texts_in(log(page), ".message")) == ["first", "mine", "second", "yours"]
+
+
+async def test_what_is_said_into_a_line_that_died_in_silence_gets_there(night: Night) -> None:
+    page = await night.visitor()
+    assert night.road.do(lambda proxy: proxy.orphan()) > 0
+    await write(page, "mine")
+    await expect(panel(page).locator("[data-state=pending]")).to_have_count(0, timeout=NOTICES)
+    await expect_all(page, "mine")
 
 
 async def test_a_laptop_is_opened_again(night: Night) -> None:

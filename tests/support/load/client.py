@@ -15,6 +15,9 @@ from tests.support.load import wire
 FIRST_RETRY = 2.0
 LAST_RETRY = 30.0
 SILENCE = 35.0
+UNANSWERED = 7.5
+"""The widget looks every 5 s whether it said something more than 5 s ago and has heard nothing since."""
+ANSWER = 3.0
 GREETING = 12.0
 GOOD_SECONDS = 60.0
 """After so long on a good line the next loss is a first one again."""
@@ -109,6 +112,10 @@ class Client:
         """As in the widget: after a refusal for now nothing goes out for a while."""
         self.views: dict[tuple[str, str], View] = {}
         self.heard = monotonic()
+        self._said = 0.0
+        """When something was said that nothing was heard after."""
+        self._asked = 0.0
+        """When it was doubted that anybody is there."""
         self._since = 0.0
         self._attempts = 0
         self._returning = 0.0
@@ -229,13 +236,19 @@ class Client:
 
     def look(self, now: float) -> None:
         """Called every second: a line that is silent too long is dead."""
-        if self.live and now - self.heard > SILENCE and self.socket is not None:
-            self.world.count("silent")
+        if not self.live or self.socket is None:
+            return
+        is_silent = now - self.heard > SILENCE
+        if is_silent or (self._asked > self.heard and now - self._asked > ANSWER):
+            self.world.count("silent" if is_silent else "unanswered")
             dead, self.socket = self.socket, None
             dead.client = None
             dead.abort()
             self._lost(0)
             self.dial()
+        elif self._asked <= self.heard < self._said and now - self._said > UNANSWERED:
+            self._asked = now
+            self.socket.send(wire.encode("beat", ask=True))
 
     def move(self, address: str) -> None:
         """To this server, unless it is there: the new line is made before the old one goes."""
@@ -398,3 +411,5 @@ class Client:
     def send(self, frame: bytes) -> None:
         if self.live and self.socket is not None:
             self.socket.send(frame)
+            if self._said <= self.heard:
+                self._said = monotonic()
