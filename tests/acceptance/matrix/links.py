@@ -7,6 +7,8 @@ from tests.acceptance.matrix.scene import Scene, cells
 SHARE = 0.3
 """Of the clients go by the bad way; the others must not notice."""
 NOTICED = 35.0
+LONGEST_PAUSE = 30.0
+"""Between two tries of a client whose way was bad for so long that it has tried often."""
 BOTH = ("sqlite", "postgresql")
 
 
@@ -76,7 +78,12 @@ def mute(scene: Scene, way: str) -> None:
     scene.load.ask("behave", conduct={})
     # What vanished is gone for good on these links: as when the phone changes its network.
     scene.load.ask("strike", what="reset")
-    over(scene)
+    scene.over()
+    lead_back(scene)
+    scene.everybody_is_back()
+    scene.demand_normal_within(LONGEST_PAUSE + 5)
+    # An operator whom nobody heard for 45 s has no claim any more to whom others answer now, and is told so.
+    scene.demand_no_errors(beside="refused not-yours")
 
 
 def slow_links(scene: Scene) -> None:

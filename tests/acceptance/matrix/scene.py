@@ -110,10 +110,14 @@ class Scene:
 
         self.demand(f"normal speed {seconds:.0f} s after the end of the fault", holds)
 
-    def demand_no_errors(self) -> None:
+    def demand_no_errors(self, beside: str = "") -> None:
+        """`beside`: what is said to people rightly, and no error."""
+
         def holds(scene: Scene, judgement: Judgement) -> tuple[bool, str]:
-            errors = judgement.figures.errors_since(scene.began)
-            return not errors, f"{len(errors)} errors shown" + (f", as {errors[0]}" if errors else "")
+            said = judgement.figures.errors_since(scene.began)
+            errors = [one for one in said if one != beside]
+            told = f", {len(said) - len(errors)} told {beside}" if beside else ""
+            return not errors, f"{len(errors)} errors shown{told}" + (f", as {errors[0]}" if errors else "")
 
         self.demand("no error is shown", holds)
 

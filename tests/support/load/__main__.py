@@ -49,7 +49,7 @@ async def state(crowd: Crowd, asked: Answer) -> Answer:
 
 
 async def all_live(crowd: Crowd, asked: Answer) -> Answer:
-    await crowd.until(lambda: all(one.live or one.gone for one in crowd), asked["seconds"], "everybody is back")
+    await crowd.until_each(lambda one: one.live, asked["seconds"], "everybody is back")
     return {}
 
 
@@ -76,16 +76,14 @@ async def gone(crowd: Crowd, asked: Answer) -> Answer:
 async def by_proxy(crowd: Crowd, asked: Answer) -> Answer:
     """All sockets go by this address, whatever stands behind it."""
     crowd.links.by_proxy(list(crowd), asked["url"])
-    await crowd.until(lambda: all(one.gone or one.is_on_its_way for one in crowd), asked["seconds"], "all on their way")
+    await crowd.until_each(lambda one: one.is_on_its_way, asked["seconds"], "all on their way")
     return {}
 
 
 async def links(crowd: Crowd, asked: Answer) -> Answer:
     crowd.links.breaks_per_minute = asked.get("breaks_per_minute", 0.0)
     led = await crowd.links.lead(list(crowd), asked["share"], asked["conduct"])
-    await crowd.until(
-        lambda: all(one.gone or (one.live and one.is_on_its_way) for one in crowd), asked["seconds"], "all on their way"
-    )
+    await crowd.until_each(lambda one: one.live and one.is_on_its_way, asked["seconds"], "all on their way")
     return {"led": led}
 
 

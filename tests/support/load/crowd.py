@@ -172,11 +172,21 @@ class Crowd:
         except TimeoutError:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}") from None
 
+    async def until_each(self, holds: Callable[[Client], bool], seconds: float, what: str) -> None:
+        """Of everybody at some time: where lines break all the time, somebody is always away."""
+        waited_for = set(self)
+
+        def is_over() -> bool:
+            waited_for.difference_update([one for one in waited_for if one.gone or holds(one)])
+            return not waited_for
+
+        await self.until(is_over, seconds, what)
+
     async def settle(self, seconds: float) -> None:
-        """Nobody speaks, everybody is there, and nothing waits in an outbox."""
+        """Nobody speaks, everybody was there, and nothing waits in an outbox."""
         self.talk(0)
         try:
-            await self.until(lambda: all(one.gone or (one.live and not one.unsent) for one in self), seconds, "quiet")
+            await self.until_each(lambda one: one.live and not one.unsent, seconds, "quiet")
         except TimeoutError:
             away = [one.history.path.stem for one in self if not one.gone and not one.live]
             unsent = sum(len(one.unsent) for one in self if not one.gone)
@@ -218,9 +228,10 @@ class Crowd:
         homes = {client: self.plan.addresses[n % len(self.plan.addresses)] for n, client in enumerate(self)}
 
         def strays() -> list[Client]:
-            return [
-                one for one, at in homes.items() if not one.gone and (one.socket is None or one.socket.address != at)
-            ]
+            for client, at in list(homes.items()):
+                if client.gone or (client.socket is not None and client.socket.address == at):
+                    del homes[client]
+            return list(homes)
 
         try:
             async with asyncio.timeout(seconds):
