@@ -27,12 +27,8 @@ ENDED = Closing.ACCESS_ENDED.code
 @pytest.fixture(scope="module")
 def own_redis() -> Iterator[RedisServer]:
     """To be stopped."""
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @dataclass

@@ -26,12 +26,8 @@ FORBIDDEN = ("PUBLISH another:x y", "GET nightdesk:x", "FLUSHALL", "CONFIG GET *
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[SecureRedis]:
-    server = SecureRedis()
-    try:
-        server.start()
+    with SecureRedis() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -15,12 +15,8 @@ from tests.support.views import View
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
     """A Redis of this test alone: it is stopped and started."""
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

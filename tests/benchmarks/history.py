@@ -39,12 +39,8 @@ def measure() -> dict[str, Any]:
     figures: dict[str, Any] = {"messages": MESSAGES, "rows_per_page": PAGE_ROWS, "open_conversations": OPEN}
     with tempfile.TemporaryDirectory(prefix="nightdesk-history-") as folder:
         figures["sqlite"] = asyncio.run(_measure(Path(folder), None))
-        server = DurablePostgres()
-        try:
-            server.start()
+        with DurablePostgres() as server:
             figures["postgresql"] = asyncio.run(_measure(Path(folder), PostgresMaker(server).make(empty=True)))
-        finally:
-            server.remove()
     return figures
 
 

@@ -25,14 +25,9 @@ Write = Callable[[int, int], Awaitable[object]]
 
 
 def measure() -> dict[str, Any]:
-    server = DurablePostgres()
-    try:
-        server.start()
-        with tempfile.TemporaryDirectory(prefix="nightdesk-journal-") as folder:
-            sqlite = asyncio.run(_measure(f"sqlite:///{Path(folder) / 'journal.sqlite3'}"))
-            return {**sqlite, "writers": WRITERS, "postgresql": asyncio.run(_measure(server.url()))}
-    finally:
-        server.remove()
+    with DurablePostgres() as server, tempfile.TemporaryDirectory(prefix="nightdesk-journal-") as folder:
+        sqlite = asyncio.run(_measure(f"sqlite:///{Path(folder) / 'journal.sqlite3'}"))
+        return {**sqlite, "writers": WRITERS, "postgresql": asyncio.run(_measure(server.url()))}
 
 
 async def _measure(url: str) -> dict[str, Any]:

@@ -33,12 +33,8 @@ def measure() -> dict[str, Any]:
     figures: dict[str, Any] = {"waiting": WAITING, "operators": OPERATORS, "conversations": BEHIND + WAITING}
     with tempfile.TemporaryDirectory(prefix="nightdesk-pairing-") as folder:
         figures["sqlite"] = asyncio.run(_measure(f"sqlite:///{Path(folder) / 'pairing.sqlite3'}"))
-    server = DurablePostgres()
-    try:
-        server.start()
+    with DurablePostgres() as server:
         figures["postgresql"] = asyncio.run(_measure(PostgresMaker(server).make(empty=True)))
-    finally:
-        server.remove()
     return figures
 
 

@@ -209,14 +209,9 @@ async def test_how_a_request_arrived_is_told_to_nobody_without_the_key(tmp_path:
 
 @pytest.fixture
 def hung_redis() -> Iterator[RedisServer]:
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         server.pause()
         yield server
-    finally:
-        server.resume()
-        server.remove()
 
 
 async def test_a_redis_that_hangs_is_away_or_is_none(tmp_path: Path, hung_redis: RedisServer) -> None:

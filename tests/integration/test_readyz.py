@@ -23,22 +23,14 @@ WITHIN = 5.0
 @pytest.fixture
 def own_server() -> Iterator[PostgresServer]:
     """One that may be stopped and hung without harm to other tests."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with PostgresServer() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         yield server
-    finally:
-        server.remove()
 
 
 async def asked(base_url: str) -> tuple[int, dict[str, str], float]:

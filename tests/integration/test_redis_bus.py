@@ -24,12 +24,8 @@ from tests.support.tunnel import tls_before
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
     """Of this test alone: it is stopped, hung and flooded."""
-    server = RedisServer()
-    try:
-        server.start()
+    with RedisServer() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

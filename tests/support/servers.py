@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 READY_WITHIN = 30.0
 
@@ -40,7 +40,7 @@ def wheel_folder(package: str) -> Path:
 
 
 class Server(ABC):
-    """`start`, `stop`, and for tests of failure `kill`, `pause`, `resume`."""
+    """`start`, `stop`, and for tests of failure `kill`, `pause`, `resume`; `with` it is started and removed."""
 
     name = "server"
     user: int | None = None
@@ -90,6 +90,17 @@ class Server(ABC):
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
 
     def remove(self) -> None:
         self.stop()
