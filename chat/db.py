@@ -25,6 +25,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat import connecting
 from chat.connecting import CONNECT_SECONDS
+from chat.turns import Turns
 from chat.writer import Unwritten, Writer
 
 HUNG_SECONDS = 6.0
@@ -96,7 +97,7 @@ class Database:
         self.url = url
         self.is_sqlite = connecting.is_sqlite(url)
         self.engine: AsyncEngine = connecting.engine_of(url, pool_size)
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._grown = asyncio.Event()
         self._unwritten_since: float | None = None
         self.unwritten_seconds = 0.0
@@ -132,19 +133,24 @@ class Database:
                 ):
                     yield session
                 return
-            async with self._turn, self._guarded(seconds), Session(self.engine, expire_on_commit=False) as session:
+            async with (
+                self._turns.take(),
+                self._guarded(seconds),
+                Session(self.engine, expire_on_commit=False) as session,
+            ):
                 connection = await session.connection(execution_options={"nightdesk_write": True})
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 async with _committing(session):
                     yield session
 
-    async def write_by_driver(self, work: Callable[[Any], T]) -> T:
+    async def write_by_driver(self, work: Callable[[Any], T], *, first: bool = False) -> T:
         """`work(connection)` in the writer's thread, with a bare connection of the driver: it begins and commits by
-        itself and may be run twice. Raises `Unwritten` or `Unstorable`."""
+        itself and may be run twice. `first`: before others that wait, where one writes at a time. Raises `Unwritten` or
+        `Unstorable`."""
         async with self._noted_writing():
             if not self.is_sqlite:
                 return await self._driver.run(work)
-            async with self._turn:
+            async with self._turns.take(first=first):
                 return await self._driver.run(work)
 
     @asynccontextmanager

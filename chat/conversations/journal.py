@@ -199,7 +199,7 @@ class Journal:
             rows.write(connection, outcome.talks)
             return outcome
 
-        return await self._db.write_by_driver(work)
+        return await self._db.write_by_driver(work, first=True)
 
 
 def _answer(waiting: _Waiting, answer: StoredEntry | Exception) -> None:
