@@ -76,14 +76,14 @@ async def gone(crowd: Crowd, asked: Answer) -> Answer:
 async def by_proxy(crowd: Crowd, asked: Answer) -> Answer:
     """All sockets go by this address, whatever stands behind it."""
     crowd.links.by_proxy(list(crowd), asked["url"])
-    await crowd.until_each(lambda one: one.is_on_its_way, asked["seconds"], "all on their way")
+    await crowd.on_their_way(asked["seconds"])
     return {}
 
 
 async def links(crowd: Crowd, asked: Answer) -> Answer:
     crowd.links.breaks_per_minute = asked.get("breaks_per_minute", 0.0)
     led = await crowd.links.lead(list(crowd), asked["share"], asked["conduct"])
-    await crowd.until_each(lambda one: one.live and one.is_on_its_way, asked["seconds"], "all on their way")
+    await crowd.on_their_way(asked["seconds"])
     return {"led": led}
 
 

@@ -172,15 +172,32 @@ class Crowd:
         except TimeoutError:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}") from None
 
-    async def until_each(self, holds: Callable[[Client], bool], seconds: float, what: str) -> None:
-        """Of everybody at some time: where lines break all the time, somebody is always away."""
-        waited_for = set(self)
+    async def until_each(
+        self, holds: Callable[[Client], bool], seconds: float, what: str, waited_for: set[Client] | None = None
+    ) -> None:
+        """Of everybody, or of those waited for, at some time: where lines break all the time somebody is away."""
+        waited_for = set(self) if waited_for is None else waited_for
 
         def is_over() -> bool:
             waited_for.difference_update([one for one in waited_for if one.gone or holds(one)])
             return not waited_for
 
         await self.until(is_over, seconds, what)
+
+    async def on_their_way(self, seconds: float) -> None:
+        """Straight or by the proxy, as each should: who was refused there tries again a moment later."""
+        waited_for = set(self)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    with contextlib.suppress(TimeoutError):
+                        await self.until_each(lambda one: one.live and one.is_on_its_way, AGAIN_SECONDS, "", waited_for)
+                        return
+                    for client in waited_for:
+                        if client.live:
+                            client.dial()
+        except TimeoutError:
+            raise TimeoutError(f"not within {seconds:.0f} s: {len(waited_for)} are not on their way") from None
 
     async def settle(self, seconds: float) -> None:
         """Nobody speaks, everybody was there, and nothing waits in an outbox."""
