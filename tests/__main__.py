@@ -17,7 +17,14 @@ from tests.support.sizes import measure_sizes
 from tests.support.steps import Verdict, run_commands, run_pytest
 
 PYTHON = sys.executable
-FAULTS = ("acceptance/test_matrix.py", "acceptance/test_contract.py")
+FAULTS = (
+    *("acceptance/test_matrix.py", "acceptance/test_contract.py"),
+    *(
+        f"integration/test_{name}.py"
+        for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
+    ),
+)
+BUT_FAULTS = tuple(f"--ignore=tests/{file}" for file in FAULTS)
 Lane = dict[str, Callable[[], Verdict]]
 READING: Lane = {
     "style": lambda: run_commands(
@@ -28,20 +35,15 @@ READING: Lane = {
     "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
     "strings": check_strings,
 }
-IN_ONE_PROCESS: Lane = {
+IN_ONE_PROCESS: Lane = {"integration": lambda: run_pytest("integration", *BUT_FAULTS), "sizes": measure_sizes}
+IN_MANY: Lane = {"acceptance": lambda: run_pytest("acceptance", *BUT_FAULTS, needs=[need_servers])}
+BROKEN: Lane = {"faults": lambda: run_pytest(*FAULTS, needs=[need_servers])}
+SEEN: Lane = {
     "unit": lambda: run_pytest("unit"),
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
-    "integration": lambda: run_pytest("integration"),
-    "sizes": measure_sizes,
+    "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
 }
-IN_MANY: Lane = {
-    "acceptance": lambda: run_pytest(
-        "acceptance", *(f"--ignore=tests/{file}" for file in FAULTS), needs=[need_servers]
-    ),
-}
-BROKEN: Lane = {"faults": lambda: run_pytest(*FAULTS, needs=[need_servers])}
-SEEN: Lane = {"browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers])}
 LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
 ORDER = [name for lane in LANES for name in lane]
 
