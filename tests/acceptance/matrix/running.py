@@ -10,6 +10,9 @@ from tests.support.judge import VERDICTS
 from tests.support.load.control import LoadFailed
 from tests.support.measured import percentile
 
+QUIET_SECONDS = 120.0
+"""How long the judge waits until nobody has a word left to say; a client pauses 30 s between two tries at most."""
+
 
 @dataclass
 class Result:
@@ -69,7 +72,7 @@ def run(cell: Cell, stage: Stage) -> Result:
         stage.talk_for(load, cell.load, 0.5 if stage.short else 15.0)
         cell.fault(scene)
         stage.talk_for(load, cell.load, 0.5 if stage.short else 15.0)
-        judgement = stage.judge(load, scene.limit(30))
+        judgement = stage.judge(load, QUIET_SECONDS)
         used = load.ask("state")["processor_seconds"] - used
         result.load_processor_share = round(used / (monotonic() - scene.began), 2)
         _fill(result, scene, judgement)
