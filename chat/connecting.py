@@ -31,7 +31,8 @@ SQLITE_PRAGMAS = (
     "synchronous=FULL",
     "busy_timeout=5000",
     "foreign_keys=ON",
-    # Pages of many conversations change in each group of messages: whoever writes, they go into the file seldom.
+    # Pages of many conversations change in each group of messages: they are copied into the file beside the writer, and
+    # by the writer only where that falls behind.
     "wal_autocheckpoint=4000",
     # A reader that stood long lets the log grow: once it is gone, the next checkpoint cuts the file back to this.
     "journal_size_limit=67108864",
@@ -161,7 +162,9 @@ def log_bytes(url: str) -> int:
 
 def copy_log(url: str) -> None:
     """What of SQLite's log can be copied into the file while others read and write."""
-    with closing(sqlite3.connect(sqlite_path(url), timeout=0)) as connection:
+    # Never makes a file: where the file was moved away, a new one would take its log with it.
+    there = f"{Path(sqlite_path(url)).absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(there, uri=True, timeout=0)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

@@ -99,6 +99,7 @@ class Database:
         self.engine: AsyncEngine = connecting.engine_of(url, pool_size)
         self._turns = Turns()
         self._grown = asyncio.Event()
+        self._copying = asyncio.Lock()
         self._unwritten_since: float | None = None
         self.unwritten_seconds = 0.0
         """Between the first and the last of the writes that the database did not take, with none between that it did:
@@ -171,12 +172,14 @@ class Database:
         await self._grown.wait()
         await asyncio.sleep(COPY_SECONDS)
         self._grown.clear()
-        await asyncio.to_thread(connecting.copy_log, self.url)
+        async with self._copying:
+            await asyncio.to_thread(connecting.copy_log, self.url)
 
     async def tidy(self) -> None:
         """SQLite: keeps its log from growing for ever. To be called every minute or so."""
         if self.is_sqlite and connecting.log_bytes(self.url) > LOG_BYTES:
-            await self.write_by_driver(connecting.empty_log)
+            async with self._copying:
+                await self.write_by_driver(connecting.empty_log)
 
     @asynccontextmanager
     async def _guarded(self, seconds: float) -> AsyncIterator[None]:

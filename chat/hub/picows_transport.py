@@ -37,6 +37,7 @@ class PicowsTransport(WSListener):
         "is_full",
     )
 
+    keeps_order = False
     farewell = ""
     lingers = 0.0
 

@@ -36,6 +36,9 @@ class Transport(Protocol):
     is_full: bool
     """What is written now waits for a client that reads slowly. `drained` tells the end of it."""
 
+    keeps_order: bool
+    """An answer says that all that came before was acted upon, also one to who only asks whether anybody is there."""
+
     @property
     def farewell(self) -> str:
         """What an end without a close code of ours was, for the figures; empty where it is not known."""
@@ -70,6 +73,7 @@ class Transport(Protocol):
 class AsgiTransport:
     """Starlette's WebSocket, after it was accepted. `run` reads until the end."""
 
+    keeps_order = False
     farewell = ""
     lingers = 0.0
 

@@ -205,7 +205,8 @@ class Rate(Frame, frozen=True):
 
 class Beat(Frame, frozen=True):
     """Heartbeat, both ways: the server sends one every 20 s, the client answers within 5 s with one of its own. A
-    client that asks (on waking, to know whether the line lives) gets one at once; what answers never asks."""
+    client that asks (on waking, or when nothing answers, to know whether the line lives) gets one at once; what answers
+    never asks."""
 
     ask: bool = False
 

@@ -35,6 +35,8 @@ _kind = msgspec.json.Decoder(_Kind).decode
 class Poll:
     """A `Transport` that lives for one request."""
 
+    keeps_order = True
+
     def __init__(self, texts: Sequence[str], known: str = "") -> None:
         self._texts = texts
         self._known = known

@@ -53,6 +53,18 @@ async def test_an_introduction_that_could_not_be_read_is_made_again(
     await browser.aclose()
 
 
+async def test_who_asks_whether_the_line_lives_is_answered_while_a_word_waits(running: Running) -> None:
+    ann = await running.visitor_who_said()
+    path = running.settings.effective_database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await ann.send("say", ref="waits-0001", conversation=ann.conversation, text="waits")
+        await ann.ask()
+        assert not [frame for frame in ann.frames if frame.get("ref") == "waits-0001"]
+        other.execute("ROLLBACK")
+    await ann.until("said", lambda frame: frame["entries"][-1].get("text") == "waits")
+
+
 async def test_a_locked_database_refuses_with_a_retry_and_keeps_the_socket(running: Running) -> None:
     ann = await running.visitor_who_said()
     path = running.settings.effective_database_url.removeprefix("sqlite:///")

@@ -15,7 +15,7 @@ import pytest
 
 from chat import db as database
 from chat.clock import SystemClock
-from chat.connecting import sqlite_path
+from chat.connecting import copy_log, sqlite_path
 from chat.conversations.entry import Author
 from chat.conversations.models import Conversation
 from chat.db import Database, DatabaseAway
@@ -85,6 +85,12 @@ async def test_the_log_is_copied_while_somebody_writes(parts: Parts, monkeypatch
     await asyncio.wait({resting}, timeout=0.2)
     assert not resting.done()
     resting.cancel()
+
+
+def test_a_file_that_was_moved_away_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        copy_log(f"sqlite:///{tmp_path / 'moved.sqlite3'}")
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_second_writer_is_waited_for(parts: Parts) -> None:

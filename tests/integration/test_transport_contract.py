@@ -67,8 +67,9 @@ async def test_frames_are_answered_in_the_order_in_which_they_came(ann: Line) ->
         ann.send(TEXT, text(type="say", ref=ref, conversation=str(new_id()), text="to nobody"))
         ann.send(TEXT, text(**ASK))
     heard = [json.loads(await ann.heard()) for _ in range(2 * len(refs))]
-    assert [frame["type"] for frame in heard] == ["refused", "beat"] * len(refs)
-    assert [frame["ref"] for frame in heard[::2]] == refs
+    # Who asks whether anybody is there does not wait for what is under way.
+    assert [frame["ref"] for frame in heard if frame["type"] == "refused"] == refs
+    assert [frame["type"] for frame in heard].count("beat") == len(refs)
 
 
 async def test_a_text_in_fragments_with_a_ping_between_is_one_text(ann: Line) -> None:

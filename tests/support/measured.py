@@ -16,14 +16,19 @@ class Figures:
     delays: list[tuple[float, float]] = field(default_factory=list)
     absences: list[tuple[float, float]] = field(default_factory=list)
     """When a line was lost, and seconds until its client was live again."""
-    errors: list[tuple[float, str]] = field(default_factory=list)
+    errors: list[tuple[float, str, float]] = field(default_factory=list)
+    """When, what, and when the line of who was told so was lost last; 0 for never."""
     messages: int = 0
 
     def shown(self, start: float, end: float) -> list[float]:
         return sorted(delay for due, delay in self.delays if start <= due < end)
 
     def errors_since(self, start: float) -> list[str]:
-        return [text for at, text in self.errors if at >= start]
+        return [text for at, text, _ in self.errors if at >= start]
+
+    def told_after_loss(self, text: str, since: float) -> int:
+        """How often people whose line was lost since then were told so."""
+        return sum(one == text and lost >= since for _, one, lost in self.errors)
 
     def away(self, start: float) -> list[float]:
         return sorted(seconds for at, seconds in self.absences if at >= start)
@@ -50,12 +55,14 @@ def figures_of(histories: Sequence[tuple[str, list[AnyEvent]]]) -> Figures:
     figures.messages = len(due)
     first: dict[str, float] = {}
     for _, events in histories:
-        kind = _kind(events)
+        kind, lost = _kind(events), 0.0
         for event in events:
+            if isinstance(event, Lost):
+                lost = event.t
             if isinstance(event, Shown) and event.ref in due and due[event.ref][0] != kind:
                 first[event.ref] = min(first.get(event.ref, event.t), event.t)
             elif isinstance(event, Error):
-                figures.errors.append((event.t, event.text))
+                figures.errors.append((event.t, event.text, lost))
         figures.absences += _absences(events)
     figures.delays = sorted((due[ref][1], at - due[ref][1]) for ref, at in first.items())
     return figures

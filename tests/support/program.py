@@ -77,6 +77,7 @@ class Client:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.frames: list[Frame] = []
+        self.beats = 0
         self.token = ""
         self.conversation = ""
         self.welcomed: Frame = {}
@@ -100,6 +101,9 @@ class Client:
                 frame = json.loads(text)
                 if frame["type"] == "beat":
                     await self.socket.send('{"type":"beat"}')
+                    async with self._news:
+                        self.beats += 1
+                        self._news.notify_all()
                     continue
                 async with self._news:
                     self.frames.append(frame)
@@ -130,6 +134,13 @@ class Client:
             raise AssertionError(f"closed before {kind}: {self.socket.close_code}; {self.frames[self._taken :]}")
         self._taken = place + 1
         return self.frames[place]
+
+    async def ask(self) -> None:
+        """Whether anybody is there: waits until the answer comes."""
+        before = self.beats
+        await self.send("beat", ask=True)
+        async with asyncio.timeout(10), self._news:
+            await self._news.wait_for(lambda: self.beats > before)
 
     async def close_code(self, seconds: float = 10) -> int:
         async with asyncio.timeout(seconds):

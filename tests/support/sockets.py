@@ -7,6 +7,7 @@ from chat.hub.transport import Receiver
 
 class MemoryTransport:
     farewell = ""
+    keeps_order = False
     lingers = 0.0
 
     def __init__(self) -> None:

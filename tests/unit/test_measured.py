@@ -45,6 +45,12 @@ def test_errors_are_counted_from_a_moment_on() -> None:
     assert FIGURES.errors_since(7.5) == []
 
 
+def test_what_is_told_to_who_was_away_is_told_rightly() -> None:
+    assert FIGURES.told_after_loss("refused at-capacity", 2.0) == 1
+    assert FIGURES.told_after_loss("refused at-capacity", 3.5) == 0
+    assert FIGURES.told_after_loss("refused not-yours", 0.0) == 0
+
+
 def test_a_percentile_of_few_and_of_none() -> None:
     assert percentile([1.0, 2.0, 3.0], 0.99) == 3.0
     assert percentile([1.0, 2.0, 3.0], 0.5) == 2.0

@@ -111,13 +111,14 @@ class Scene:
         self.demand(f"normal speed {seconds:.0f} s after the end of the fault", holds)
 
     def demand_no_errors(self, beside: str = "") -> None:
-        """`beside`: what is said to people rightly, and no error."""
+        """`beside`: what is said rightly to people whose line was lost by the fault, and no error."""
 
         def holds(scene: Scene, judgement: Judgement) -> tuple[bool, str]:
-            said = judgement.figures.errors_since(scene.began)
-            errors = [one for one in said if one != beside]
-            told = f", {len(said) - len(errors)} told {beside}" if beside else ""
-            return not errors, f"{len(errors)} errors shown{told}" + (f", as {errors[0]}" if errors else "")
+            errors = judgement.figures.errors_since(scene.began)
+            rightly = judgement.figures.told_after_loss(beside, scene.struck) if beside else 0
+            told = f", {rightly} told {beside}" if rightly else ""
+            count = len(errors) - rightly
+            return not count, f"{count} errors shown{told}" + (f", as {errors[0]}" if count else "")
 
         self.demand("no error is shown", holds)
 

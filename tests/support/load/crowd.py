@@ -175,18 +175,22 @@ class Crowd:
     async def until_each(
         self, holds: Callable[[Client], bool], seconds: float, what: str, waited_for: set[Client] | None = None
     ) -> None:
-        """Of everybody, or of those waited for, at some time: where lines break all the time somebody is away."""
-        waited_for = set(self) if waited_for is None else waited_for
+        """Of everybody at once; where lines break all the time and somebody is always away, of each at some time.
+        `waited_for` says of whom not yet."""
+        waited_for = set() if waited_for is None else waited_for
+        waited_for.update(self)
 
         def is_over() -> bool:
-            waited_for.difference_update([one for one in waited_for if one.gone or holds(one)])
+            asked = list(waited_for if self.links.are_breaking else self)
+            waited_for.clear()
+            waited_for.update(one for one in asked if not (one.gone or holds(one)))
             return not waited_for
 
         await self.until(is_over, seconds, what)
 
     async def on_their_way(self, seconds: float) -> None:
         """Straight or by the proxy, as each should: who was refused there tries again a moment later."""
-        waited_for = set(self)
+        waited_for: set[Client] = set()
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -245,10 +249,15 @@ class Crowd:
         homes = {client: self.plan.addresses[n % len(self.plan.addresses)] for n, client in enumerate(self)}
 
         def strays() -> list[Client]:
-            for client, at in list(homes.items()):
-                if client.gone or (client.socket is not None and client.socket.address == at):
-                    del homes[client]
-            return list(homes)
+            found = {
+                one: at
+                for one, at in homes.items()
+                if not one.gone and (one.socket is None or one.socket.address != at)
+            }
+            if self.links.are_breaking:
+                homes.clear()
+                homes.update(found)
+            return list(found)
 
         try:
             async with asyncio.timeout(seconds):

@@ -15,6 +15,7 @@ class Links:
         self._chance = chance
         self._proxies: list[FaultProxy] = []
         self.breaks_per_minute = 0.0
+        self._breaks = 0.0
 
     async def lead(self, clients: Iterable[Client], share: float, conduct: dict[str, Any]) -> int:
         """That share of them goes by the proxies from now on, with this conduct; the others go straight."""
@@ -32,7 +33,13 @@ class Links:
         for client in clients:
             client.take_detour(True)
 
+    @property
+    def are_breaking(self) -> bool:
+        """All the time: somebody is always away."""
+        return self.breaks_per_minute > 0 or self._breaks > 0
+
     def behave(self, conduct: dict[str, Any]) -> None:
+        self._breaks = float(conduct.get("breaks", 0.0))
         for proxy in self._proxies:
             proxy.behave(Conduct(**conduct))
 
