@@ -17,6 +17,8 @@ from tests.support.sizes import measure_sizes
 from tests.support.steps import Verdict, run_commands, run_pytest
 
 PYTHON = sys.executable
+COMMANDS = ("acceptance/test_commands.py",)
+OPERATIONS = tuple(f"integration/test_{name}.py" for name in ("backup", "canary", "doctor", "housekeeping", "metrics"))
 FAULTS = (
     *("acceptance/test_matrix.py", "acceptance/test_contract.py"),
     *(
@@ -24,7 +26,8 @@ FAULTS = (
         for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
     ),
 )
-BUT_FAULTS = tuple(f"--ignore=tests/{file}" for file in FAULTS)
+OTHERS = tuple(f"--ignore=tests/{file}" for file in (*COMMANDS, *OPERATIONS, *FAULTS))
+"""Have steps of their own."""
 Lane = dict[str, Callable[[], Verdict]]
 READING: Lane = {
     "style": lambda: run_commands(
@@ -35,14 +38,18 @@ READING: Lane = {
     "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
     "strings": check_strings,
 }
-IN_ONE_PROCESS: Lane = {"integration": lambda: run_pytest("integration", *BUT_FAULTS), "sizes": measure_sizes}
-IN_MANY: Lane = {"acceptance": lambda: run_pytest("acceptance", *BUT_FAULTS, needs=[need_servers])}
-BROKEN: Lane = {"faults": lambda: run_pytest(*FAULTS, needs=[need_servers])}
+IN_ONE_PROCESS: Lane = {"integration": lambda: run_pytest("integration", *OTHERS), "sizes": measure_sizes}
+IN_MANY: Lane = {"acceptance": lambda: run_pytest("acceptance", *OTHERS, needs=[need_servers])}
+BROKEN: Lane = {
+    "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
+    "commands": lambda: run_pytest(*COMMANDS, needs=[need_servers]),
+}
 SEEN: Lane = {
     "unit": lambda: run_pytest("unit"),
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
     "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
+    "operations": lambda: run_pytest(*OPERATIONS, needs=[need_servers]),
 }
 LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
 ORDER = [name for lane in LANES for name in lane]
