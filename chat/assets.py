@@ -7,8 +7,8 @@ import asyncio
 import gzip
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 import brotli
@@ -16,11 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-
-try:
-    import minify
-except ImportError:  # no wheel for this system: files go out as written
-    minify = None
 
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -51,7 +46,6 @@ class Asset:
 
     name: str
     body: bytes
-    _forms: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
     def suffix(self) -> str:
@@ -63,9 +57,7 @@ class Asset:
 
     def compressed(self, encoding: str) -> bytes:
         """Blocks for some milliseconds the first time; encodings are `br` and `gzip`."""
-        if encoding not in self._forms:
-            self._forms[encoding] = compress(self.body, encoding)
-        return self._forms[encoding]
+        return compress(self.body, encoding)
 
 
 class Assets:
@@ -142,6 +134,7 @@ class Assets:
         return Asset(name, path.read_bytes())
 
 
+@cache
 def compress(body: bytes, encoding: str) -> bytes:
     return brotli.compress(body, quality=11) if encoding == "br" else gzip.compress(body, 9, mtime=0)
 
@@ -158,11 +151,13 @@ def preferred_encoding(accept_encoding: str) -> str | None:
 def minified(source: bytes, suffix: str) -> bytes:
     """Smaller, if the minifier is there and can read it; otherwise as written."""
     media_type = {".css": "text/css", ".js": "application/javascript"}.get(suffix)
-    if minify is None or media_type is None or not source:
+    if media_type is None or not source:
         return source
     try:
+        import minify  # brings a runtime of its own with threads: only where files are served
+
         smaller: str = minify.string(media_type, source.decode())
-    except ValueError:
+    except (ImportError, ValueError):  # no wheel for this system, or nothing that it can read
         return source
     return smaller.encode()
 

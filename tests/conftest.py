@@ -13,6 +13,7 @@ from chat.hub.redis_bus import RedisBus
 from chat.logs import harmless_exceptions, without_secrets
 from tests.support.clock import FakeClock
 from tests.support.databases import PostgresMaker, SqliteMaker
+from tests.support.nightdesk import fork_from_now_on
 from tests.support.servers import PostgresServer, RedisServer
 
 
@@ -28,6 +29,11 @@ def _logs() -> None:
             structlog.dev.ConsoleRenderer(colors=False),
         ]
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs() -> None:
+    fork_from_now_on()
 
 
 @pytest.fixture(scope="session")

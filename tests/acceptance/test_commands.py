@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.demo import NIGHTDESK
+from tests.support import nightdesk
 from tests.support.servers import free_port
 
 KEY = "k" * 40
@@ -16,14 +16,7 @@ NO_SERVER = {"NIGHTDESK_DATABASE_URL": "postgresql://x:hidden@127.0.0.1:1/z", "N
 
 def run(folder: Path, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
-    return subprocess.run(
-        [NIGHTDESK, *arguments],
-        env=kept | {"NIGHTDESK_DATA_DIR": str(folder)} | settings,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return nightdesk.run(arguments, kept | {"NIGHTDESK_DATA_DIR": str(folder)} | settings, stdin=stdin)
 
 
 @pytest.fixture(scope="module")

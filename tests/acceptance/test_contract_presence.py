@@ -25,7 +25,7 @@ VANISHED_SECONDS = 60
 
 @pytest.fixture
 async def desk(postgres_maker: PostgresMaker, redis_server: RedisServer) -> AsyncIterator[Desk]:
-    desk = Desk(postgres_maker.make(empty=True), redis_server.url)
+    desk = Desk(postgres_maker.make(), redis_server.url)
     try:
         await asyncio.to_thread(desk.prepare)
         yield desk

@@ -7,7 +7,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support.demo import NIGHTDESK, DemoProgram
+from tests.support.demo import DemoProgram
+from tests.support.nightdesk import NIGHTDESK
 from tests.support.servers import free_port
 
 

@@ -49,7 +49,7 @@ def nginx(made: tuple[Path, Path]) -> Iterator[Nginx]:
 def desk(postgres_maker: PostgresMaker, redis_server: RedisServer, nginx: Nginx) -> Iterator[Desk]:
     """Two servers; nginx and Caddy stand for the same public address."""
     trust = {"NIGHTDESK_TRUSTED_PROXIES": "127.0.0.0/8"}
-    desk = Desk(postgres_maker.make(empty=True), redis_server.url, nginx.base_url, **trust)
+    desk = Desk(postgres_maker.make(), redis_server.url, nginx.base_url, **trust)
     try:
         desk.prepare()
         for _ in range(2):

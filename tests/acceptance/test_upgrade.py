@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.support.databases import PostgresMaker
-from tests.support.demo import NIGHTDESK
+from tests.support.nightdesk import NIGHTDESK
 from tests.support.servers import RedisServer
 from tests.support.serving import Desk, Process
 from tests.support.steady import Steady, percentile, rolling_restart, steady

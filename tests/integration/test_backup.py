@@ -31,8 +31,9 @@ from chat.operations.copies import back_up, drill, restore
 from chat.people.models import Site
 from chat.program import migrate_now
 from chat.settings import Settings, load_settings
+from tests.support import nightdesk
 from tests.support.databases import PostgresMaker, SqliteMaker
-from tests.support.demo import NIGHTDESK
+from tests.support.nightdesk import NIGHTDESK
 from tests.support.parts import running
 
 SECRET = "a key for tests only, thirty-two characters"
@@ -474,9 +475,7 @@ def test_the_commands_say_it_for_people_and_machines(desk: Settings, elsewhere: 
             "NIGHTDESK_DATABASE_URL": settings.database_url or "",
             "NIGHTDESK_SECRET_KEY": SECRET,
         }
-        return subprocess.run(
-            [NIGHTDESK, *arguments], env=environment | own, capture_output=True, text=True, timeout=60
-        )
+        return nightdesk.run(arguments, environment | own)
 
     made = run(desk, "backup", str(tmp_path), "--json")
     assert made.returncode == 0, made.stderr

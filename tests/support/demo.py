@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +13,10 @@ from select import select
 from typing import Any
 from uuid import uuid4
 
+from tests.support.nightdesk import NIGHTDESK, ProgramFailed, run
 from tests.support.steps import ROOT
 
 READY_WITHIN = 30.0
-NIGHTDESK = str(Path(sys.executable).with_name("nightdesk"))
-
-
-class ProgramFailed(RuntimeError):
-    """The program ended, or said nothing in time; the message ends with its log."""
 
 
 class DemoProgram:
@@ -68,14 +63,7 @@ class DemoProgram:
 
     def run(self, *arguments: str) -> Any:
         """Another `nightdesk` command on the same data; its JSON where it gives some."""
-        done = subprocess.run(
-            [NIGHTDESK, *arguments],
-            cwd=ROOT,
-            env=self._environment(self.folder / "demo", NIGHTDESK_BASE_URL=self.origin),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        done = run(arguments, self._environment(self.folder / "demo", NIGHTDESK_BASE_URL=self.origin))
         if done.returncode:
             raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
         try:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from tests.support.demo import NIGHTDESK, ProgramFailed
+from tests.support.fork_server import Forked
+from tests.support.nightdesk import NIGHTDESK, ProgramFailed, run, start
 from tests.support.servers import free_port
-from tests.support.steps import ROOT
 
 READY_WITHIN = 30.0
 
@@ -56,20 +56,14 @@ class Desk:
         return kept | self._settings | more
 
     def command(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [NIGHTDESK, *arguments], cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=60
-        )
+        done = run(arguments, self.environment())
         if done.returncode:
             raise ProgramFailed(f"nightdesk {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return done.stdout.strip()
 
     def findings(self, **settings: str) -> list[dict[str, Any]]:
         """What the doctor says; not all need be well."""
-        environment = self.environment(**settings)
-        done = subprocess.run(
-            [NIGHTDESK, "doctor", "--json"], env=environment, capture_output=True, text=True, timeout=60
-        )
-        found: list[dict[str, Any]] = json.loads(done.stdout)
+        found: list[dict[str, Any]] = json.loads(run(["doctor", "--json"], self.environment(**settings)).stdout)
         return found
 
     def prepare(self) -> None:
@@ -123,7 +117,7 @@ class Process:
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = desk.folder / f"{command}-{self.port}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -138,13 +132,11 @@ class Process:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self.program, self._command, *self._options],
-                cwd=ROOT,
-                env=self._desk.environment(NIGHTDESK_LISTEN=f"127.0.0.1:{self.port}", **self._settings),
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
+            self._process = start(
+                [self._command, *self._options],
+                self._desk.environment(NIGHTDESK_LISTEN=f"127.0.0.1:{self.port}", **self._settings),
+                log,
+                program=self.program,
             )
         if self._command == "serve":
             self._until_ready()
