@@ -20,6 +20,8 @@ from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from chat.sqlite_driver import driver_module
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -111,6 +113,7 @@ def engine_of(url: str, pool_size: int) -> AsyncEngine:
 def _sqlite_engine(url: str, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
         make_url(url).set(drivername="sqlite+aiosqlite"),
+        module=driver_module(),
         pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,

@@ -1,0 +1,79 @@
+"""SQLite for SQLAlchemy's async engine, with one errand to the connection's thread for each statement.
+
+As it comes, each statement is four: a cursor is made, it executes, its rows are fetched, it is closed. Each waits for a
+turn of the loop, and beside a busy loop also for the interpreter's lock, while nobody else may write.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiosqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import (
+    AsyncAdapt_aiosqlite_connection,
+    AsyncAdapt_aiosqlite_cursor,
+    AsyncAdapt_aiosqlite_dbapi,
+)
+
+
+@dataclass
+class _Done:
+    """What is known of a statement when its cursor is closed."""
+
+    description: Any = None
+    rowcount: int = -1
+    lastrowid: int | None = None
+    arraysize: int = 1
+
+    def close(self) -> None: ...
+
+
+class _Cursor(AsyncAdapt_aiosqlite_cursor):
+    __slots__ = ()
+    _awaitable_cursor_close: bool = False
+
+    def _make_new_cursor(self, _connection: Any) -> Any:
+        return _Done()
+
+    def _aenter_cursor(self, cursor: Any) -> Any:
+        return cursor
+
+    async def _execute_async(self, operation: Any, parameters: Any) -> Any:
+        await self._ask(sqlite3.Connection.execute, operation, parameters or ())
+
+    async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
+        await self._ask(sqlite3.Connection.executemany, operation, seq_of_parameters)
+
+    async def _ask(self, ask: Callable[..., sqlite3.Cursor], operation: str, parameters: Any) -> None:
+        connection: Any = self._connection
+        async with self._adapt_connection._execute_mutex:
+            self._cursor, rows = await connection._execute(_answer, connection._conn, ask, operation, parameters)
+            self._rows = deque(rows)
+
+
+class _Connection(AsyncAdapt_aiosqlite_connection):
+    __slots__ = ()
+    _cursor_cls = _Cursor
+
+
+class _Module(AsyncAdapt_aiosqlite_dbapi):
+    def connect(self, *arg: Any, **kw: Any) -> AsyncAdapt_aiosqlite_connection:
+        return _Connection(self, super().connect(*arg, **kw)._connection)
+
+
+def driver_module() -> Any:
+    """For `create_async_engine("sqlite+aiosqlite://…", module=…)`."""
+    return _Module(aiosqlite, sqlite3)
+
+
+def _answer(
+    connection: sqlite3.Connection, ask: Callable[..., sqlite3.Cursor], operation: str, parameters: Any
+) -> tuple[_Done, Sequence[Any]]:
+    """In the connection's thread."""
+    cursor = ask(connection, operation, parameters)
+    rows = cursor.fetchall() if cursor.description else ()
+    done = _Done(cursor.description, cursor.rowcount, cursor.lastrowid)
+    cursor.close()
+    return done, rows
