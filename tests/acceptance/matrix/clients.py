@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 from time import monotonic
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.support.bad_clients import Codes, Place, flood, malformed, silent, sl
 from tests.support.measured import percentile
 
 BOTH = ("sqlite", "postgresql")
-ROUNDS = 5
+ROUNDS = 8
 MOVED = 1.1
 COST_BYTES = 256 * 1024
 HEADER_SECONDS = 10.0
@@ -58,8 +59,9 @@ def alternating(scene: Scene, *bad: Badness) -> list[list[Any]]:
 
 def demand_p99(scene: Scene, calm: Windows, disturbed: Windows) -> None:
     def holds(scene: Scene, judgement: Judgement) -> tuple[bool, str]:
+        # Of the rounds the median: where the disk stood still once for a moment, that would be the p99 of them all.
         before, during = (
-            percentile(sorted(one for window in windows for one in judgement.figures.shown(*window)), 0.99)
+            median(percentile(judgement.figures.shown(*window), 0.99) for window in windows)
             for windows in (calm, disturbed)
         )
         # A short run has few messages on a busy machine: one of them is the p99.
