@@ -7,10 +7,12 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -24,6 +26,23 @@ from chat.strings import Strings
 # The console's partials come over its own socket; nobody else may turn text into HTML.
 PARTIALS_POLICY = "partials"
 WITH_PARTIALS = ("console/", "desk/")
+
+
+class _Compiled(BytecodeCache):
+    """Code of templates: what one program of this process has compiled for a language, the next one takes."""
+
+    _codes: ClassVar[dict[tuple[str, str, str], CodeType]] = {}
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        """A filter of something constant is carried out at once: its outcome depends on language and time zone."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((self._kind, bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._codes[self._kind, bucket.key, bucket.checksum] = bucket.code
 
 
 class Pages:
@@ -87,6 +106,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
+            bytecode_cache=_Compiled(f"{locale} {self._time_zone}"),
             # Else every partial of every entry asks the file system three times whether its templates have changed.
             auto_reload=not self._assets.is_packed,
         )

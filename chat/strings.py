@@ -6,7 +6,7 @@ English is the source text, so a string without a translation is its own. Fuzzy 
 import gettext
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from babel import Locale
@@ -71,7 +71,8 @@ class Strings:
         Without `scripts` a `strings` folder speaks for its package: each `static` folder in the package is a
         group, named after the folder that holds it, and the package `chat` itself is "shared".
         """
-        catalogues = {locale: _merged(locale, [folder / f"{locale}.po" for folder in folders]) for locale in locales}
+        files = {locale: [folder / f"{locale}.po" for folder in folders] for locale in locales}
+        catalogues = {locale: _merged(locale, tuple(map(_stamped, files[locale]))) for locale in locales}
         return cls(catalogues, scripts if scripts is not None else _groups(folders))
 
     def catalogue(self, locale: str) -> Catalogue:
@@ -105,8 +106,7 @@ class Strings:
     def _messages_of(self, group: str) -> list[str]:
         folders = [*self._scripts[group], *(self._scripts.get("shared", ()) if group != "shared" else ())]
         files = sorted(file for folder in folders for file in folder.rglob("*.js"))
-        messages = (found.message for file in files for found in messages_in(file.read_text(encoding="utf-8")))
-        return list(dict.fromkeys(messages))
+        return list(dict.fromkeys(message for file in files for message in _messages_in_file(_stamped(file))))
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,29 @@ def messages_in(source: str) -> Iterator[ScriptMessage]:
             yield ScriptMessage(found[0], found[1] if wanted == 2 else None, token.lineno)
 
 
+@dataclass(frozen=True)
+class _Stamped:
+    """A file as it is now: what was read of it is read once, however many programs a process makes."""
+
+    path: Path
+    changed_ns: int
+    size: int
+
+
+def _stamped(file: Path) -> _Stamped:
+    """All zero for one that is not there."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return _Stamped(file, 0, 0)
+    return _Stamped(file, found.st_mtime_ns, found.st_size)
+
+
+@cache
+def _messages_in_file(file: _Stamped) -> tuple[str, ...]:
+    return tuple(found.message for found in messages_in(file.path.read_text(encoding="utf-8")))
+
+
 def _is(tokens: list[Token], index: int, value: str) -> bool:
     return 0 <= index < len(tokens) and tokens[index].value == value
 
@@ -156,13 +179,14 @@ def _literals(tokens: list[Token], index: int, wanted: int) -> list[str]:
     return found
 
 
-def _merged(locale: str, files: Sequence[Path]) -> Catalogue:
+@cache
+def _merged(locale: str, files: tuple[_Stamped, ...]) -> Catalogue:
     messages: dict[str, str | tuple[str, ...]] = {}
     rule: Callable[[int], int] | None = None
     for file in files:
-        if not file.exists():
+        if not file.size:
             continue
-        with file.open("rb") as opened:
+        with file.path.open("rb") as opened:
             catalog = read_po(opened, locale=locale, abort_invalid=True)
         rule = rule or gettext.c2py(catalog.plural_expr)
         for message in catalog:
