@@ -131,8 +131,12 @@ def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
 
     async def connect() -> "psycopg.AsyncConnection[Any]":
         connection = await psycopg.AsyncConnection.connect(info, autocommit=True)
-        await connection.execute(_DURABLE)
-        await connection.set_autocommit(False)
+        try:
+            await connection.execute(_DURABLE)
+            await connection.set_autocommit(False)
+        except BaseException:  # whoever is cancelled here would leave it open
+            await connection.close()
+            raise
         return connection
 
     engine = create_async_engine(

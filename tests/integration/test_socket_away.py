@@ -56,8 +56,9 @@ async def test_an_introduction_that_could_not_be_read_is_made_again(
 async def test_who_asks_whether_the_line_lives_is_answered_while_a_word_waits(running: Running) -> None:
     ann = await running.visitor_who_said()
     path = running.settings.effective_database_url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        # In a thread: a write of the program that began before ends in this loop.
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
         await ann.send("say", ref="waits-0001", conversation=ann.conversation, text="waits")
         await ann.ask()
         assert not [frame for frame in ann.frames if frame.get("ref") == "waits-0001"]
@@ -68,8 +69,9 @@ async def test_who_asks_whether_the_line_lives_is_answered_while_a_word_waits(ru
 async def test_a_locked_database_refuses_with_a_retry_and_keeps_the_socket(running: Running) -> None:
     ann = await running.visitor_who_said()
     path = running.settings.effective_database_url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        # In a thread: a write of the program that began before ends in this loop.
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
         await ann.send("rate", conversation=ann.conversation, score=5)
         refused = await ann.until("refused", seconds=20)
         assert (refused["code"], refused["retry"]) == ("unavailable", True)

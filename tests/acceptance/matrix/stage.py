@@ -5,7 +5,6 @@ import itertools
 import shutil
 import signal
 import sqlite3
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -27,6 +26,7 @@ from tests.support.judge import Finding, Judge
 from tests.support.load.control import Load
 from tests.support.load.crowd import Plan
 from tests.support.measured import Figures, figures_of
+from tests.support.nightdesk import SHIFTED
 from tests.support.servers import DurablePostgres, PostgresServer, RedisServer
 from tests.support.serving import Desk, Process
 from tests.support.shifted import shift
@@ -106,7 +106,7 @@ class Stage:
     def _hub(self, number: int, settings: dict[str, str]) -> Process:
         self.shift_clock(number, 0)
         hub = self.desk.prepared(SHIFTED_CLOCK=str(self._clock(number)), **settings)
-        hub.program = [sys.executable, "-m", "tests.support.shifted"]
+        hub.program = list(SHIFTED)
         hub.start()
         return hub
 
