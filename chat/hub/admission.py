@@ -34,6 +34,11 @@ class PerAddress:
         fresh = Pace(burst=self._times, per_second=self._times / self._seconds)
         return self._paces.setdefault(neighbourhood(address), fresh).take(now)
 
+    def give_back(self, address: str) -> None:
+        """What it took last is not counted after all."""
+        if (pace := self._paces.get(neighbourhood(address))) is not None:
+            pace.give_back()
+
 
 class Admission:
     """`enter` before a socket is accepted, `leave` when an admitted one has ended."""

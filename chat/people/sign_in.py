@@ -108,8 +108,7 @@ class SignIn:
 
     async def by_password(self, email: str, password: str, address: str) -> Operator | PasswordRefused:
         account = normalised(email)
-        wait = self._waits.left(account, address)
-        if wait:
+        if wait := self._waits.take(account, address):
             return PasswordRefused(wait)
         async with self._db.read() as session:
             statement = select(Operator).where(col(Operator.email) == account, col(Operator.active))
@@ -117,7 +116,7 @@ class SignIn:
         stored = operator.password if operator else None
         right, renewed = await self.passwords.verified(password[: LONGEST_PASSWORD + 1], stored)
         if operator is None or not right:
-            return PasswordRefused(self._waits.failed(account, address))
+            return PasswordRefused(self._waits.left(account, address))
         self._waits.succeeded(account, address)
         if renewed:
             operators = table_of(Operator)

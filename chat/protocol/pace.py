@@ -25,6 +25,10 @@ class Pace:
             return 0.0
         return (1 - self.tokens) / self.per_second
 
+    def give_back(self) -> None:
+        """What was taken last is not counted after all."""
+        self.tokens = min(self.burst, self.tokens + 1)
+
     def require(self, now: float) -> None:
         """Raises `TooFast` with the time to wait."""
         if wait := self.take(now):
