@@ -25,6 +25,7 @@ from escalation.change import SYSTEM, Actor, Change, Place, checked
 from escalation.customers.registry import Registry
 from escalation.directory import Directory
 from escalation.errors import NotPossible, TextTooLong, TicketGone, TicketMoved
+from escalation.mail.mailbox import Mailbox
 from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage
 from escalation.sla.clocks import start_update_by
 from escalation.states import HIGH, NORMAL, State
@@ -59,6 +60,7 @@ class Tickets:
         self.outbox = outbox
         self.directory = directory
         self.registry = Registry(db)
+        self.mailbox = Mailbox(clock)
         self.strings = strings
         self.first_reply_seconds = Spread(WAITS)
 
@@ -230,6 +232,7 @@ class Tickets:
     async def tell(self, ticket: Ticket, conversation_id: UUID | None) -> None:
         """After the commit. What fails here is a delay: views ask again, the outbox has the rows."""
         self.outbox.wake()
+        self.mailbox.wake()
         if conversation_id is not None:
             await self.conversations.announce(conversation_id)
         await self.conversations.nudge("ticket", ticket.number)

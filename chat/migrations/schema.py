@@ -31,6 +31,7 @@ TABLES = (
     "chat.outbox",
     "escalation.models",
     "escalation.customers.models",
+    "escalation.mail.models",
 )
 """Modules with tables: imported here, so that the metadata is whole whoever asks."""
 

@@ -1,0 +1,63 @@
+"""The way to a mail: `post` writes its row in the transaction of its cause. Nothing is sent here."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.clock import Clock
+from chat.db import table_of
+from chat.ids import new_id
+from chat.public import checked_address
+from escalation.mail.letter import KINDS, Letter
+from escalation.mail.models import MailOut, Suppression
+
+
+class Mailbox:
+    """`await post(session, letter)` inside a transaction, `wake()` after its commit."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """A courtesy: the worker looks by itself every few seconds."""
+        self.woken.set()
+
+    async def post(self, session: AsyncSession, letter: Letter) -> UUID | None:
+        """The id of the mail; None where the same one was posted before. One for an address that takes none is
+        recorded and not sent. Raises Refusal for what is no address."""
+        if letter.kind not in KINDS:
+            raise ValueError(f"there is no kind {letter.kind}")
+        now = self._clock.now()
+        recipient = checked_address(letter.to).lower()
+        suppressed = await session.get(Suppression, recipient)
+        state = "suppressed" if suppressed is not None and suppressed.until > now else "waiting"
+        data: dict[str, Any] = {**letter.values, **({"link": letter.link} if letter.link else {})}
+        row = {
+            "id": new_id(),
+            "kind": letter.kind,
+            "cause": letter.cause,
+            "recipient": recipient,
+            "name": letter.name[:120],
+            "locale": letter.locale,
+            "data": data if state == "waiting" else {},
+            "ticket_id": letter.ticket_id,
+            "ticket_message_id": letter.ticket_message_id,
+            "state": state,
+            "attempts": 0,
+            "unsure": False,
+            "next_at": now,
+            "expires_at": letter.expires_at,
+            "code": "",
+            "says": "",
+            "created_at": now,
+            "changed_at": now,
+        }
+        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        mail = table_of(MailOut)
+        posted = insert(mail).values(row).on_conflict_do_nothing().returning(mail.c.id)
+        found: UUID | None = (await session.execute(posted)).scalar_one_or_none()
+        return found
