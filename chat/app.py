@@ -43,6 +43,7 @@ from chat.outbox import Outbox
 from chat.pages import Pages
 from chat.pairing.actions import Pairing
 from chat.pairing.dispatcher import Dispatcher
+from chat.pairing.duties import Duties
 from chat.pairing.places import PlaceBoard
 from chat.pairing.presence import PresenceBook
 from chat.pairing.staff import StaffBoard
@@ -128,6 +129,7 @@ class Nightdesk:
         self.outbox = Outbox(self.db, self.clock)
         self.conversations = Conversations(self.db, self.clock, self.hub, self.outbox, self.presenter)
         self.pairing = Pairing(self.db, self.clock, self.hub, self.conversations, settings.offer_seconds)
+        self.duties = Duties(self.db, self.hub, self.conversations)
         self.presence = PresenceBook(self.db, self.clock, self.pairing.staff_changed)
         self._is_alone = bus is None and settings.redis_url is None
         self.dispatcher = Dispatcher(self.db, self.clock, self.hub, self.pairing, settings.vanished_seconds)
@@ -186,6 +188,7 @@ class Nightdesk:
             settings=settings,
             conversations=self.conversations,
             outbox=self.outbox,
+            duties=self.duties,
             pages=self.pages,
             strings=self.strings,
             links=self.links,
@@ -351,6 +354,7 @@ class Nightdesk:
         if self.works:
             self._keep(self.outbox.run, "outbox")
             self._keep(self.escalation.worker.run, "escalation")
+            self._keep(self.escalation.shifts.run, "shifts")
             self._keep(self.housekeeping.run, "housekeeping")
 
     async def start_worker(self) -> None:
@@ -362,6 +366,7 @@ class Nightdesk:
             await self.metrics.start()
         self._keep(self.outbox.run, "outbox")
         self._keep(self.escalation.worker.run, "escalation")
+        self._keep(self.escalation.shifts.run, "shifts")
         self._keep(self.housekeeping.run, "housekeeping")
 
     async def stop(self) -> None:

@@ -6,6 +6,8 @@ from chat.conversations.entry import Author
 from chat.conversations.models import Conversation
 from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
 from chat.outbox import Outbox
+from chat.pairing.duties import Duties, Duty, duty_of
+from chat.pairing.presence import is_online, on_duty
 from chat.people.models import Department, Operator, OperatorDepartment, Site, Visitor
 from chat.protocol.errors import Refusal, Unavailable, UnknownConversation
 
@@ -18,6 +20,8 @@ __all__ = [
     "Conversation",
     "Conversations",
     "Department",
+    "Duties",
+    "Duty",
     "Operator",
     "OperatorDepartment",
     "Outbox",
@@ -30,5 +34,8 @@ __all__ = [
     "UnknownConversation",
     "Visitor",
     "checked_address",
+    "duty_of",
+    "is_online",
+    "on_duty",
     "transcript_of",
 ]

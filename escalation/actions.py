@@ -17,14 +17,14 @@ from sqlmodel.sql.expression import SelectOfScalar
 from chat.clock import Clock
 from chat.db import Database
 from chat.ids import new_id
-from chat.public import Conversations, Department, Outbox
+from chat.public import Conversations, Department, Operator, Outbox, duty_of
 from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked
 from escalation.customers.registry import Registry
 from escalation.directory import Directory
-from escalation.errors import NotPossible, TextTooLong, TicketGone, TicketMoved
+from escalation.errors import NotPossible, OperatorAbsent, TextTooLong, TicketGone, TicketMoved
 from escalation.mail.mailbox import Mailbox
 from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage
 from escalation.sla.clocks import start_update_by
@@ -98,11 +98,16 @@ class Tickets:
         return change.ticket
 
     async def assign(self, ticket_id: UUID, actor: Actor, operator_id: UUID | None, *, version: int) -> Ticket:
+        """Nobody hands a ticket to who is off duty (OperatorAbsent); what people take by themselves is theirs."""
         names = {colleague.id: colleague.name for colleague in await self.directory.operators()}
         if operator_id is not None and operator_id not in names:
             raise NotPossible
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
+            if operator_id not in (None, actor.id, change.ticket.operator_id):
+                colleague = await change.session.get_one(Operator, operator_id)
+                if not duty_of(colleague).holds(change.now):
+                    raise OperatorAbsent
             await change.assign(operator_id, names[operator_id] if operator_id else "")
         return change.ticket
 

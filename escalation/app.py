@@ -8,7 +8,7 @@ from chat.clock import Clock
 from chat.db import Database
 from chat.links import Links
 from chat.pages import Pages
-from chat.public import Conversations, Outbox
+from chat.public import Conversations, Duties, Outbox
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
@@ -18,6 +18,7 @@ from escalation.desk.about import AboutRequester
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
 from escalation.directory import Directory
+from escalation.shifts.keeper import ShiftKeeper
 from escalation.who import OperatorSignIn
 from escalation.worker import EscalationWorker
 
@@ -31,6 +32,7 @@ class Escalation:
         settings: Settings,
         conversations: Conversations,
         outbox: Outbox,
+        duties: Duties,
         pages: Pages,
         strings: Strings,
         links: Links,
@@ -39,6 +41,7 @@ class Escalation:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
         self.worker = EscalationWorker(self.tickets, zone)
+        self.shifts = ShiftKeeper(self.tickets, duties, zone)
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)
         self._parts = (

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
+from chat.public import Operator
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed
 from escalation.models import Ticket, TicketAssignment, TicketConversation, TicketEvent, TicketMessage
 from escalation.sla.clocks import (
@@ -194,6 +195,19 @@ class Change:
     async def assign(self, operator_id: UUID | None, name: str) -> None:
         if operator_id == self.ticket.operator_id:
             return
+        await self._give_to(operator_id)
+        self.record("assigned", operator=str(operator_id) if operator_id else None, name=name)
+        if operator_id is not None and self.ticket.state == State.NEW:
+            await self._lead(State.OPEN)
+
+    async def hand_over(self, who: str, to: Operator | None, of: int) -> None:
+        """At the end of the shift of `who`. `of`: how many could have taken it; where nobody could, it waits for the
+        department."""
+        await self._give_to(to.id if to else None)
+        name = to.name if to else ""
+        self.record("handed_over", **{"from": who, "operator": str(to.id) if to else None, "name": name, "number": of})
+
+    async def _give_to(self, operator_id: UUID | None) -> None:
         current = await self.session.exec(
             select(TicketAssignment).where(
                 TicketAssignment.ticket_id == self.ticket.id, col(TicketAssignment.ended_at).is_(None)
@@ -208,9 +222,6 @@ class Change:
             self.session.add(
                 TicketAssignment(id=new_id(), ticket_id=self.ticket.id, operator_id=operator_id, started_at=self.now)
             )
-        self.record("assigned", operator=str(operator_id) if operator_id else None, name=name)
-        if operator_id is not None and self.ticket.state == State.NEW:
-            await self._lead(State.OPEN)
 
     def settle(self) -> None:
         """Derived columns, once, at the end of the change."""

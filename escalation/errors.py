@@ -5,6 +5,7 @@ TicketError
 ├── TicketMoved     somebody changed it since the reader looked
 ├── TicketClosed    it is final
 ├── NotPossible     the state, operator or department does not exist or cannot follow
+│   └── OperatorAbsent  who should get it is off duty
 ├── TimeUnclear     what was written is no time of the coming day
 └── TextRefused     TextEmpty, TextTooLong
 """
@@ -28,6 +29,10 @@ class TicketClosed(TicketError):
 
 class NotPossible(TicketError):
     """This change cannot follow from here."""
+
+
+class OperatorAbsent(NotPossible):
+    """Whoever should get it is off duty."""
 
 
 class TimeUnclear(TicketError):

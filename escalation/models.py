@@ -314,3 +314,12 @@ class SlaEvent(Row, table=True):
     """Of an alarm: its `after`. Of `applied`: the version of the policy."""
     data: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     at: datetime = Field(sa_type=UTCDateTime)
+
+
+class SlaSeen(Row, table=True):
+    """An operator has acknowledged an alarm: it is shown and rung to them no more. Once, however often they press."""
+
+    __tablename__ = "sla_seen"
+    event_id: UUID = Field(primary_key=True, foreign_key="sla_event.id")
+    operator_id: UUID = Field(primary_key=True, foreign_key="operator.id")
+    at: datetime = Field(sa_type=UTCDateTime)

@@ -200,7 +200,7 @@ class ConsoleRoutes:
         async with self._db.read() as session:
             departments = await departments_of(session, operator)
             rows = await inbox_rows(session, operator, departments)
-            online = await online_count(session)
+            online = await online_count(session, self._clock.now())
             waiting = await counts(session)
         mine = [waiting[department] for department in departments if department in waiting]
         count = sum(count for count, _ in mine)

@@ -26,12 +26,14 @@ __all__ = ["Behind", "differences", "history", "metadata", "migrate", "render_it
 
 TABLES = (
     "chat.people.models",
+    "chat.people.audit",
     "chat.conversations.models",
     "chat.pairing.models",
     "chat.outbox",
     "escalation.models",
     "escalation.customers.models",
     "escalation.mail.models",
+    "escalation.shifts.models",
 )
 """Modules with tables: imported here, so that the metadata is whole whoever asks."""
 

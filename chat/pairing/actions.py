@@ -25,6 +25,7 @@ from chat.hub.hub import Hub
 from chat.ids import new_id
 from chat.pairing import reasons, steps, waiting
 from chat.pairing.models import Assignment
+from chat.pairing.presence import on_duty
 from chat.pairing.reasons import Reason, written
 from chat.pairing.routing import choose
 from chat.people.models import Department, Operator, OperatorDepartment
@@ -58,9 +59,10 @@ class Pairing:
     async def offer_next(self) -> bool | None:
         """Offers the conversation whose turn it is to the operator whose turn it is. True: look again. False: there is
         nothing to do. None: another process is deciding, look again in a moment."""
+        now = self._clock.now()
         async with self._db.read() as session:
             heads = await waiting.first(session, await waiting.all_departments(session))
-            room = await steps.with_room(session, [head.department_id for head in heads]) if heads else set()
+            room = await steps.with_room(session, [head.department_id for head in heads], now) if heads else set()
         for head in heads:
             if head.department_id in room and (outcome := await self._offer(head)) is not False:
                 return outcome
@@ -74,13 +76,13 @@ class Pairing:
             conversation = await steps.locked(session, head.id)
             if conversation is None or conversation.state != "waiting":
                 return True  # taken, ended or transferred in this moment: look again
-            choice = choose(*await steps.candidates(session, conversation))
+            choice = choose(*await steps.candidates(session, conversation, now))
             if choice is None:
                 return False
             operators = table_of(Operator)
             raised = await session.execute(
                 update(operators)
-                .where(operators.c.id == choice.operator_id, steps.ready())
+                .where(operators.c.id == choice.operator_id, steps.ready(now))
                 .values(load=operators.c.load + 1, assigned_at=now)
             )
             if not rows_changed(raised):
@@ -372,7 +374,12 @@ class Pairing:
         operators = table_of(Operator)
         raised = await session.execute(
             update(operators)
-            .where(operators.c.id == operator.id, operators.c.load < operators.c.capacity, operators.c.present)
+            .where(
+                operators.c.id == operator.id,
+                operators.c.load < operators.c.capacity,
+                operators.c.present,
+                on_duty(now),
+            )
             .values(load=operators.c.load + 1, assigned_at=now)
         )
         if not rows_changed(raised):

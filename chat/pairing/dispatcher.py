@@ -19,6 +19,7 @@ from chat.db import Database, table_of
 from chat.hub.hub import Hub, News
 from chat.pairing.actions import Pairing
 from chat.pairing.models import Assignment
+from chat.pairing.presence import on_duty
 from chat.people.models import Operator
 
 TICK_SECONDS = 1.0
@@ -105,6 +106,7 @@ class Dispatcher:
                     assignments.c.operator_id,
                     operators.c.present,
                     operators.c.active,
+                    on_duty(self._clock.now()).label("on_duty"),
                 )
                 .join(operators, operators.c.id == assignments.c.operator_id)
                 .where(assignments.c.state == "offered")
@@ -113,10 +115,9 @@ class Dispatcher:
         late = set(self._offers.older_than(self._pairing.offer_seconds, dict.fromkeys(offers, 0.0), now))
         for assignment_id, offer in offers.items():
             gone = not (offer.present and offer.active)
-            if gone or assignment_id in late:
-                await self._pairing.withdraw(
-                    offer.conversation_id, offer.operator_id, "vanished" if gone else "missed", offer=assignment_id
-                )
+            if gone or not offer.on_duty or assignment_id in late:
+                because = "vanished" if gone else "missed" if offer.on_duty else "off-duty"
+                await self._pairing.withdraw(offer.conversation_id, offer.operator_id, because, offer=assignment_id)
 
     async def _return_abandoned(self, now: float) -> None:
         """Operators first: they are few, and of those who are gone only some have conversations."""

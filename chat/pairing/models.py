@@ -31,7 +31,7 @@ class Presence(Row, table=True):
 class Assignment(Row, table=True):
     """Operator and conversation, with start and end: a record, not a flag.
 
-    `ended_because`: declined, missed, vanished, transferred, ended, taken.
+    `ended_because`: declined, missed, vanished, transferred, ended, taken, off-duty, handed-over.
     """
 
     __tablename__ = "assignment"

@@ -7,10 +7,11 @@ one that slept and woke changes 0 rows: it takes a new epoch, and its clients ar
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
@@ -246,12 +247,18 @@ async def _absent(session: AsyncSession, operators: Sequence[UUID], unheard: flo
     return sorted(fallen.scalars())
 
 
-def is_online() -> ColumnElement[bool]:
-    """Of an operator: there, and answering."""
+def is_online(now: datetime) -> ColumnElement[bool]:
+    """Of an operator: there, answering, and on duty."""
     operators = table_of(Operator)
-    return and_(operators.c.present, operators.c.status == "online", operators.c.active)
+    return and_(operators.c.present, operators.c.status == "online", operators.c.active, on_duty(now))
 
 
-async def online_count(session: AsyncSession) -> int:
-    statement = select(func.count()).select_from(table_of(Operator)).where(is_online())
+def on_duty(now: datetime) -> ColumnElement[bool]:
+    """Of an operator: no roster says that they are off."""
+    operators = table_of(Operator)
+    return or_(operators.c.duty_until.is_(None), and_(operators.c.duty_from <= now, operators.c.duty_until > now))
+
+
+async def online_count(session: AsyncSession, now: datetime) -> int:
+    statement = select(func.count()).select_from(table_of(Operator)).where(is_online(now))
     return int((await session.execute(statement)).scalar_one())

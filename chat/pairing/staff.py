@@ -52,7 +52,10 @@ class StaffBoard:
         operators = table_of(Operator)
         async with self._db.read() as session:
             found = await session.execute(
-                select(operators.c.name, func.count().over()).where(is_online()).order_by(operators.c.name).limit(NAMES)
+                select(operators.c.name, func.count().over())
+                .where(is_online(self._clock.now()))
+                .order_by(operators.c.name)
+                .limit(NAMES)
             )
             people = found.all()
             if at - self._replies_at >= REPLIES_SECONDS:

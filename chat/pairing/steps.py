@@ -73,13 +73,13 @@ async def is_offered(session: AsyncSession, assignment_id: UUID) -> bool:
     return found.first() is not None
 
 
-async def with_room(session: AsyncSession, departments: Sequence[UUID]) -> set[UUID]:
+async def with_room(session: AsyncSession, departments: Sequence[UUID], now: datetime) -> set[UUID]:
     """Those of the departments where somebody could be offered something."""
     rows, members, operators = table_of(Department), table_of(OperatorDepartment), table_of(Operator)
     somebody = exists(
         select(members.c.operator_id)
         .join(operators, operators.c.id == members.c.operator_id)
-        .where(members.c.department_id == rows.c.id, ready())
+        .where(members.c.department_id == rows.c.id, ready(now))
     )
     found = await session.execute(select(rows.c.id).where(rows.c.id.in_(departments), somebody))
     return set(found.scalars())
@@ -96,7 +96,7 @@ async def held(session: AsyncSession, department: UUID) -> bool:
     return (await session.execute(lock)).first() is not None
 
 
-async def candidates(session: AsyncSession, conversation: Conversation) -> tuple[list[Candidate], int]:
+async def candidates(session: AsyncSession, conversation: Conversation, now: datetime) -> tuple[list[Candidate], int]:
     """The best few of those who could take it, and how many could. Who has passed this very conversation on comes
     after all others, so they are looked up only where nobody else has room."""
     assignments = table_of(Assignment)
@@ -110,14 +110,18 @@ async def candidates(session: AsyncSession, conversation: Conversation) -> tuple
     )
     missed: dict[UUID, int] = {row[0]: int(row[1]) for row in found}
     operators = table_of(Operator)
-    fresh = await _best(session, conversation, operators.c.id.not_in(missed) if missed else true(), {})
+    fresh = await _best(session, conversation, now, operators.c.id.not_in(missed) if missed else true(), {})
     if fresh[0] or not missed:
         return fresh
-    return await _best(session, conversation, operators.c.id.in_(missed), missed)
+    return await _best(session, conversation, now, operators.c.id.in_(missed), missed)
 
 
 async def _best(
-    session: AsyncSession, conversation: Conversation, among: ColumnElement[bool], missed: Mapping[UUID, int]
+    session: AsyncSession,
+    conversation: Conversation,
+    now: datetime,
+    among: ColumnElement[bool],
+    missed: Mapping[UUID, int],
 ) -> tuple[list[Candidate], int]:
     operators, members = table_of(Operator), table_of(OperatorDepartment)
     limit = max(BEST, len(missed))
@@ -131,7 +135,7 @@ async def _best(
                 func.count().over(),
             )
             .join(members, members.c.operator_id == operators.c.id)
-            .where(members.c.department_id == conversation.department_id, ready(), among)
+            .where(members.c.department_id == conversation.department_id, ready(now), among)
             .order_by(
                 operators.c.load * 1.0 / operators.c.capacity, operators.c.assigned_at.nulls_first(), operators.c.id
             )
@@ -142,7 +146,7 @@ async def _best(
     return best, int(rows[0][4]) if rows else 0
 
 
-def ready() -> ColumnElement[bool]:
+def ready(now: datetime) -> ColumnElement[bool]:
     """Of an operator: may be offered something now."""
     operators = table_of(Operator)
-    return and_(is_online(), operators.c.load < operators.c.capacity)
+    return and_(is_online(now), operators.c.load < operators.c.capacity)

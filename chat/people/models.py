@@ -60,6 +60,13 @@ class Operator(Row, table=True):
     """Seconds that nobody had heard of them when `present` fell. A duration, so that every process can add it to its
     own stopwatch and no times of day are compared."""
     load: int = 0
+    ticket_capacity: int = Field(default=20, sa_column_kwargs={"server_default": "20"})
+    """Open tickets at the same time that others may give them."""
+    duty_from: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    duty_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """The span, the present or the next, in which they may be offered things; both None: at any time."""
+    off_since: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """When they went off duty: what they had then is handed over, what they took later by hand is theirs."""
     assigned_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     active: bool = True
     settings: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))

@@ -165,7 +165,7 @@ class OperatorSockets:
 
     async def _tell_counts(self) -> None:
         async with self.db.read() as session:
-            online = await online_count(session)
+            online = await online_count(session, self.clock.now())
             waiting = await counts(session)
         for socket in list(self.all):
             mine = [waiting[department] for department in waiting if socket.access.sees(department, None)]

@@ -19,7 +19,16 @@ from escalation.actions import Tickets
 from escalation.customers.known import known
 from escalation.desk.clocks import clocks_of, next_time
 from escalation.desk.timeline import steps_of, why_text
-from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone, TicketMoved, TimeUnclear
+from escalation.errors import (
+    NotPossible,
+    OperatorAbsent,
+    TextEmpty,
+    TextTooLong,
+    TicketClosed,
+    TicketGone,
+    TicketMoved,
+    TimeUnclear,
+)
 from escalation.faces import ground, initials
 from escalation.models import Ticket
 from escalation.queue import parse_key
@@ -58,7 +67,7 @@ class TicketDesk:
             if operator is None:
                 return to_sign_in(request)
             async with self._tickets.db.read() as session:
-                request.state.alerts = await alerts_for(session, operator)
+                request.state.alerts = await alerts_for(session, operator, self._tickets.clock.now())
             return await endpoint(request, operator)
 
         return answer
@@ -162,6 +171,8 @@ class TicketDesk:
             return RedirectResponse(f"/desk/tickets/{found.ticket.number}", 303)
         except TicketMoved:
             status, error = 409, c.gettext("A colleague changed the ticket meanwhile. This is how it stands now.")
+        except OperatorAbsent:
+            status, error = 422, c.gettext("Who is off duty gets no tickets. Choose somebody on shift, or nobody.")
         except (NotPossible, TicketClosed):
             status, error = 422, c.gettext("This change is not possible from here.")
         except TimeUnclear:

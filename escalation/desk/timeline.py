@@ -45,6 +45,7 @@ _ICONS = {
     "created": "ticket",
     "state": "half",
     "assigned": "assign",
+    "handed_over": "assign",
     "priority": "high",
     "links_revoked": "lock",
     "alarm": "bell",
@@ -57,6 +58,9 @@ def alarm_text(data: Mapping[str, Any], c: Catalogue) -> str:
     after, before = clock_text(max(0, data["after"])), clock_text(max(0, -data["after"]))
     since = c.gettext("%(time)s before the due") % {"time": before} if data["after"] < 0 else after
     words = {"time": since, "name": data.get("name", ""), "number": data.get("number", 0)}
+    if absent := data.get("absent"):
+        said = c.gettext("%(time)s without a reply: %(name)s is off duty, the department alerted")
+        return said % {"time": since, "name": absent}
     match data["step"], bool(words["name"]):
         case "assigned", True:
             return c.gettext("%(time)s without a reply: %(name)s alerted again, the ticket is theirs") % words
@@ -95,6 +99,10 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("Assigned to %(name)s") % {"name": data["name"]}
         case "assigned":
             return c.gettext("Assigned to nobody")
+        case "handed_over" if data.get("operator"):
+            return c.gettext("%(from)s is off duty: handed over to %(name)s, the least loaded of %(number)s") % data
+        case "handed_over":
+            return c.gettext("%(from)s is off duty and nobody on shift has room: waits for the department") % data
         case "priority":
             return c.gettext("Priority: high") if data["to"] == HIGH else c.gettext("Priority: normal")
         case "department":

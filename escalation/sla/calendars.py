@@ -56,7 +56,7 @@ def windows(calendar: Calendar, t: datetime) -> Iterator[Interval]:
     quiet = 0
     while quiet < HORIZON:
         quiet += 1
-        for begins, ends in _of_date(calendar, day):
+        for begins, ends in opened_on(calendar, day):
             if ends > max(begins, reached):
                 yield max(begins, reached), ends
                 reached, quiet = ends, 0
@@ -130,7 +130,8 @@ def _jump(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
 
 
 @lru_cache(maxsize=4096)
-def _of_date(calendar: Calendar, day: date) -> tuple[Interval, ...]:
+def opened_on(calendar: Calendar, day: date) -> tuple[Interval, ...]:
+    """What opens on that local date, in order."""
     if day in calendar.holidays:
         return ()
     found = []

@@ -1,12 +1,14 @@
 """Who can be called to a ticket that waits: the least loaded on shift, and the supervisors."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.public import Operator, OperatorDepartment
+from chat.public import Operator, OperatorDepartment, duty_of, is_online
 from escalation.models import Ticket
 
 SUPERVISING = ("supervisor", "administrator")
@@ -20,36 +22,47 @@ class Pick:
     of: int
 
 
-async def least_loaded(session: AsyncSession, ticket: Ticket) -> Pick | None:
-    """Of the department's people who are present, online and have room, without the one who has the ticket. Nobody
-    who is absent or full is ever chosen."""
+async def least_loaded(session: AsyncSession, ticket: Ticket, now: datetime) -> Pick | None:
+    """Of the department's people who are on duty, present, online and have room for a conversation and for a ticket,
+    without the one who has the ticket. Nobody who is absent or full is ever chosen."""
+    tickets = (
+        select(func.count())
+        .select_from(Ticket)
+        .where(Ticket.operator_id == Operator.id, col(Ticket.open).is_(True))
+        .correlate(Operator)
+        .scalar_subquery()
+    )
     found = await session.exec(
         select(Operator)
         .join(OperatorDepartment, col(OperatorDepartment.operator_id) == col(Operator.id))
         .where(
             OperatorDepartment.department_id == ticket.department_id,
-            col(Operator.active).is_(True),
-            col(Operator.present).is_(True),
-            Operator.status == "online",
+            is_online(now),
             col(Operator.load) < col(Operator.capacity),
+            tickets < col(Operator.ticket_capacity),
             col(Operator.id) != ticket.operator_id,
         )
-        .order_by(col(Operator.load), col(Operator.assigned_at).asc().nulls_first(), col(Operator.id))
+        .order_by(
+            col(Operator.load) * 1.0 / col(Operator.capacity) + tickets * 1.0 / col(Operator.ticket_capacity),
+            col(Operator.assigned_at).asc().nulls_first(),
+            col(Operator.id),
+        )
     )
     fit = found.all()
     return Pick(fit[0], len(fit)) if fit else None
 
 
-async def supervisors(session: AsyncSession) -> list[str]:
-    """Names; those who are here, else all."""
+async def supervisors(session: AsyncSession, now: datetime) -> list[str]:
+    """Names; those who are on duty and here, else all on duty, else all."""
     found = await session.exec(
         select(Operator)
         .where(col(Operator.active).is_(True), col(Operator.role).in_(SUPERVISING))
         .order_by(col(Operator.name), col(Operator.id))
     )
     people = found.all()
-    here = [operator.name for operator in people if operator.present]
-    return here or [operator.name for operator in people]
+    on_shift = [operator for operator in people if duty_of(operator).holds(now)]
+    here = [operator for operator in on_shift if operator.present]
+    return [operator.name for operator in here or on_shift or people]
 
 
 async def in_department(session: AsyncSession, operator_id: UUID) -> set[UUID]:

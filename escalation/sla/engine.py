@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import rows_changed, table_of
 from chat.ids import new_id
-from chat.public import Operator
+from chat.public import Operator, duty_of
 from chat.tally import Counts
 from escalation.actions import Tickets
 from escalation.change import SYSTEM, Change
@@ -134,11 +134,11 @@ async def _alarm(change: Change, clock: SlaClock, step: Step) -> None:
         case "assigned":
             data |= await _assigned(change)
         case "offer":
-            pick = await least_loaded(change.session, change.ticket)
+            pick = await least_loaded(change.session, change.ticket, change.now)
             if pick is not None:
                 data |= {"operator": str(pick.operator.id), "name": pick.operator.name, "number": pick.of}
         case _:
-            data["name"] = ", ".join(await supervisors(change.session))
+            data["name"] = ", ".join(await supervisors(change.session, change.now))
     change.session.add(_event(clock, "alarm", step.alarm.after, data, change.now))
     change.record("alarm", **data)
     log.info("alarm", ticket=change.ticket.number, **data)
@@ -148,6 +148,8 @@ async def _assigned(change: Change) -> dict[str, Any]:
     if change.ticket.operator_id is None:
         return {}
     operator = await change.session.get_one(Operator, change.ticket.operator_id)
+    if not duty_of(operator).holds(change.now):
+        return {"absent": operator.name}
     return {"operator": str(operator.id), "name": operator.name}
 
 

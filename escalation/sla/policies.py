@@ -180,7 +180,7 @@ def _shipped_id(name: str) -> UUID:
 
 
 ALWAYS = _shipped_id("calendar:always")
-_TICKET_ALARMS = [
+_TEN_MINUTES = [
     {"after": 300, "step": "assigned"},
     {"after": 480, "step": "offer"},
     {"after": 540, "step": "supervisor"},
@@ -188,9 +188,9 @@ _TICKET_ALARMS = [
 _MAIL_ALARMS = [{"after": 600, "step": "assigned"}, {"after": 900, "step": "supervisor"}]
 _UPDATE_ALARMS = [{"after": -120, "step": "assigned"}]
 _SHIPPED: list[tuple[str, dict[str, list[Any]], int, int, list[dict[str, Any]]]] = [
-    ("chat", {"subject_kind": ["conversation"]}, 60, 60, []),
+    ("chat", {"subject_kind": ["conversation"]}, 60, 600, _TEN_MINUTES),
     ("mail", {"contact_channel": ["mail"]}, 900, 1800, _MAIL_ALARMS),
-    ("tickets", {"priority": [0, 1]}, 600, 600, _TICKET_ALARMS),
+    ("tickets", {"priority": [0, 1]}, 600, 600, _TEN_MINUTES),
 ]
 _NAMES = {"chat": "Live chat", "mail": "E-mail", "tickets": "Tickets"}
 
@@ -212,8 +212,9 @@ async def ship(session: AsyncSession) -> None:
         metrics: list[tuple[str, int, int, list[dict[str, Any]], list[str]]] = [
             (FIRST_REPLY, target, breach, alarms, [])
         ]
+        pausing = [] if key == "chat" else list(WAITING)
+        metrics.append((NEXT_REPLY, target, breach, alarms, pausing))
         if key != "chat":
-            metrics.append((NEXT_REPLY, target, breach, alarms, list(WAITING)))
             metrics.append((UPDATE_BY, 0, 0, _UPDATE_ALARMS, []))
         for metric, seconds, breached, steps, pauses in metrics:
             await put(

@@ -401,7 +401,7 @@ async def test_an_alarm_concerns_who_has_the_ticket_then_who_is_offered_it_then_
 
     async def steps(operator: Operator) -> list[str]:
         async with acme.db.read() as session:
-            return [alert.step for alert in await alerts_for(session, operator)]
+            return [alert.step for alert in await alerts_for(session, operator, acme.clock.now())]
 
     assert await steps(acme.omar) == []
     for seconds, omar, nina, supervisor in (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chat.clock import SystemClock
 from chat.hub.memory_bus import MemoryBroker, MemoryBus
 from chat.ids import new_id
 from chat.pairing.presence import online_count
@@ -225,7 +226,7 @@ async def test_an_operator_works_by_polls_and_is_present_between_them(pair: tupl
 
     async def is_present() -> bool:
         async with first.desk.db.read() as session:
-            return await online_count(session) == 1
+            return await online_count(session, SystemClock().now()) == 1
 
     assert await is_present()  # nothing is open now
     hanging = asyncio.create_task(omar.poll(wait=LONG))

@@ -17,6 +17,8 @@ from chat.hub.memory_bus import MemoryBus
 from chat.ids import new_id, new_secret
 from chat.links import Links
 from chat.outbox import Outbox
+from chat.pairing.actions import Pairing
+from chat.pairing.duties import Duties
 from chat.people.models import Department, Operator, OperatorDepartment, Site, Visitor
 from chat.strings import Strings
 from escalation.actions import Tickets
@@ -26,6 +28,7 @@ from escalation.draft import TicketDraft
 from escalation.handoff import draft_ticket
 from escalation.models import Ticket
 from escalation.opening import Opened, open_ticket
+from escalation.shifts.keeper import ShiftKeeper
 from escalation.worker import EscalationWorker
 from tests.support.clock import FakeClock
 
@@ -57,6 +60,9 @@ class Company:
     conversations: Conversations
     tickets: Tickets
     worker: EscalationWorker
+    pairing: Pairing
+    shifts: ShiftKeeper
+    duties: Duties
     links: Links
     strings: Strings
     nudges: list[tuple[str, str]]
@@ -113,11 +119,17 @@ async def company(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
     strings = Strings.load([ROOT / "chat" / "strings", ROOT / "widget" / "strings", ROOT / "escalation" / "strings"])
     tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
     worker = EscalationWorker(tickets, LJUBLJANA)
+    pairing = Pairing(db, clock, hub, conversations, 30)
+    duties = Duties(db, hub, conversations)
+    shifts = ShiftKeeper(tickets, duties, LJUBLJANA)
     visitor, omar, nina = await _people(db, clock)
     await hub.start()
     await conversations.journal.start()
     try:
-        yield Company(db, clock, conversations, tickets, worker, links, strings, nudges, visitor, omar, nina)
+        yield Company(
+            db, clock, conversations, tickets, worker, pairing, shifts, duties, links, strings, nudges, visitor,
+            omar, nina,
+        )  # fmt: skip
     finally:
         await conversations.journal.stop()
         await hub.stop()

@@ -1,0 +1,1 @@
+"""Who works when: shifts, absences, and what happens at the end of a shift."""

@@ -1,0 +1,81 @@
+"""Keeps everybody's span of duty as the roster says, and hands over what people still have when theirs is over."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import not_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.public import Duties, Operator, duty_of, on_duty
+from escalation.actions import Tickets
+from escalation.shifts.handover import HandOver
+from escalation.shifts.store import rosters
+
+ROUND_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class ShiftKeeper:
+    """Any number may run: a span is written on the condition that the one before still stands, and what is handed
+    over is judged by its own row."""
+
+    def __init__(self, tickets: Tickets, duties: Duties, zone: ZoneInfo) -> None:
+        self._tickets = tickets
+        self._duties = duties
+        self._hand_over = HandOver(tickets, duties, zone)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.round()
+            except Exception:
+                # Nobody is offered anything after the end that stands; the next round goes on from the rows.
+                log.warning("the roster could not be looked at", exc_info=True)
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def round(self) -> int:
+        """Renews the spans that are over, then hands over; how many pieces of work changed hands."""
+        now = self._tickets.clock.now()
+        async with self._tickets.db.read() as session:
+            over = select(Operator.id).where(col(Operator.duty_until) <= now, col(Operator.active).is_(True))
+            renewed = list(await session.exec(over))
+        if renewed:
+            await self.renew(renewed)
+        return sum([await self._hand_over.of(operator, now) for operator in await self._off_duty(now)])
+
+    async def renew(self, operators: Collection[UUID]) -> None:
+        """Reads the roster of these people again: their span ended, or somebody changed the roster."""
+        async with self._tickets.db.write() as session:
+            changed = await renew(session, self._duties, operators, self._tickets.clock.now())
+        for operator_id in changed:
+            self._duties.changed(operator_id)
+
+    async def _off_duty(self, now: datetime) -> Sequence[Operator]:
+        off = select(Operator).where(col(Operator.off_since).is_not(None), not_(on_duty(now)))
+        async with self._tickets.db.read() as session:
+            return (await session.exec(off.order_by(col(Operator.id)))).all()
+
+
+async def renew(session: AsyncSession, duties: Duties, operators: Collection[UUID], now: datetime) -> list[UUID]:
+    """In the caller's transaction; whose span this call changed, of which `duties.changed` tells after the commit."""
+    found = await rosters(session, operators, now)
+    changed = []
+    people = await session.exec(
+        select(Operator)
+        .where(col(Operator.id).in_(operators))
+        .order_by(col(Operator.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    for operator in people.all():
+        duty = found[operator.id].duty(now)
+        if duty != duty_of(operator) and await duties.set(session, operator, duty, now):
+            changed.append(operator.id)
+    return changed
