@@ -193,6 +193,7 @@ class Nightdesk:
             strings=self.strings,
             links=self.links,
             sign_in=self.sign_in,
+            passwords=self.sign_in.passwords,
         )
         self.draining = False
         self.readiness = Readiness(

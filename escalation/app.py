@@ -8,12 +8,20 @@ from chat.clock import Clock
 from chat.db import Database
 from chat.links import Links
 from chat.pages import Pages
-from chat.public import Conversations, Duties, Outbox
+from chat.public import Conversations, Duties, Outbox, Passwords
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
-from escalation.client_area.contact import ContactPage
+from escalation.client_area.contact import ContactPage, Doors
+from escalation.client_area.doorway import HOME, Doorway
+from escalation.client_area.kept import KeptForms
+from escalation.client_area.letters import WaitingLetters
+from escalation.client_area.links import SignInLinks
 from escalation.client_area.routes import ClientArea
+from escalation.client_area.settings_routes import SettingsRoutes
+from escalation.client_area.sign_in import CustomerSignIn
+from escalation.client_area.sign_in_routes import SignInRoutes
+from escalation.client_area.tickets_routes import TicketsRoutes
 from escalation.desk.about import AboutRequester
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
@@ -37,6 +45,7 @@ class Escalation:
         strings: Strings,
         links: Links,
         sign_in: OperatorSignIn,
+        passwords: Passwords,
     ) -> None:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
@@ -44,11 +53,18 @@ class Escalation:
         self.shifts = ShiftKeeper(self.tickets, duties, zone)
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)
+        self.customers = CustomerSignIn(db, clock, settings, passwords)
+        self.sign_in_links = SignInLinks(db, clock, outbox, self.customers, WaitingLetters(outbox), settings.base_url)
+        kept = KeptForms(db, clock, settings)
+        self.doorway = Doorway(db, clock, settings, pages, strings, self.customers)
         self._parts = (
             TicketDesk(self.tickets, pages, sign_in, zone),
             EscalationDialog(self.tickets, pages, sign_in, zone),
             ClientArea(self.tickets, pages, links, settings.base_url),
-            ContactPage(self.tickets, pages),
+            SignInRoutes(self.doorway, self.sign_in_links, kept),
+            SettingsRoutes(db, clock, self.doorway),
+            TicketsRoutes(self.tickets, self.doorway),
+            ContactPage(self.tickets, pages, Doors(ticket=f"{HOME}/new")),
         )
 
     def routes(self) -> list[BaseRoute]:

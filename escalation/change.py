@@ -34,6 +34,8 @@ class Actor:
 
 
 SYSTEM = Actor("system")
+PUBLIC = frozenset({"created", "escalated", "said", "replied", "said_automatically", "state", "update_by", "merged"})
+"""Events that the requester may see by a time or a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Change:
 
     def record(self, event: str, **data: Any) -> None:
         self.moved = True
+        if event in PUBLIC:
+            self.ticket.public_at = self.now
         self.ticket.last_event_seq += 1
         self.session.add(
             TicketEvent(

@@ -85,6 +85,8 @@ class TicketDraft:
     message_count: int
     account_id: UUID | None = None
     """Of a requester who is identified."""
+    customer_id: UUID | None = None
+    """The person of the account."""
     service_id: UUID | None = None
     """What `service` was found to be in the account."""
     verify_level: int = 0

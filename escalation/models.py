@@ -27,6 +27,7 @@ class Ticket(Row, table=True):
         Index("ix_ticket_queue", "open", "operators_turn", "priority", "due_at", "waiting_since", "id"),
         Index("ix_ticket_operator_id_open", "operator_id", "open"),
         Index("ix_ticket_account_id_open", "account_id", "open"),
+        Index("ix_ticket_customer_id_public_at", "customer_id", "public_at"),
     )
     id: UUID = Field(primary_key=True)
     number: str = Field(unique=True, max_length=20)
@@ -52,6 +53,8 @@ class Ticket(Row, table=True):
     account_id: UUID | None = None
     """Of a requester who was identified; with `service_id`, what the label was found to be in that account. Without
     foreign keys: on SQLite the table would have to be copied for one, and accounts and services are never deleted."""
+    customer_id: UUID | None = None
+    """The person of the account whose ticket it is; the same holds for it."""
     service_id: UUID | None = None
     started_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     started_raw: str = Field(default="", max_length=120)
@@ -75,6 +78,8 @@ class Ticket(Row, table=True):
     """The operator who opened it; none where the visitor did."""
     created_at: datetime = Field(sa_type=UTCDateTime)
     changed_at: datetime = Field(sa_type=UTCDateTime)
+    public_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Of the newest change that the requester may see: a note must not show by a time. None counts as the creation."""
     closed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     version: int = 0
     """Raised by each change; an operator's action names the one it was written on."""

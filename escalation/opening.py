@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -29,6 +27,7 @@ from escalation.models import (
     TicketTranscript,
 )
 from escalation.sla.clocks import start_first_reply
+from escalation.sql import insert_for
 from escalation.states import State
 
 
@@ -89,7 +88,7 @@ async def _claim(session: AsyncSession, conversation_id: UUID, ticket_id: UUID) 
     released = select(func.count()).select_from(TicketConversation).where(
         ties, col(TicketConversation.released_at).is_not(None)
     )  # fmt: skip
-    claim = _insert(session)(table_of(TicketConversation)).values(
+    claim = insert_for(session)(table_of(TicketConversation)).values(
         id=new_id(),
         ticket_id=ticket_id,
         conversation_id=conversation_id,
@@ -123,15 +122,10 @@ async def next_number(session: AsyncSession, now: datetime, zone: ZoneInfo) -> s
     """
     year = now.astimezone(zone).year
     counter = table_of(TicketCounter)
-    raised = _insert(session)(counter).values(year=year, last=1)
+    raised = insert_for(session)(counter).values(year=year, last=1)
     raised = raised.on_conflict_do_update(index_elements=["year"], set_={"last": counter.c.last + 1})
     last = (await session.exec(raised.returning(counter.c.last))).scalar_one()
     return f"T-{year % 100:02}-{last:06}"
-
-
-def _insert(session: AsyncSession) -> Any:
-    """Both databases know ON CONFLICT, but SQLAlchemy spells it per dialect."""
-    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 def _ticket(
@@ -154,6 +148,7 @@ def _ticket(
         requester_name=draft.requester_name.value[:120],
         requester_email=draft.requester_email.value[:254],
         account_id=draft.account_id,
+        customer_id=draft.customer_id,
         verify_level=draft.verify_level,
         service_label=draft.service.value[:200],
         service_id=draft.service_id,

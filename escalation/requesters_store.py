@@ -1,4 +1,4 @@
-"""What the requester reads of their ticket, by link. Selects public messages only: no note, no environment."""
+"""The public side of one ticket, by link or by right. Selects public messages only: no note, no environment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,8 +78,11 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
         .where(TicketLink.id == link_id, col(TicketLink.revoked_at).is_(None), col(TicketLink.expires_at) > now)
     )
     ticket = found.first()
-    if ticket is None:
-        return None
+    return await public_ticket(session, ticket) if ticket is not None else None
+
+
+async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTicket:
+    """The public side of a ticket that the caller has found by the rights of its reader."""
     department = await session.get_one(Department, ticket.department_id)
     operator = await session.get(Operator, ticket.operator_id) if ticket.operator_id else None
     found_clocks = await session.exec(

@@ -9,12 +9,13 @@ LARGEST = 64 * 1024
 MOST_FIELDS = 40
 
 
-async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a URL-encoded form; of two with one name the last counts. Raises 413 and 400."""
+async def form_of(request: Request, largest: int = LARGEST) -> dict[str, str]:
+    """The fields of a URL-encoded form of at most `largest` bytes; of two with one name the last counts. Raises 413 and
+    400."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST:
+        if len(body) > largest:
             raise HTTPException(413)
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))

@@ -34,6 +34,7 @@ TABLES = (
     "escalation.customers.models",
     "escalation.mail.models",
     "escalation.shifts.models",
+    "escalation.client_area.models",
 )
 """Modules with tables: imported here, so that the metadata is whole whoever asks."""
 

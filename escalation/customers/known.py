@@ -55,7 +55,7 @@ async def identified(registry: Registry, draft: TicketDraft, level: int) -> Tick
     customer = await customer_of(registry, draft.requester_email.value, level)
     if customer is None:
         return draft
-    draft = replace(draft, account_id=customer.account_id, verify_level=level)
+    draft = replace(draft, account_id=customer.account_id, customer_id=customer.customer_id, verify_level=level)
     for asked, origin in _clues(draft):
         found = await registry.find_service(customer.account_id, **asked)
         if found is not None:
@@ -66,7 +66,7 @@ async def identified(registry: Registry, draft: TicketDraft, level: int) -> Tick
 async def confirmed(registry: Registry, proposed: TicketDraft, draft: TicketDraft) -> TicketDraft:
     """What the operator changed: another requester has no account here, another label may be another service."""
     if draft.requester_email.value.lower() != proposed.requester_email.value.lower():
-        return replace(draft, account_id=None, service_id=None, verify_level=0)
+        return replace(draft, account_id=None, customer_id=None, service_id=None, verify_level=0)
     if draft.account_id is None or draft.service == proposed.service:
         return draft
     found = await registry.find_service(draft.account_id, name=draft.service.value)

@@ -36,6 +36,8 @@ class Running:
         self.base_url = settings.base_url
         self.site_key = ""
         self.clients: list[Client] = []
+        self.browsers: list[httpx2.AsyncClient] = []
+        """Closed at the end."""
         self.server: uvicorn.Server
 
     async def operator(self, name: str = "Ana", **more: Any) -> Operator:
@@ -189,9 +191,11 @@ async def program(
     bus: Bus | None = None,
     clock: Clock | None = None,
     port: int = 0,
+    works: bool | None = None,
     **more: Any,
 ) -> AsyncIterator[Running]:
-    """Runs until the block ends; a site `polaris` and the shipped departments are there."""
+    """Runs until the block ends; a site `polaris` and the shipped departments are there. Without `works` a test says
+    itself when the outbox is carried out."""
     sock = listening_socket("127.0.0.1", port)
     address = f"127.0.0.1:{sock.getsockname()[1]}"
     settings = load_settings(
@@ -209,7 +213,7 @@ async def program(
         }
         | more,
     )
-    desk = Nightdesk(settings, bus=bus, clock=clock)
+    desk = Nightdesk(settings, bus=bus, clock=clock, works=works)
     if database_url is None:
         await schema.migrate(desk.db)
     await ensure_departments(desk.db)
@@ -240,6 +244,8 @@ async def program(
     finally:
         for client in running.clients:
             await client.leave()
+        for browser in running.browsers:
+            await browser.aclose()
         server.should_exit = True
         await serving
         sock.close()

@@ -1,0 +1,84 @@
+"""What was typed before the sign-in: kept for a day, found again by a cookie or by the sign-in link."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from chat.clock import Clock
+from chat.db import Database, table_of
+from chat.ids import hashed, new_id, new_secret
+from chat.settings import Settings
+from escalation.client_area.models import KeptForm
+
+LIFE = timedelta(hours=24)
+_KEPT = table_of(KeptForm)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    id: UUID
+    path: str
+    fields: dict[str, Any]
+
+
+class KeptForms:
+    def __init__(self, db: Database, clock: Clock, settings: Settings) -> None:
+        self._db = db
+        self._clock = clock
+        self._is_secure = settings.is_secure
+        self.cookie = "__Host-nd_kept" if settings.is_secure else "nd_kept"
+
+    async def keep(self, answer: Response, path: str, fields: dict[str, Any]) -> None:
+        """`answer` gets the cookie; an older form of this browser is forgotten by it."""
+        secret, now = new_secret(), self._clock.now()
+        async with self._db.write() as session:
+            await session.execute(delete(_KEPT).where(_KEPT.c.expires_at < now))
+            session.add(
+                KeptForm(id=new_id(), secret_hash=hashed(secret), path=path, fields=fields, expires_at=now + LIFE)
+            )
+        self._give(answer, secret)
+
+    async def of(self, request: HTTPConnection) -> Kept | None:
+        secret = request.cookies.get(self.cookie, "")
+        return await self._find(_KEPT.c.secret_hash == hashed(secret)) if secret else None
+
+    async def carry_over(self, answer: Response, kept_id: UUID) -> None:
+        """To the browser that used the link: it may be another one than the form was filled in."""
+        secret = new_secret()
+        async with self._db.write() as session:
+            row = await session.get(KeptForm, kept_id)
+            if row is None or row.expires_at <= self._clock.now():
+                return
+            row.secret_hash = hashed(secret)
+        self._give(answer, secret)
+
+    async def forget(self, request: HTTPConnection, answer: Response) -> None:
+        """It was sent."""
+        secret = request.cookies.get(self.cookie, "")
+        if not secret:
+            return
+        async with self._db.write() as session:
+            await session.execute(delete(_KEPT).where(_KEPT.c.secret_hash == hashed(secret)))
+        answer.delete_cookie(self.cookie, path="/", secure=self._is_secure, httponly=True, samesite="lax")
+
+    def _give(self, answer: Response, secret: str) -> None:
+        answer.set_cookie(
+            self.cookie,
+            secret,
+            max_age=int(LIFE.total_seconds()),
+            path="/",
+            secure=self._is_secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    async def _find(self, whose: Any) -> Kept | None:
+        asked = select(_KEPT.c.id, _KEPT.c.path, _KEPT.c.fields).where(whose, _KEPT.c.expires_at > self._clock.now())
+        async with self._db.read() as session:
+            row = (await session.execute(asked)).first()
+        return Kept(row.id, row.path, dict(row.fields)) if row else None

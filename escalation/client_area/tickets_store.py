@@ -1,0 +1,163 @@
+"""What a customer reads of the account's tickets. Selects by the rights of the reader, and never a note."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, literal, or_, tuple_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import UTCDateTime, table_of
+from chat.ids import parse_id
+from chat.public import Department
+from escalation.customers.reader import CustomerReader
+from escalation.models import Ticket, TicketMessage
+from escalation.requesters_store import RequestersTicket, public_ticket
+from escalation.states import State
+
+PAGE = 20
+FINANCIAL = "financial"
+"""Slug of the department whose tickets need the right to billing."""
+SEARCH_LIMIT = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Group(StrEnum):
+    """Whose turn it is, as the customer reads it."""
+
+    YOURS = "yours"
+    OURS = "ours"
+    DONE = "done"
+
+
+STATES = {
+    Group.YOURS: (State.WAITING_CUSTOMER,),
+    Group.OURS: (State.NEW, State.OPEN, State.WAITING_THIRD_PARTY),
+    Group.DONE: (State.SOLVED, State.CLOSED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the list."""
+
+    id: UUID
+    number: str
+    subject: str
+    state: str
+    priority: int
+    department: Mapping[str, str]
+    at: datetime
+    """Of the newest thing that the customer may see."""
+    due_at: datetime | None
+    due_metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    rows: Sequence[Line]
+    next: str
+    """Cursor of the page after it; empty at the end."""
+
+
+def seen_by(reader: CustomerReader) -> ColumnElement[bool]:
+    """Their own tickets; with the right those of the account, of the financial department only with the other right."""
+    own = col(Ticket.customer_id) == reader.customer_id
+    if not reader.can_see_tickets:
+        return own
+    account = col(Ticket.account_id) == reader.account_id
+    if not reader.can_see_billing:
+        account = and_(account, col(Department.slug) != FINANCIAL)
+    return or_(own, account)
+
+
+async def lines_of(
+    session: AsyncSession,
+    reader: CustomerReader,
+    group: Group,
+    *,
+    after: str = "",
+    search: str = "",
+    service_id: UUID | None = None,
+    limit: int = PAGE,
+) -> Lines:
+    """The newest first. `search` looks for a number, and in subjects and public messages."""
+    at = func.coalesce(col(Ticket.public_at), col(Ticket.created_at), type_=UTCDateTime)
+    query = (
+        select(Ticket, Department, at)
+        .join(Department, col(Department.id) == col(Ticket.department_id))
+        .where(seen_by(reader), col(Ticket.state).in_([state.value for state in STATES[group]]))
+        .order_by(at.desc(), col(Ticket.id).desc())
+        .limit(limit + 1)
+    )
+    if service_id is not None:
+        query = query.where(Ticket.service_id == service_id)
+    if words := " ".join(search.split())[:SEARCH_LIMIT]:
+        query = query.where(_mentions(words))
+    if (start := _parsed(after)) is not None:
+        ends = (literal(start[0], UTCDateTime), literal(start[1], table_of(Ticket).c.id.type))
+        query = query.where(tuple_(at, col(Ticket.id)) < tuple_(*ends))
+    rows = (await session.exec(query)).all()
+    found = [
+        Line(
+            ticket.id,
+            ticket.number,
+            ticket.subject,
+            ticket.state,
+            ticket.priority,
+            department.names,
+            moment,
+            ticket.due_at,
+            ticket.due_metric,
+        )
+        for ticket, department, moment in rows[:limit]
+    ]
+    return Lines(found, _cursor(found[-1]) if len(rows) > limit else "")
+
+
+async def customers_ticket(session: AsyncSession, reader: CustomerReader, number: str) -> RequestersTicket | None:
+    """None for what does not exist and for what is not theirs, after the same query."""
+    found = await session.exec(
+        select(Ticket)
+        .join(Department, col(Department.id) == col(Ticket.department_id))
+        .where(Ticket.number == number, seen_by(reader))
+    )
+    ticket = found.first()
+    return await public_ticket(session, ticket) if ticket is not None else None
+
+
+def _mentions(words: str) -> ColumnElement[bool]:
+    pattern = f"%{words.lower().replace('/', '//').replace('%', '/%').replace('_', '/_')}%"
+    said = (
+        select(TicketMessage.id)
+        .where(
+            TicketMessage.ticket_id == Ticket.id,
+            TicketMessage.kind == "message",
+            func.lower(col(TicketMessage.text)).like(pattern, escape="/"),
+        )
+        .exists()
+    )
+    return or_(
+        func.lower(col(Ticket.number)).like(pattern, escape="/"),
+        func.lower(col(Ticket.subject)).like(pattern, escape="/"),
+        said,
+    )
+
+
+def _cursor(line: Line) -> str:
+    return f"{(line.at - _EPOCH) // timedelta(microseconds=1)}.{line.id}"
+
+
+def _parsed(cursor: str) -> tuple[datetime, UUID] | None:
+    """None where somebody changed it: the list then begins at its head."""
+    micros, _, text = cursor.partition(".")
+    found = parse_id(text)
+    if found is None or not micros.isascii() or not micros.isdigit() or len(micros) > 17:
+        return None
+    try:
+        return _EPOCH + timedelta(microseconds=int(micros)), found
+    except OverflowError:
+        return None

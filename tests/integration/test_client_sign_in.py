@@ -1,0 +1,237 @@
+"""Customers sign in: by a link, by a password; Mallory learns nothing and gets nowhere."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from chat.outbox import OutboxRow
+from escalation.client_area.links import ASKED
+from escalation.customers.models import Account, Customer, EmailAddress
+from tests.support.clock import FakeClock
+from tests.support.customers import add_customer, browser_of, letters_to, signed_in
+from tests.support.program import Running, program
+
+PASSWORD = "correct horse battery"
+COOKIE = "nd_client"
+
+
+@pytest.fixture
+async def running(tmp_path: Path, database_url: str, clock: FakeClock) -> AsyncIterator[Running]:
+    # Nobody works in the background: each test says when the outbox is carried out.
+    async with program(tmp_path, database_url, clock=clock, works=False) as desk:
+        yield desk
+
+
+async def test_a_mailed_link_signs_rita_in_once(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = browser_of(running)
+    asked = await browser.post(
+        "/client/sign-in/link", data={"email": " Rita@Acme.example ", "next": "/client/services"}
+    )
+    assert asked.status_code == 200
+    assert "<b>Rita@Acme.example</b>" in asked.text
+    (link,) = await letters_to(running, rita.email)
+    shown = await browser.get(link)
+    assert (shown.status_code, "used up by the button" in shown.text) == (200, True)
+    assert COOKIE not in browser.cookies  # a scanner of mail that opens it uses nothing up
+    used = await browser.post(link)
+    assert (used.status_code, used.headers["location"]) == (303, "/client/services")
+    assert (await browser.get("/client/tickets")).status_code == 200
+    again = browser_of(running)
+    assert (await again.post(link)).status_code == (await again.get(link)).status_code == 410
+    assert COOKIE not in again.cookies
+
+
+async def test_known_and_unknown_addresses_get_the_same_answer_after_the_same_work(running: Running) -> None:
+    rita = await add_customer(running)
+    pages = []
+    for email in (rita.email, "nobody@acme.example"):
+        answer = await browser_of(running).post("/client/sign-in/link", data={"email": email})
+        assert answer.status_code == 200
+        page = re.sub(r'nonce="[^"]+"|nonce-[\w-]+', "", answer.text).replace(email, "EMAIL")
+        pages.append((page, sorted(answer.headers.keys())))
+    assert pages[0] == pages[1]
+    async with running.desk.db.read() as session:
+        rows = (await session.exec(select(OutboxRow).where(OutboxRow.kind == ASKED))).all()
+    assert len(rows) == 2
+    assert {frozenset(row.payload) for row in rows} == {frozenset(rows[0].payload)}
+    assert await letters_to(running, "nobody@acme.example") == []
+    assert len(await letters_to(running, rita.email)) == 1
+
+
+async def test_whoever_is_not_active_or_not_one_gets_no_letter(running: Running) -> None:
+    gone = await add_customer(running, email="gone@acme.example")
+    closed = await add_customer(running, email="closed@acme.example")
+    await add_customer(running, email="two@acme.example", verified=False)
+    await add_customer(running, email="two@acme.example", verified=False)
+    async with running.desk.db.write() as session:
+        (await session.get_one(Customer, gone.customer_id)).active = False
+        (await session.get_one(Account, closed.account_id)).active = False
+    for email in ("gone@acme.example", "closed@acme.example", "two@acme.example"):
+        await browser_of(running).post("/client/sign-in/link", data={"email": email})
+        assert await letters_to(running, email) == []
+
+
+async def test_asked_twice_it_is_one_letter_and_a_minute_later_another(running: Running, clock: FakeClock) -> None:
+    rita = await add_customer(running)
+    for _ in range(3):
+        await browser_of(running).post("/client/sign-in/link", data={"email": rita.email})
+    assert len(await letters_to(running, rita.email)) == 1
+    clock.advance(61)
+    await browser_of(running).post("/client/sign-in/link", data={"email": rita.email})
+    assert len(await letters_to(running, rita.email)) == 2
+
+
+async def test_a_letter_carried_out_twice_is_one_link(running: Running) -> None:
+    rita = await add_customer(running)
+    await browser_of(running).post("/client/sign-in/link", data={"email": rita.email})
+    async with running.desk.db.read() as session:
+        row = (await session.exec(select(OutboxRow).where(OutboxRow.kind == ASKED))).one()
+    for _ in range(2):  # killed after the commit and before it was noted: the worker carries it out again
+        await running.desk.escalation.sign_in_links.carry_out(row.payload)
+    assert len(await letters_to(running, rita.email)) == 1
+
+
+async def test_using_a_link_proves_the_address(running: Running) -> None:
+    rita = await add_customer(running, verified=False)
+    await browser_of(running).post("/client/sign-in/link", data={"email": rita.email})
+    (link,) = await letters_to(running, rita.email)
+    assert (await browser_of(running).post(link)).status_code == 303
+    async with running.desk.db.read() as session:
+        email = (await session.exec(select(EmailAddress))).one()
+    assert (email.verified_by, email.verified_at is not None) == ("link", True)
+
+
+async def test_a_link_of_an_address_that_moved_on_signs_nobody_in(running: Running) -> None:
+    rita = await add_customer(running, verified=False)
+    await browser_of(running).post("/client/sign-in/link", data={"email": rita.email})
+    (link,) = await letters_to(running, rita.email)
+    await add_customer(running, "Other", email=rita.email)  # proven by somebody else meanwhile
+    assert (await browser_of(running).post(link)).status_code == 410
+
+
+@pytest.mark.parametrize("secret", ["", "%20", "null", "x" * 43, "../sign-in", "%00"])
+async def test_invented_links_open_nothing(running: Running, secret: str) -> None:
+    browser = browser_of(running)
+    answer = await browser.post(f"/client/sign-in/{secret}")
+    assert answer.status_code in (303, 400, 404, 405, 410, 422)
+    assert COOKIE not in browser.cookies
+    assert (await browser.get("/client/tickets")).headers["location"] == "/client/sign-in"
+
+
+async def test_links_and_logins_run_out(running: Running, clock: FakeClock) -> None:
+    rita = await add_customer(running)
+    link = await running.desk.escalation.sign_in_links.make(rita.customer_id)
+    clock.advance(timedelta(minutes=15).total_seconds())
+    assert (await browser_of(running).post(link)).status_code == 410
+    browser = await signed_in(running, rita)
+    clock.advance(timedelta(hours=23).total_seconds())
+    assert (await browser.get("/client/tickets")).status_code == 200
+    clock.advance(timedelta(hours=25).total_seconds())
+    assert (await browser.get("/client/tickets")).status_code == 303
+
+
+async def test_a_password_is_set_used_and_changed(running: Running, clock: FakeClock) -> None:
+    rita = await add_customer(running)
+    browser, elsewhere = await signed_in(running, rita), await signed_in(running, rita)
+    old_link = await running.desk.escalation.sign_in_links.make(rita.customer_id)
+    short = await browser.post("/client/settings/security", data={"password": "short"})
+    assert (short.status_code, "10 to 200" in short.text) == (422, True)
+    saved = await browser.post("/client/settings/security", data={"password": PASSWORD})
+    assert saved.status_code == 303
+    assert (await browser.get("/client/tickets")).status_code == 200
+    assert (await elsewhere.get("/client/tickets")).status_code == 303  # signed out everywhere else
+    assert (await elsewhere.post(old_link)).status_code == 410  # and links that were out are worth nothing
+
+    fresh = browser_of(running)
+    for email, password in ((rita.email, "wrong horse battery"), ("nobody@acme.example", PASSWORD), (rita.email, "")):
+        refused = await fresh.post("/client/sign-in", data={"email": email, "password": password})
+        assert (refused.status_code, "do not match" in refused.text) == (422, True)
+        assert COOKIE not in fresh.cookies
+    welcome = await fresh.post("/client/sign-in", data={"email": rita.email.upper(), "password": PASSWORD})
+    assert welcome.status_code == 303
+    clock.advance(timedelta(minutes=16).total_seconds())
+    wrong = await fresh.post("/client/settings/security", data={"current": "x" * 12, "password": "another " + PASSWORD})
+    assert (wrong.status_code, "not your current" in wrong.text) == (422, True)
+    right = await fresh.post("/client/settings/security", data={"current": PASSWORD, "password": "another " + PASSWORD})
+    assert right.status_code == 303
+
+
+async def test_guessing_waits_and_the_owner_gets_in_from_elsewhere(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = browser_of(running)
+    for _ in range(5):
+        answer = await browser.post("/client/sign-in", data={"email": rita.email, "password": "wrong horse battery"})
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (await signed_in(running, rita)) is not None
+
+
+async def test_signing_out_ends_it_and_operators_stay_apart(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    secret = browser.cookies[COOKIE]
+    assert (await browser.get("/console")).status_code == (await browser.get("/desk/tickets")).status_code == 303
+    operator = await running.signed_in(await running.operator())
+    running.browsers.append(operator)
+    assert (await operator.get("/client/tickets")).headers["location"] == "/client/sign-in"
+    assert (await browser.post("/client/sign-out")).status_code == 303
+    thief = browser_of(running)
+    thief.cookies.set(COOKIE, secret)
+    assert (await thief.get("/client/tickets")).status_code == 303
+    thief.cookies.set("nd_session", secret)
+    assert (await thief.get("/console")).status_code == 303
+
+
+async def test_who_is_deactivated_is_out_at_once(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    async with running.desk.db.write() as session:
+        (await session.get_one(Customer, rita.customer_id)).active = False
+    assert (await browser.get("/client/tickets")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["//evil.example", "/\\evil.example", "https://evil.example", "/console", "/client/../console", "/client/%2e%2e/"],
+)
+async def test_next_leads_nowhere_else(running: Running, wanted: str) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    assert (await browser.get("/client/sign-in", params={"next": wanted})).headers["location"] == "/client/tickets"
+    spoken = await browser.post("/client/language", data={"next": wanted, "locale": "sl"})
+    assert spoken.headers["location"] == "/client/tickets"
+
+
+async def test_foreign_pages_post_in_vain(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    link = await running.desk.escalation.sign_in_links.make(rita.customer_id)
+    paths = ["/client/sign-in", "/client/sign-in/link", "/client/sign-out", "/client/settings", "/client/language"]
+    for path in [*paths, "/client/settings/security", "/client/settings/sign-out-elsewhere", link]:
+        for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}):
+            answer = await browser.post(path, data={"email": rita.email}, headers=headers)
+            assert answer.status_code == 403, path
+    assert (await browser.get("/client/tickets")).status_code == 200
+
+
+async def test_language_and_zone_are_kept(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    refused = await browser.post("/client/settings", data={"locale": "sl", "zone": "Mars/Olympus"})
+    assert refused.status_code == 422
+    saved = await browser.post("/client/settings", data={"locale": "sl", "zone": "Europe/Helsinki"})
+    assert saved.status_code == 303
+    page = await browser.get("/client/settings")
+    assert '<html lang="sl">' in page.text
+    assert "<option selected>Europe/Helsinki</option>" in page.text
+
+
+async def test_a_typed_address_is_text_on_the_page(running: Running) -> None:
+    answer = await browser_of(running).post("/client/sign-in/link", data={"email": '"><script>alert(1)</script>@x'})
+    assert "<script>alert" not in answer.text
+    assert "&lt;script&gt;" in answer.text
