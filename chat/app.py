@@ -24,9 +24,17 @@ from chat.clock import Clock, SystemClock
 from chat.console.routes import ConsolePanel, ConsoleRoutes, RailLink
 from chat.console.stream import Stream
 from chat.conversations.actions import Conversations
+from chat.conversations.file_readers import FileReaders
 from chat.conversations.presenter import Presenter
 from chat.conversations.source import StoredEntries
+from chat.conversations.visitor_files import VisitorFiles
 from chat.db import Database, DatabaseAway
+from chat.files.checking import Checks
+from chat.files.downloads import Downloads
+from chat.files.links import FileLinks
+from chat.files.storage import DiskStorage
+from chat.files.tidying import Tidying
+from chat.files.uploads import Uploads
 from chat.headers import SecureHeaders
 from chat.hub.admission import Admission, PerAddress
 from chat.hub.bus import Bus
@@ -120,7 +128,13 @@ class Nightdesk:
         self.strings = make_strings(settings.locales)
         self.assets = Assets(roots=STATIC, packed=settings.assets == "packed")
         self.pages = Pages(
-            self.strings, self.assets, TEMPLATES, settings.base_url, time_zone=settings.time_zone, clock=self.clock
+            self.strings,
+            self.assets,
+            TEMPLATES,
+            settings.base_url,
+            time_zone=settings.time_zone,
+            clock=self.clock,
+            files_url=settings.effective_files_url,
         )
         self.links = Links(secret_key_of(settings), settings.base_url)
         self.stream = Stream(self.pages)
@@ -139,6 +153,21 @@ class Nightdesk:
         self.visitors = Visitors(self.db, self.clock)
         self.visits = Visits(self.db, self.clock)
         self.catalogue = Catalogue(self.db, self.clock)
+        self.storage = DiskStorage(settings.data_dir)
+        self.uploads = Uploads(
+            self.db,
+            self.clock,
+            self.storage,
+            Checks(self.storage, settings.scan_command),
+            settings.upload_max_bytes,
+        )
+        files_url = settings.effective_files_url
+        file_links = FileLinks(secret_key_of(settings), files_url)
+        self.downloads = Downloads(self.db, self.clock, self.storage, file_links, settings.base_url, files_url)
+        readers = FileReaders(self.db)
+        self.downloads.add_reader("visitor", readers.visitor)
+        self.downloads.add_reader("operator", readers.operator)
+        self.visitor_files = VisitorFiles(self.uploads, self.downloads, self.strings, self.catalogue, self.visitors)
         self.heart = Heart()
         self.gate = Gate(settings.resumes_per_second, self._lateness)
         self.visitor_sockets = VisitorSockets(
@@ -206,6 +235,7 @@ class Nightdesk:
         self.canary = self._canary()
         self.metrics = self._metrics()
         self.housekeeping = Housekeeping(self.db, self.clock)
+        self.housekeeping.others.append(Tidying(self.db, self.clock, self.storage).clean)
         self.demo_site = demo_site
         self._tasks: set[asyncio.Task[None]] = set()
         self.staff_teller = StaffTeller(self.hub, self.staff, self.visitor_sockets, self.operator_sockets)
@@ -276,6 +306,8 @@ class Nightdesk:
             links=[RailLink(label="Tickets", url="/desk/tickets", icon="ticket", keys="g t")],
             about=self.escalation.about.of_conversation,
             canary=self.canary is not None,
+            uploads=self.uploads,
+            downloads=self.downloads,
         )
         widget_routes = WidgetRoutes(
             pages=self.pages,
@@ -288,6 +320,8 @@ class Nightdesk:
         routes: list[BaseRoute] = [
             *self.entrance.routes(),
             *self.polling.routes(),
+            *self.visitor_files.routes(),
+            *self.downloads.routes(),
             *widget_routes.routes(),
             *console.routes(),
             *self.escalation.routes(),
@@ -389,6 +423,7 @@ class Nightdesk:
         if self.metrics is not None:
             await self.metrics.stop()
         await self.readiness.stop()
+        await self.uploads.stop()
         await self.db.close()
 
     async def retire(self) -> None:

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from tempfile import mkstemp
 
-from chat.files import put_in_place
+from chat.in_place import put_in_place
 from chat.settings import Settings
 
 FILE = "secret-key"

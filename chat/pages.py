@@ -60,7 +60,9 @@ class Pages:
         *,
         time_zone: str = "Europe/Ljubljana",
         clock: Clock | None = None,
+        files_url: str = "",
     ) -> None:
+        self._files_url = files_url if files_url != base_url else ""
         self._strings = strings
         self._assets = assets
         self._folders = dict(folders)
@@ -88,6 +90,7 @@ class Pages:
             socket_origin=socket_origin(self._base_url),
             frame_ancestors=frame_ancestors,
             partials=name.startswith(WITH_PARTIALS),
+            files_origin=self._files_url,
         )
         return HTMLResponse(text, status, headers | {"Content-Language": self._strings.catalogue(locale).locale})
 
@@ -134,7 +137,12 @@ def socket_origin(base_url: str) -> str:
 
 
 def page_headers(
-    nonce: str, *, socket_origin: str, frame_ancestors: Sequence[str] = (), partials: bool = False
+    nonce: str,
+    *,
+    socket_origin: str,
+    frame_ancestors: Sequence[str] = (),
+    partials: bool = False,
+    files_origin: str = "",
 ) -> dict[str, str]:
     """What every HTML page carries, whatever it shows."""
     policy = {
@@ -143,7 +151,7 @@ def page_headers(
         "script-src": f"'nonce-{nonce}'",
         "style-src": f"'self' 'nonce-{nonce}'",
         "connect-src": f"'self' {socket_origin}",
-        "img-src": "'self'",
+        "img-src": f"'self' {files_origin}".strip(),
         "media-src": "'self'",
         "font-src": "'self'",
         "manifest-src": "'self'",

@@ -6,6 +6,12 @@ from chat.conversations.cards import CardDraft, CardDraftLink
 from chat.conversations.entry import Author
 from chat.conversations.models import Conversation
 from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
+from chat.files.attachments import Attached, claim_files, put_files_along
+from chat.files.downloads import Downloads
+from chat.files.forms import FormFiles, files_of, form_with_files
+from chat.files.limits import CUSTOMER_DAILY
+from chat.files.routes import UploadDoor, sentence
+from chat.files.uploads import Owner, Uploads
 from chat.hub.admission import PerAddress
 from chat.outbox import Outbox
 from chat.pairing.duties import Duties, Duty, duty_of
@@ -17,19 +23,24 @@ from chat.people.sign_in_waits import SignInWaits
 from chat.protocol.errors import Refusal, Unavailable, UnknownConversation
 
 __all__ = [
+    "CUSTOMER_DAILY",
     "DESK",
     "LEFT",
+    "Attached",
     "Author",
     "CardDraft",
     "CardDraftLink",
     "Conversation",
     "Conversations",
     "Department",
+    "Downloads",
     "Duties",
     "Duty",
+    "FormFiles",
     "Operator",
     "OperatorDepartment",
     "Outbox",
+    "Owner",
     "PasswordTooShort",
     "Passwords",
     "PerAddress",
@@ -41,14 +52,21 @@ __all__ = [
     "TranscriptVisitor",
     "Unavailable",
     "UnknownConversation",
+    "UploadDoor",
+    "Uploads",
     "Visitor",
     "checked_address",
+    "claim_files",
     "duty_of",
+    "files_of",
     "form_of",
+    "form_with_files",
     "in_words",
     "is_online",
     "local_path",
     "on_duty",
+    "put_files_along",
     "require_length",
+    "sentence",
     "transcript_of",
 ]

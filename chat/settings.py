@@ -138,7 +138,16 @@ class Settings(BaseModel):
     secret_key: SecretStr | None = Field(
         None, description="signs links; made at first start in `DATA_DIR`, required with PostgreSQL"
     )
-    data_dir: Path = Field(Path("data"), description="database, keys, compressed assets")
+    files_url: Annotated[str | None, AfterValidator(lambda value: _base_url(value) if value else None)] = Field(
+        None, description="another host name of this server, from which uploads are handed out; else `BASE_URL`"
+    )
+    upload_max_bytes: int = Field(
+        26_214_400, ge=65536, le=1_073_741_824, description="largest file that somebody may send"
+    )
+    scan_command: str | None = Field(
+        None, description="virus scanner: the path of a file is added, 0 means clean and 1 infected, as `clamdscan`"
+    )
+    data_dir: Path = Field(Path("data"), description="database, keys, uploads, compressed assets")
     trusted_proxies: Annotated[List, AfterValidator(_networks)] = Field(
         (), description="networks whose `X-Forwarded-For` counts, comma-separated"
     )
@@ -191,6 +200,8 @@ class Settings(BaseModel):
         host = urlsplit(self.base_url).hostname or ""
         if urlsplit(self.base_url).scheme == "http" and not _is_local(host):
             raise ValueError(f"NIGHTDESK_BASE_URL: a public address needs https, {self.base_url} has not")
+        if urlsplit(self.effective_files_url).scheme != urlsplit(self.base_url).scheme:
+            raise ValueError("NIGHTDESK_FILES_URL: a page over https shows nothing that comes over http; use the same")
         if self.secret_key is not None and len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("NIGHTDESK_SECRET_KEY: write at least 32 characters")
         if self.metrics_token is not None and len(self.metrics_token.get_secret_value()) < 16:
@@ -208,6 +219,10 @@ class Settings(BaseModel):
     @property
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.sqlite_path.absolute()}"
+
+    @property
+    def effective_files_url(self) -> str:
+        return self.files_url or self.base_url
 
     @property
     def is_secure(self) -> bool:

@@ -4,7 +4,7 @@ Each action names the `version` its operator saw; if the ticket has moved since,
 is lost: the page shows what is newer above what was written.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,11 +17,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 from chat.clock import Clock
 from chat.db import Database
 from chat.ids import new_id
-from chat.public import Conversations, Department, Operator, Outbox, duty_of
+from chat.public import Conversations, Department, Operator, Outbox, claim_files, duty_of
 from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
-from escalation.change import SYSTEM, Actor, Change, Place, checked
+from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of
 from escalation.customers.registry import Registry
 from escalation.directory import Directory
 from escalation.errors import NotPossible, OperatorAbsent, TextTooLong, TicketGone, TicketMoved
@@ -67,15 +67,25 @@ class Tickets:
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def reply(
-        self, ticket_id: UUID, actor: Actor, text: str, *, version: int, ref: str, then: State | None = None
+        self,
+        ticket_id: UUID,
+        actor: Actor,
+        text: str,
+        *,
+        version: int,
+        ref: str,
+        then: State | None = None,
+        files: Sequence[str] = (),
     ) -> Ticket:
-        """To the requester, in every window. `then`: the state it is left in; without it, open."""
-        text = checked(text)
+        """To the requester, in every window. `then`: the state it is left in; without it, open. `files`: ids of
+        uploads of this operator."""
+        text = checked(text, files)
         async with self._change(ticket_id, actor) as change:
             if await change.said_before(ref):
                 return change.ticket
             _expect(change, version)
-            message = await change.say(text, channel="desk", ref=ref)
+            attached = await claim_files(change.session, f"operator:{actor.id}", files, place_of(ticket_id))
+            message = await change.say(text, channel="desk", ref=ref, files=attached)
             if then is not None:
                 await change.lead(then)
             await self._spread(change, message)
@@ -154,12 +164,16 @@ class Tickets:
 
     # ── the requester ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def answer(self, ticket_id: UUID, text: str, *, ref: str) -> Ticket:
-        """A message of the requester, written on their ticket page; the same `ref` is the same message."""
-        text = checked(text)
+    async def answer(
+        self, ticket_id: UUID, text: str, *, ref: str, files: Sequence[str] = (), owner: str = ""
+    ) -> Ticket:
+        """A message of the requester, written on their ticket page; the same `ref` is the same message. `files`: ids
+        of uploads of `owner`."""
+        text = checked(text, files)
         async with self._change(ticket_id, None) as change:
             if not await change.said_before(ref):
-                await self._spread(change, await change.say(text, channel="page", ref=ref))
+                attached = await claim_files(change.session, owner, files, place_of(ticket_id))
+                await self._spread(change, await change.say(text, channel="page", ref=ref, files=attached))
         return change.ticket
 
     async def solve(self, ticket_id: UUID) -> Ticket:
@@ -265,10 +279,10 @@ class Tickets:
         ref = f"{REF}{message.id}"
         if message.author_kind == "operator" and message.author_id is not None:
             await self.conversations.say_as_operator(
-                tie.conversation_id, message.author_id, message.author_name, message.text, ref
+                tie.conversation_id, message.author_id, message.author_name, message.text, ref, message.files
             )
         else:
-            await self.conversations.say_as_visitor(tie.conversation_id, message.text, ref)
+            await self.conversations.say_as_visitor(tie.conversation_id, message.text, ref, message.files)
 
     async def copy_said(self, conversation_id: UUID) -> None:
         """Everything said in the conversation above the cursor becomes part of its ticket, once."""
@@ -292,7 +306,7 @@ class Tickets:
                     else Actor("requester", said.author_name or change.ticket.requester_name)
                 )
                 place = Place(conversation_id, said.seq)
-                await change.say(said.text, channel="chat", place=place, at=said.at)
+                await change.say(said.text, channel="chat", place=place, at=said.at, files=said.files)
             fresh.copied_seq = max(fresh.copied_seq, transcript.upto_seq)
 
 

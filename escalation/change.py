@@ -1,5 +1,6 @@
 """One change of one ticket inside one transaction: thread, history and the derived columns move together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
-from chat.public import Operator
+from chat.public import Attached, Operator, put_files_along
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed
 from escalation.models import Ticket, TicketAssignment, TicketConversation, TicketEvent, TicketMessage
 from escalation.sla.clocks import (
@@ -92,6 +93,7 @@ class Change:
         place: Place | None = None,
         at: datetime | None = None,
         automatic: bool = False,
+        files: Sequence[Attached] = (),
     ) -> TicketMessage:
         """A message to the other side. One of an operator keeps the promises; one of the requester brings a waiting
         or solved ticket back. What no person wrote (`automatic`) touches neither state nor turn nor clock."""
@@ -99,6 +101,9 @@ class Change:
             raise TicketClosed
         at = at or self.now
         message = self._add("message", text, channel, ref, place, at)
+        if files:
+            message.files = list(files)
+            await put_files_along(self.session, files, place_of(self.ticket.id))
         if automatic or self.actor.kind not in ("operator", "requester"):
             self.record("said_automatically", message=message.seq, channel=channel)
         elif self.actor.kind == "operator":
@@ -237,10 +242,15 @@ class Change:
         ticket.version += 1
 
 
-def checked(text: str) -> str:
-    """What somebody wrote, without blank ends. Raises TextEmpty or TextTooLong."""
+def place_of(ticket_id: UUID) -> str:
+    """Who may read the ticket may read the files of this place."""
+    return f"ticket:{ticket_id}"
+
+
+def checked(text: str, files: Sequence[str] = ()) -> str:
+    """What somebody wrote, without blank ends; files may go alone. Raises TextEmpty or TextTooLong."""
     text = text.replace("\r\n", "\n").strip()
-    if not text:
+    if not text and not files:
         raise TextEmpty
     if len(text) > TEXT_LIMIT:
         raise TextTooLong

@@ -23,10 +23,13 @@ def digest(body: Sequence[dict[str, Any]], operators: Sequence[dict[str, Any]]) 
 
 
 def _row(message: TranscriptMessage) -> dict[str, Any]:
-    return {
+    row: dict[str, Any] = {
         "seq": message.seq,
         "at": message.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "by": message.author_kind,
         "name": message.author_name,
         "text": message.text,
     }
+    if message.files:
+        row["files"] = list(message.files)
+    return row

@@ -125,6 +125,10 @@ class TicketMessage(Row, table=True):
     conversation_id: UUID | None = Field(default=None, foreign_key="conversation.id")
     conversation_seq: int | None = None
     ref: str | None = Field(default=None, max_length=80)
+    files: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]")
+    )
+    """What goes along with it: id, name, type, size, and of images width and height."""
     at: datetime = Field(sa_type=UTCDateTime)
 
 

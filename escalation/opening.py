@@ -11,9 +11,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import table_of
 from chat.ids import new_id
-from chat.public import Transcript, transcript_of
+from chat.public import Transcript, put_files_along, transcript_of
 from escalation.actions import Tickets
-from escalation.change import Actor, Change
+from escalation.change import Actor, Change, place_of
 from escalation.draft import TicketDraft
 from escalation.errors import NotPossible, TextEmpty, TicketGone
 from escalation.freezing import digest, operators_body, public_body
@@ -69,6 +69,7 @@ async def open_ticket(
         # Rows that point at the ticket follow it; without relationships the unit of work does not know that.
         await session.flush()
         _freeze(session, ticket, transcript, now)
+        await put_files_along(session, (one for said in transcript.messages for one in said.files), place_of(ticket.id))
         _add_facts(session, ticket, draft, actor)
         await start_first_reply(session, ticket)
         change = Change(session, ticket, actor, now)

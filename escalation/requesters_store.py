@@ -26,6 +26,7 @@ class PublicMessage:
     contact_channel: str
     text: str
     at: datetime
+    files: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ async def _messages(session: AsyncSession, ticket_id: UUID) -> list[PublicMessag
             message.contact_channel,
             message.text,
             message.at,
+            message.files,
         )
         for message in found
     ]

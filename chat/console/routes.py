@@ -19,6 +19,7 @@ from chat.console.colleagues import colleagues, department_choices
 from chat.console.context import ConversationView, conversation_view
 from chat.console.doorway import Doorway
 from chat.console.faces import ground, initials
+from chat.console.file_routes import FileRoutes
 from chat.console.inbox import departments_of, inbox_rows
 from chat.console.panels import About, ConsolePanel, RailLink
 from chat.console.preferences import Preferences
@@ -29,6 +30,8 @@ from chat.console.stream import Stream
 from chat.conversations.models import CannedResponse, Conversation
 from chat.conversations.presenter import Presenter, stamp
 from chat.db import Database
+from chat.files.downloads import Downloads
+from chat.files.uploads import Uploads
 from chat.ids import parse_id
 from chat.pages import Pages
 from chat.pairing.presence import online_count
@@ -63,6 +66,8 @@ class ConsoleRoutes:
         about: About | None = None,
         signed_out: Callable[[UUID], None] | None = None,
         canary: bool = False,
+        uploads: Uploads | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -76,10 +81,12 @@ class ConsoleRoutes:
         self._known_about = about
         self._canary = canary
         self._door = Doorway(pages, strings, sign_in)
-        self._parts = (
+        self._parts: list[SignInRoutes | SettingsRoutes | FileRoutes] = [
             SignInRoutes(db, settings, self._door, signed_out),
             SettingsRoutes(db, clock, self._door),
-        )
+        ]
+        if uploads is not None and downloads is not None:
+            self._parts.append(FileRoutes(uploads, downloads, self._door))
 
     def routes(self) -> list[BaseRoute]:
         return [

@@ -29,7 +29,7 @@ class Stream:
         self._forms: dict[tuple[str, str, bool, bool, str], str] = {}
 
     def entry_html(self, entry: frames.Entry, locale: str) -> str:
-        if entry.kind == "message":
+        if entry.kind == "message" and not entry.files:
             return self._message_html(entry, locale)
         return self.rendered(entry, locale)
 

@@ -1,8 +1,8 @@
 """The one place that writes conversations: a transaction, then events after the commit."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +16,15 @@ from chat.clock import Clock
 from chat.conversations import store, transcript
 from chat.conversations.cards import CardDraft
 from chat.conversations.entry import Author, EntryDraft, StoredEntry, entry_of, event
+from chat.conversations.file_readers import place_of
 from chat.conversations.journal import Journal
 from chat.conversations.marks import ReadMarks, Side
 from chat.conversations.models import INTERNAL, PUBLIC, Conversation, Draft, Message
 from chat.conversations.presenter import Presenter
+from chat.conversations.saying import NO_DATA, preview_of
 from chat.conversations.streams import append
 from chat.db import Database, rows_changed, table_of
+from chat.files.attachments import Attached, claim_files, put_files_along
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, conversation_topic
 from chat.ids import new_id, text_of
@@ -52,6 +55,8 @@ class Opening:
     email: str = ""
     department: str = ""
     page: Page | None = None
+    files: Sequence[str] = ()
+    """Ids of uploads of the visitor that are ready."""
 
 
 class Conversations:
@@ -75,7 +80,7 @@ class Conversations:
     async def start(self, visitor: SomeVisitor, opening: Opening) -> Conversation:
         """The conversation that this opening began, now or earlier: `ref` is the start key. While another one of the
         visitor is open the words are said there: a person has one conversation at a time."""
-        if not opening.text.strip():
+        if not opening.text.strip() and not opening.files:
             raise TextMissing
         found = await self.begun(visitor, opening.ref)
         if found is None:
@@ -85,7 +90,7 @@ class Conversations:
                 found = await self.begun(visitor, opening.ref)  # the same start came over two sockets
         if found is None:
             raise UnknownConversation
-        await self.say(found.id, _author(visitor, opening.name), opening.text, opening.ref)
+        await self._say_opening(found.id, visitor, opening)
         return found
 
     async def leave(self, visitor: SomeVisitor, opening: Opening, conversation_id: UUID | None) -> Conversation:
@@ -95,9 +100,10 @@ class Conversations:
         if conversation_id is not None:
             found = await self.of_visitor(conversation_id, visitor.id)
         found = found or await self.begun(visitor, opening.ref)
-        opening = Opening(opening.ref, opening.text, opening.name, address, opening.department, opening.page)
+        opening = replace(opening, email=address)
+        has_words = bool(opening.text.strip() or opening.files)
         if found is None:
-            if not opening.text.strip():
+            if not has_words:
                 raise TextMissing
             try:
                 return await self._begin(visitor, opening, leave=True)
@@ -105,8 +111,8 @@ class Conversations:
                 found = await self.begun(visitor, opening.ref)
         if found is None:
             raise UnknownConversation
-        if opening.text.strip() and found.start_ref != opening.ref:
-            await self.say(found.id, _author(visitor, opening.name), opening.text, opening.ref)
+        if has_words and found.start_ref != opening.ref:
+            await self._say_opening(found.id, visitor, opening)
         await self._left(found.id, visitor, opening)
         return found
 
@@ -130,15 +136,18 @@ class Conversations:
                 entries: list[StoredEntry] = []
             else:
                 await label(session, visitor.id, name=opening.name, email=opening.email)
+                author, conversation_id = _author(visitor, opening.name), new_id()
+                attached = await claim_files(session, _owner(author), opening.files, place_of(conversation_id))
+                data: Mapping[str, Any] = {"files": attached} if attached else NO_DATA
                 opened = Conversation(
-                    id=new_id(),
+                    id=conversation_id,
                     site_id=visitor.site_id,
                     visitor_id=visitor.id,
                     department_id=await _department(session, opening.department),
                     start_ref=opening.ref,
                     state="left" if leave else "waiting",
                     locale=visitor.locale,
-                    last_message_text=opening.text[:200],
+                    last_message_text=preview_of(opening.text, data),
                     last_message_by="visitor",
                     last_message_at=now,
                     waiting_since=None if leave else now,
@@ -148,8 +157,7 @@ class Conversations:
                 )
                 session.add(opened)
                 await session.flush()
-                author = _author(visitor, opening.name)
-                drafts = [EntryDraft("message", author, opening.text, ref=opening.ref)]
+                drafts = [EntryDraft("message", author, opening.text, data, ref=opening.ref)]
                 drafts.append(event("left", author) if leave else event("queued"))
                 entries = await append(session, opened.id, drafts, now)
                 if leave:
@@ -158,9 +166,13 @@ class Conversations:
             opened.last_seq = entries[-1].seq
             self._committed(opened.id, entries, not leave)
         else:
-            await self.say(opened.id, _author(visitor, opening.name), opening.text, opening.ref)
+            await self._say_opening(opened.id, visitor, opening)
         self._outbox.wake()
         return opened
+
+    async def _say_opening(self, conversation_id: UUID, visitor: SomeVisitor, opening: Opening) -> None:
+        author = _author(visitor, opening.name)
+        await self.say(conversation_id, author, opening.text, opening.ref, files=opening.files)
 
     async def _left(self, conversation_id: UUID, visitor: SomeVisitor, opening: Opening) -> None:
         rows = table_of(Conversation)
@@ -205,32 +217,73 @@ class Conversations:
     # ── by both ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def say(
-        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
+        self,
+        conversation_id: UUID,
+        author: Author,
+        text: str,
+        ref: str,
+        *,
+        reopens: bool = True,
+        files: Sequence[str] = (),
+        along: Sequence[Attached] = (),
     ) -> StoredEntry:
-        """The committed message, whether this call or an earlier one with the same `ref` made it."""
-        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens)
+        """The committed message, whether this call or an earlier one with the same `ref` made it. `files`: ids of the
+        author's uploads, `along`: what came with it in another place."""
+        attached = await self._attached(conversation_id, author, files, along)
+        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens, attached=attached)
 
     def say_soon(
-        self, conversation_id: UUID, author: Author, text: str, ref: str, *, reopens: bool = True
+        self,
+        conversation_id: UUID,
+        author: Author,
+        text: str,
+        ref: str,
+        *,
+        reopens: bool = True,
+        attached: Sequence[Attached] = (),
     ) -> asyncio.Future[StoredEntry]:
         """As `say`, for who has no task to wait in."""
-        if not text.strip():
+        if not text.strip() and not attached:
             raise TextMissing
-        return self.journal.say_soon(conversation_id, author, text, ref, reopens=reopens)
+        data: Mapping[str, Any] = {"files": list(attached)} if attached else NO_DATA
+        return self.journal.say_soon(conversation_id, author, text, ref, reopens=reopens, data=data)
 
-    async def say_if_held(self, conversation_id: UUID, author: Author, text: str, ref: str) -> StoredEntry:
+    async def _attached(
+        self, conversation_id: UUID, author: Author, files: Sequence[str], along: Sequence[Attached]
+    ) -> list[Attached]:
+        """Before the message itself: whoever resends it finds the same files, and unsaid they are nobody else's."""
+        if not files and not along:
+            return []
+        place = place_of(conversation_id)
+        async with self._db.write() as session:
+            await put_files_along(session, along, place)
+            return [*(await claim_files(session, _owner(author), files, place)), *along]
+
+    async def say_if_held(
+        self, conversation_id: UUID, author: Author, text: str, ref: str, files: Sequence[str] = ()
+    ) -> StoredEntry:
         """By the operator who has the conversation, as the transaction itself finds: nothing is asked before. Raises
         NotHeld."""
-        if not text.strip():
+        attached = await self._attached(conversation_id, author, files, ())
+        if not text.strip() and not attached:
             raise TextMissing
-        return await self.journal.say(conversation_id, author, text, ref, held_by=author.id)
+        data: Mapping[str, Any] = {"files": attached} if attached else NO_DATA
+        return await self.journal.say(conversation_id, author, text, ref, held_by=author.id, data=data)
 
     async def say_as_operator(
-        self, conversation_id: UUID, operator_id: UUID, name: str, text: str, ref: str
+        self,
+        conversation_id: UUID,
+        operator_id: UUID,
+        name: str,
+        text: str,
+        ref: str,
+        along: Sequence[Attached] = (),
     ) -> StoredEntry:
-        return await self.say(conversation_id, Author("operator", operator_id, name), text, ref)
+        return await self.say(conversation_id, Author("operator", operator_id, name), text, ref, along=along)
 
-    async def say_as_visitor(self, conversation_id: UUID, text: str, ref: str) -> StoredEntry:
+    async def say_as_visitor(
+        self, conversation_id: UUID, text: str, ref: str, along: Sequence[Attached] = ()
+    ) -> StoredEntry:
         """In the visitor's name, from another window of theirs (the ticket page). A conversation that has ended stays
         so: its ticket is where the answer is given."""
         async with self._db.read() as session:
@@ -238,7 +291,7 @@ class Conversations:
             visitor = await session.get(Visitor, found.visitor_id) if found else None
         if visitor is None:
             raise UnknownConversation
-        return await self.say(conversation_id, _author(visitor), text, ref, reopens=False)
+        return await self.say(conversation_id, _author(visitor), text, ref, reopens=False, along=along)
 
     def _mark_raised(self, conversation_id: UUID, side: Side, seq: int) -> None:
         self._hub.publish(conversation_topic(conversation_id), {"kind": "seen", "by": side, "seq": seq})
@@ -381,6 +434,11 @@ def checked_address(text: str) -> str:
 
 def _author(visitor: SomeVisitor, name: str = "") -> Author:
     return Author("visitor", visitor.id, name.strip() or visitor.name or "")
+
+
+def _owner(author: Author) -> str:
+    """As whose uploads are kept."""
+    return f"{author.kind}:{author.id}"
 
 
 async def _department(session: AsyncSession, slug: str) -> UUID:

@@ -10,7 +10,7 @@ somebody else has locked for long, without which the others are tried again.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from chat.clock import Clock
 from chat.connecting import means_locked
 from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.group_rows import group_rows
-from chat.conversations.saying import Outcome, Saying, plan
+from chat.conversations.saying import NO_DATA, Outcome, Saying, plan
 from chat.db import Database
 from chat.protocol.errors import Unavailable, UnknownConversation
 from chat.supervision import supervised
@@ -96,8 +96,9 @@ class Journal:
         *,
         reopens: bool = True,
         held_by: UUID | None = None,
+        data: Mapping[str, Any] = NO_DATA,
     ) -> StoredEntry:
-        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens, held_by=held_by)
+        return await self.say_soon(conversation_id, author, text, ref, reopens=reopens, held_by=held_by, data=data)
 
     def say_soon(
         self,
@@ -108,12 +109,13 @@ class Journal:
         *,
         reopens: bool = True,
         held_by: UUID | None = None,
+        data: Mapping[str, Any] = NO_DATA,
     ) -> asyncio.Future[StoredEntry]:
         """What `say` waits for. Raises Unavailable where it would wait in vain."""
         if self._is_ending or len(self._waiting) >= MOST_WAITING:
             raise Unavailable
         done: asyncio.Future[StoredEntry] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(Saying(conversation_id, author, text, ref, reopens, held_by), done))
+        self._waiting.append(_Waiting(Saying(conversation_id, author, text, ref, reopens, held_by, data), done))
         self._idle.clear()
         self._wake.set()
         return done

@@ -62,6 +62,7 @@ class Presenter:
     def _told(self, stored: StoredEntry, audience: Audience, with_ref: bool) -> frames.Entry:
         data = dict(stored.data)
         name = str(data.pop("event", ""))
+        files = msgspec.convert(data.pop("files", []), list[frames.Attachment])
         card = self._card(data, audience) if stored.kind == "card" else None
         author = frames.Person(
             stored.author.kind, stored.author.name, text_of(stored.author.id) if stored.author.id else ""
@@ -81,6 +82,7 @@ class Presenter:
             data={} if stored.kind == "card" else data,
             card=card,
             after=stored.after_seq,
+            files=files,
         )
 
     def _card(self, data: dict[str, Any], audience: Audience) -> frames.Card:

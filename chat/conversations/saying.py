@@ -6,13 +6,14 @@ A `ref` that exists already leaves the group before numbers are given, so a rese
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.models import CANARY, PUBLIC
 from chat.protocol.errors import RefTaken, Refusal, UnknownConversation
 
+NO_DATA: Mapping[str, Any] = {}
 Known = dict[tuple[UUID, str], StoredEntry]
 
 
@@ -26,6 +27,8 @@ class Saying(NamedTuple):
     reopens: bool = True
     held_by: UUID | None = None
     """Said only while this operator has the conversation; else the answer is `NotHeld`."""
+    data: Mapping[str, Any] = NO_DATA
+    """`files` that go along."""
 
 
 class NotHeld(Exception):
@@ -87,8 +90,8 @@ class Talk:
                 self._add("event", saying.author, "", {"event": "reopened"}, None)
             self.state, self.operator_id, self.reopened = "waiting", None, True
             self.waits, self.wait = True, "began"
-        entry = self._add("message", saying.author, saying.text, {}, saying.ref)
-        self.text, self.by = saying.text[:200], saying.author.kind
+        entry = self._add("message", saying.author, saying.text, saying.data, saying.ref)
+        self.text, self.by = preview_of(saying.text, saying.data), saying.author.kind
         if by_visitor:
             self.visitor_read_seq = entry.seq
             if not self.waits and self.state not in ("ended", "left"):
@@ -103,11 +106,16 @@ class Talk:
                 self.first_reply_seconds = max(0.0, (self.now - moment(self.locked.created_at)).total_seconds())
         return entry
 
-    def _add(self, kind: str, author: Author, text: str, data: dict[str, str], ref: str | None) -> StoredEntry:
+    def _add(self, kind: str, author: Author, text: str, data: Mapping[str, Any], ref: str | None) -> StoredEntry:
         self.last_seq += 1
         entry = StoredEntry(self.conversation_id, PUBLIC, self.last_seq, kind, author, text, data, ref, 0, self.now)
         self.added.append(entry)
         return entry
+
+
+def preview_of(text: str, data: Mapping[str, Any]) -> str:
+    """What lists show of it: the words, or else the names of the files."""
+    return ((text.strip() and text) or ", ".join(str(one["name"]) for one in data.get("files", ())))[:200]
 
 
 Answer = StoredEntry | Refusal | NotHeld

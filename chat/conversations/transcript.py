@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -21,6 +22,8 @@ class TranscriptMessage:
     author_name: str
     text: str
     ref: str | None = None
+    files: tuple[dict[str, Any], ...] = ()
+    """What goes along with it: id, name, type, size, and of images width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,6 @@ async def transcript_of(session: AsyncSession, conversation_id: UUID) -> Transcr
 
 
 def _message(entry: StoredEntry) -> TranscriptMessage:
-    return TranscriptMessage(
-        entry.seq, entry.at, entry.author.kind, entry.author.id, entry.author.name, entry.text, entry.ref
-    )
+    files = tuple(entry.data.get("files", ()))
+    author = entry.author
+    return TranscriptMessage(entry.seq, entry.at, author.kind, author.id, author.name, entry.text, entry.ref, files)

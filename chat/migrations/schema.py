@@ -30,6 +30,7 @@ TABLES = (
     "chat.conversations.models",
     "chat.pairing.models",
     "chat.outbox",
+    "chat.files.models",
     "escalation.models",
     "escalation.customers.models",
     "escalation.mail.models",

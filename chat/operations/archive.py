@@ -19,7 +19,7 @@ from typing import IO, Literal
 
 import msgspec
 
-from chat.files import put_in_place
+from chat.in_place import put_in_place
 
 FORMAT = 1
 MANIFEST = "manifest.json"

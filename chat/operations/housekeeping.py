@@ -4,6 +4,7 @@ In small batches, each a transaction of its own, so that no message waits for it
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,8 @@ class Housekeeping:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self.others: list[Callable[[], Awaitable[int]]] = []
+        """What else is tidied every hour: how many went."""
 
     async def run(self) -> None:
         """Until cancelled. Any number may run."""
@@ -40,6 +43,8 @@ class Housekeeping:
                 await self._db.tidy()
                 if rounds % ROUNDS_BETWEEN == 0:
                     await self.clean()
+                    for clean in self.others:
+                        await clean()
             except Exception as error:
                 # What is left lies there until the next round.
                 log.warning("housekeeping failed", error=type(error).__name__)

@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, create_engine, event, text
 
 from chat.connecting import conninfo, is_sqlite, sqlite_path
-from chat.files import put_in_place
+from chat.in_place import put_in_place
 from chat.migrations import schema
 from chat.operations.archive import CopyRefused, Manifest, TableCopy
 

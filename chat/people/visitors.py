@@ -77,6 +77,14 @@ class Visitors:
             session.add(visitor)
         return KnownVisitor(visitor.id, site_id, locale), token
 
+    async def by_token(self, site_id: UUID, token: str) -> KnownVisitor | None:
+        """For who comes without a socket. None for a token of another site, one that is over, or none at all."""
+        statement = select(Visitor).where(OWNS_TOKENS, col(Visitor.site_id) == site_id)
+        async with self._db.read() as session:
+            parameters = token_parameters([hashed(token)], self._clock.now())
+            found = (await session.execute(statement, parameters)).scalars().first()
+        return KnownVisitor(found.id, found.site_id, found.locale, found.name, found.email) if found else None
+
     async def end_access(self, visitor_id: UUID) -> bool:
         """The token is worth nothing from now on, and open sockets are closed. False: there was none to end."""
         rows = table_of(Visitor)

@@ -17,6 +17,8 @@ Text = Annotated[str, Meta(max_length=10_000)]
 ShortText = Annotated[str, Meta(max_length=120)]
 Address = Annotated[str, Meta(max_length=254)]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
+Files = Annotated[list[Id], Meta(max_length=10)]
+"""Uploads that are ready, by their ids: they go along with the words, or without."""
 Token = Annotated[str, Meta(min_length=20, max_length=80)]
 
 
@@ -67,6 +69,20 @@ class CardLink(Struct, frozen=True, omit_defaults=True):
     url: str
 
 
+class Attachment(Struct, frozen=True, omit_defaults=True):
+    """A file that goes along with a message. Visitors get links to it by `POST /w/SITE_KEY/files`."""
+
+    id: str
+    name: str
+    type: str
+    """Of its content: image/png, image/jpeg, image/gif and image/webp are shown, all else is a download."""
+    size: int
+    """Bytes."""
+    width: int = 0
+    height: int = 0
+    """Of an image, in pixels."""
+
+
 class Entry(Struct, frozen=True, omit_defaults=True):
     """One entry of a stream. `event` is one of: queued, offered, assigned, transferred, returned, left, ended,
     reopened, rated, escalated. `data` holds what the event needs: operator {id, name}, department {slug, name} …"""
@@ -86,6 +102,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """Of a note: the public seq it follows."""
     html: str = ""
     """Only for consoles: the rendered partial."""
+    files: list[Attachment] = []
 
 
 class ConversationState(Struct, frozen=True, omit_defaults=True):
@@ -144,12 +161,16 @@ class Start(Frame, frozen=True):
     email: Address = ""
     department: Annotated[str, Meta(max_length=40)] = ""
     page: Page | None = None
+    files: Files = []
 
 
 class Say(Frame, frozen=True):
+    """`text` may be empty where files go along."""
+
     ref: Ref
     text: Text
     conversation: Id
+    files: Files = []
 
 
 class Leave(Frame, frozen=True):
@@ -162,6 +183,7 @@ class Leave(Frame, frozen=True):
     department: Annotated[str, Meta(max_length=40)] = ""
     conversation: Id | None = None
     page: Page | None = None
+    files: Files = []
 
 
 class Type(Frame, frozen=True):

@@ -26,6 +26,8 @@ class OperatorSession:
                 return frame
             case _ if self.state is not State.OPEN:
                 raise OutOfTurn
+            case frames.Say(files=[_, *_]):
+                self._say.require(now)
             case frames.Say(text=words) | frames.Note(text=words):
                 self._say.require(now)
                 if not words.strip():

@@ -58,13 +58,9 @@ class VisitorSession:
                 return frame
             case _ if self.state is not State.OPEN:
                 raise OutOfTurn
-            case frames.Say(text=words):
+            case frames.Say(text=words, files=files) | frames.Start(text=words, files=files):
                 self._say.require(now)
-                if not words.strip():
-                    raise TextMissing
-            case frames.Start(text=words):
-                self._say.require(now)
-                if not words.strip():
+                if not words.strip() and not files:
                     raise TextMissing
             case frames.Leave() | frames.Enroll() | frames.Rate() | frames.End():
                 self._say.require(now)

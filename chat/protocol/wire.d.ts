@@ -17,6 +17,15 @@ export interface Appeared {
   because?: string;
 }
 
+export interface Attachment {
+  id: string;
+  name: string;
+  type: string;
+  size: number;
+  width?: number;
+  height?: number;
+}
+
 export interface Attend {
   type: "attend";
   socket_pass: string;
@@ -125,6 +134,7 @@ export interface Entry {
   card?: Card | null;
   after?: number;
   html?: string;
+  files?: Attachment[];
 }
 
 export interface Fetch {
@@ -162,6 +172,7 @@ export interface Leave {
   department?: string;
   conversation?: string | null;
   page?: Page | null;
+  files?: string[];
 }
 
 export interface Listed {
@@ -284,6 +295,7 @@ export interface Say {
   ref: string;
   text: string;
   conversation: string;
+  files?: string[];
 }
 
 export interface Seen {
@@ -313,6 +325,7 @@ export interface Start {
   email?: string;
   department?: string;
   page?: Page | null;
+  files?: string[];
 }
 
 export interface Started {

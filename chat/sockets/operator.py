@@ -102,10 +102,10 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
                 await self._open(found, frame)
             case frames.Close():
                 self._close(found.id)
-            case frames.Say(text=text, ref=ref):
+            case frames.Say(text=text, ref=ref, files=files):
                 await self._all.pairing.may_say(found.id, self.operator)
                 try:
-                    await self._all.conversations.say_if_held(found.id, author, text, ref)
+                    await self._all.conversations.say_if_held(found.id, author, text, ref, files)
                 except NotHeld:
                     raise NotYours from None  # a colleague took it in this moment
                 if found.id not in self.open:
@@ -217,7 +217,7 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
         if conversation_id is None or conversation_id not in self.open:
             return False
         try:
-            await self._all.conversations.say_if_held(conversation_id, author, frame.text, frame.ref)
+            await self._all.conversations.say_if_held(conversation_id, author, frame.text, frame.ref, frame.files)
         except NotHeld:
             return False
         return True

@@ -214,9 +214,9 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
                 await self._start(frame)
             case frames.Leave():
                 await self._leave_message(frame)
-            case frames.Say(conversation=id, text=text, ref=ref):
+            case frames.Say(conversation=id, text=text, ref=ref, files=files):
                 found = await self._own(id)
-                await self._all.conversations.say(found.id, self._author(), text, ref)
+                await self._all.conversations.say(found.id, self._author(), text, ref, files=files)
                 await self._follow(found)
             case frames.Read(conversation=id, seq=seq):
                 self._all.conversations.marks.note((await self._own(id)).id, "visitor", seq)
@@ -236,7 +236,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
 
     def act_soon(self, frame: frames.VisitorFrame) -> "asyncio.Future[StoredEntry] | None":
         match frame:
-            case frames.Say(conversation=id, text=text, ref=ref) if self._is_followed(id):
+            case frames.Say(conversation=id, text=text, ref=ref, files=[]) if self._is_followed(id):
                 return self._all.conversations.say_soon(id_of(id), self._author(), text, ref)
         return None
 
@@ -333,7 +333,7 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
     # ── conversations ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _start(self, frame: frames.Start) -> None:
-        opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
+        opening = self._opening(frame)
         if frame.email:
             checked_address(frame.email)
         if await self._all.conversations.begun(self._known(), frame.ref) is None:
@@ -341,8 +341,12 @@ class VisitorSocket(Socket[frames.VisitorFrame]):
         found = await self._all.conversations.start(self._known(), opening)
         await self._begun(frame.ref, found, frame.name)
 
+    def _opening(self, frame: frames.Start | frames.Leave) -> Opening:
+        page = frame.page or self._page
+        return Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, page, frame.files)
+
     async def _leave_message(self, frame: frames.Leave) -> None:
-        opening = Opening(frame.ref, frame.text, frame.name, frame.email, frame.department, frame.page or self._page)
+        opening = self._opening(frame)
         own = await self._own(frame.conversation) if frame.conversation else None
         if own is None and await self._all.conversations.begun(self._known(), frame.ref) is None:
             self._all.require_beginning(self._address)

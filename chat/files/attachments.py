@@ -1,0 +1,62 @@
+"""Files that go along with a message: claimed by whoever sent them, read by whoever may read the place."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import table_of
+from chat.files.errors import NoSuchFile, TooManyFiles
+from chat.files.limits import FILES_PER_MESSAGE
+from chat.files.models import READY, File, FilePlace
+from chat.ids import parse_id
+
+Attached = dict[str, Any]
+"""As messages keep it: id, name, type, size, and of images width and height."""
+
+
+async def claim_files(session: AsyncSession, owner: str, ids: Sequence[str], place: str) -> list[Attached]:
+    """In the caller's transaction; done again it is the same. `owner` as `visitor:<id>`.
+
+    Raises TooManyFiles, and NoSuchFile for files of others and files that are not there alike.
+    """
+    wanted = list(dict.fromkeys(parse_id(one) for one in ids))
+    if len(wanted) > FILES_PER_MESSAGE:
+        raise TooManyFiles
+    rows = table_of(File)
+    found = await session.execute(
+        select(rows)
+        .where(rows.c.id.in_([one for one in wanted if one]), rows.c.owner == owner, rows.c.state == READY)
+        .with_for_update()
+    )
+    by_id = {row["id"]: _attached(row) for row in found.mappings()}
+    if len(by_id) != len(wanted):
+        raise NoSuchFile
+    await put(session, by_id, place)
+    return [by_id[one] for one in wanted if one]
+
+
+async def put(session: AsyncSession, ids: Iterable[UUID], place: str) -> None:
+    """Whoever may read this place too may read these files."""
+    values = [{"place": place, "file_id": one} for one in ids]
+    if values:
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        await session.execute(insert(table_of(FilePlace)).on_conflict_do_nothing(), values)
+
+
+async def put_files_along(session: AsyncSession, attached: Iterable[Attached], place: str) -> None:
+    """What came with a message of one place, in the other place where the message now stands too."""
+    ids = [parsed for one in attached if (parsed := parse_id(str(one.get("id")))) is not None]
+    rows = table_of(File)
+    known = (await session.execute(select(rows.c.id).where(rows.c.id.in_(ids)))).scalars()
+    await put(session, list(known), place)
+
+
+def _attached(row: Any) -> Attached:
+    found: Attached = {"id": str(row["id"]), "name": row["name"], "type": row["media_type"], "size": row["size"]}
+    if row["width"]:
+        found |= {"width": row["width"], "height": row["height"]}
+    return found

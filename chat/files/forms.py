@@ -1,0 +1,63 @@
+"""Files of a form that was sent without script, and ids of those that were uploaded before it was sent."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from chat.files.errors import FileDelayed, FileRefused, TooManyFiles
+from chat.files.limits import FILES_PER_MESSAGE, MB, PIECE
+from chat.files.uploads import Owner, Uploads
+from chat.protocol.errors import Refusal
+
+FIELDS = 50
+FIELD = "files"
+"""Chosen in the form itself."""
+SENT = "file"
+"""Ids of what a module has uploaded already, one field each."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormFiles:
+    """`ids` are ready to go along; `refused` says of which name what is wrong."""
+
+    ids: list[str] = field(default_factory=list)
+    refused: list[tuple[str, Refusal]] = field(default_factory=list)
+
+
+async def form_with_files(request: Request, uploads: Uploads) -> FormData:
+    """As `request.form()`, with limits. Raises 413 for more than may ever be sent."""
+    most = uploads.max_bytes * FILES_PER_MESSAGE + MB
+    length = request.headers.get("content-length", "")
+    if not length.isascii() or not length.isdigit() or int(length) > most:
+        # Without a length a body could go on for ever; browsers always say how long their forms are.
+        raise HTTPException(413)
+    return await request.form(max_files=FILES_PER_MESSAGE + 1, max_fields=FIELDS, max_part_size=MB)
+
+
+async def files_of(form: FormData, uploads: Uploads, owner: Owner, ref: str) -> FormFiles:
+    """Takes the files of the form in; `ref` is the form's own, so that it may be sent twice."""
+    found = FormFiles([one for one in form.getlist(SENT) if isinstance(one, str) and one])
+    chosen = [one for one in form.getlist(FIELD) if isinstance(one, UploadFile) and one.filename]
+    if len(found.ids) + len(chosen) > FILES_PER_MESSAGE:
+        found.refused.append(("", TooManyFiles()))
+        return found
+    for place, one in enumerate(chosen):
+        name = one.filename or ""
+        # The same form, sent again with another file in this place, is another file.
+        mark = hashlib.sha256(f"{ref}/{place}/{name}/{one.size}".encode()).hexdigest()[:40]
+        try:
+            upload = await uploads.take(owner, f"form-{mark}", name, one.size or 0, _pieces(one))
+        except (FileRefused, FileDelayed) as refusal:
+            found.refused.append((name, refusal))
+        else:
+            found.ids.append(str(upload.id))
+    return found
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(PIECE):
+        yield piece

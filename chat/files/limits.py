@@ -1,0 +1,22 @@
+"""How much, and how many."""
+
+from datetime import timedelta
+
+MB = 1_048_576
+FILES_PER_MESSAGE = 10
+PER_DAY = timedelta(days=1)
+VISITOR_DAILY = 50 * MB
+CUSTOMER_DAILY = 500 * MB
+OPERATOR_DAILY = 5_000 * MB
+SITE_DAILY = 5_000 * MB
+UNDER_WAY = 20
+"""Uploads of one owner that are not finished."""
+PIXELS = 40_000_000
+SMALL_PIXELS = 480
+"""A thumbnail fits into a square of so many."""
+FREE_SHARE = 0.1
+FREE_BYTES = 5 * 1024 * MB
+"""Files are taken while a tenth of the disk is free, or five gigabytes: the database needs the rest."""
+PIECE = 256 * 1024
+UNUSED_KEPT = timedelta(days=1)
+"""An upload that nobody finishes, a file that nobody sends along."""
