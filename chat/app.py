@@ -223,6 +223,7 @@ class Nightdesk:
             links=self.links,
             sign_in=self.sign_in,
             passwords=self.sign_in.passwords,
+            pairing=self.pairing,
         )
         self.draining = False
         self.readiness = Readiness(

@@ -1,10 +1,12 @@
 """The door: all that `widget` and `escalation` may import from the rings below."""
 
 from chat.console.forms import form_of, local_path
+from chat.console.inbox import departments_of
+from chat.console.rows import visible_to
 from chat.conversations.actions import DESK, LEFT, Conversations, checked_address
 from chat.conversations.cards import CardDraft, CardDraftLink
 from chat.conversations.entry import Author
-from chat.conversations.models import Conversation
+from chat.conversations.models import Conversation, Message
 from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
 from chat.files.attachments import Attached, claim_files, put_files_along
 from chat.files.downloads import Downloads
@@ -14,10 +16,12 @@ from chat.files.routes import UploadDoor, sentence
 from chat.files.uploads import Owner, Uploads
 from chat.hub.admission import PerAddress
 from chat.outbox import Outbox
+from chat.pairing.actions import Pairing
 from chat.pairing.duties import Duties, Duty, duty_of
 from chat.pairing.presence import is_online, on_duty
+from chat.people.audit import audit
 from chat.people.browsers import in_words
-from chat.people.models import Department, Operator, OperatorDepartment, Site, Visitor
+from chat.people.models import SUPERVISING, Department, Operator, OperatorDepartment, Site, Visitor
 from chat.people.operators import Passwords, PasswordTooShort, require_length
 from chat.people.sign_in_waits import SignInWaits
 from chat.protocol.errors import Refusal, Unavailable, UnknownConversation
@@ -26,6 +30,7 @@ __all__ = [
     "CUSTOMER_DAILY",
     "DESK",
     "LEFT",
+    "SUPERVISING",
     "Attached",
     "Author",
     "CardDraft",
@@ -37,10 +42,12 @@ __all__ = [
     "Duties",
     "Duty",
     "FormFiles",
+    "Message",
     "Operator",
     "OperatorDepartment",
     "Outbox",
     "Owner",
+    "Pairing",
     "PasswordTooShort",
     "Passwords",
     "PerAddress",
@@ -55,8 +62,10 @@ __all__ = [
     "UploadDoor",
     "Uploads",
     "Visitor",
+    "audit",
     "checked_address",
     "claim_files",
+    "departments_of",
     "duty_of",
     "files_of",
     "form_of",
@@ -69,4 +78,5 @@ __all__ = [
     "require_length",
     "sentence",
     "transcript_of",
+    "visible_to",
 ]

@@ -5,7 +5,7 @@ is lost: the page shows what is newer above what was written.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,11 +23,12 @@ from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of
 from escalation.customers.registry import Registry
-from escalation.directory import Directory
-from escalation.errors import NotPossible, OperatorAbsent, TextTooLong, TicketGone, TicketMoved
+from escalation.directory import Directory, named_in
+from escalation.errors import NotPossible, OperatorAbsent, TextTooLong, TicketGone
 from escalation.mail.mailbox import Mailbox
-from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage
+from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage, TicketRelation
 from escalation.sla.clocks import start_update_by
+from escalation.sla.crew import in_department
 from escalation.states import HIGH, NORMAL, State
 
 SAID = "ticket.said"
@@ -97,6 +98,14 @@ class Tickets:
         async with self._change(ticket_id, actor) as change:
             if not await change.said_before(ref):
                 change.note(text, ref=ref)
+                await change.mention(named_in(text, await self.directory.operators()))
+        return change.ticket
+
+    async def set_tags(self, ticket_id: UUID, actor: Actor, tags: Sequence[str], *, version: int) -> Ticket:
+        """These and no others. Raises NotPossible for too many or a long one."""
+        async with self._change(ticket_id, actor) as change:
+            _expect(change, version)
+            await change.tag(tags)
         return change.ticket
 
     async def change_state(
@@ -121,6 +130,14 @@ class Tickets:
             await change.assign(operator_id, names[operator_id] if operator_id else "")
         return change.ticket
 
+    async def take(self, ticket_id: UUID, actor: Actor) -> bool:
+        """As the next to work on: only while nobody has it and it is our turn. Of many at once, one gets it."""
+        async with self._change(ticket_id, actor) as change:
+            free = change.ticket.operator_id is None and change.ticket.operators_turn
+            if free:
+                await change.assign(actor.id, actor.name)
+        return free
+
     async def set_priority(self, ticket_id: UUID, actor: Actor, priority: int, *, version: int) -> Ticket:
         if priority not in (HIGH, NORMAL):
             raise NotPossible
@@ -136,6 +153,9 @@ class Tickets:
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
             await change.hand_to(departments[slug].id, slug)
+            holder = change.ticket.operator_id
+            if holder is not None and departments[slug].id not in await in_department(change.session, holder):
+                await change.assign(None, "")
         return change.ticket
 
     async def promise_update(self, ticket_id: UUID, actor: Actor, due_at: datetime, *, version: int) -> Ticket:
@@ -165,15 +185,16 @@ class Tickets:
     # ── the requester ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def answer(
-        self, ticket_id: UUID, text: str, *, ref: str, files: Sequence[str] = (), owner: str = ""
+        self, ticket_id: UUID, text: str, *, ref: str, files: Sequence[str] = (), owner: str = "", level: int = 0
     ) -> Ticket:
         """A message of the requester, written on their ticket page; the same `ref` is the same message. `files`: ids
-        of uploads of `owner`."""
+        of uploads of `owner`. `level`: how surely it is theirs."""
         text = checked(text, files)
         async with self._change(ticket_id, None) as change:
             if not await change.said_before(ref):
                 attached = await claim_files(change.session, owner, files, place_of(ticket_id))
-                await self._spread(change, await change.say(text, channel="page", ref=ref, files=attached))
+                message = await change.say(text, channel="page", ref=ref, files=attached, level=level)
+                await self._spread(change, message)
         return change.ticket
 
     async def solve(self, ticket_id: UUID) -> Ticket:
@@ -198,6 +219,10 @@ class Tickets:
 
     # ── the transaction ──────────────────────────────────────────────────────────────────────────────────────────
 
+    def changing(self, ticket_id: UUID, actor: Actor) -> AbstractAsyncContextManager[Change]:
+        """For modules beside this one: one change of one locked ticket, told after the commit."""
+        return self._change(ticket_id, actor)
+
     @asynccontextmanager
     async def _change(self, ticket_id: UUID, actor: Actor | None) -> AsyncIterator[Change]:
         """`actor` None is the requester. The row lock makes changes of one ticket take turns."""
@@ -221,15 +246,24 @@ class Tickets:
         await session.flush()
         ties = select(TicketConversation).where(TicketConversation.ticket_id == ticket.id)
         tie = (await session.exec(ties.order_by(col(TicketConversation.id)))).first()
+        shown: TicketConversation | TicketRelation | None = tie
+        conversation_id = tie.conversation_id if tie else None
         if tie is None:
+            # Of a ticket that was split off: where the other one stands.
+            splits = select(TicketRelation).where(
+                TicketRelation.ticket_id == ticket.id, TicketRelation.relation == "split"
+            )
+            shown = (await session.exec(splits)).first()
+            conversation_id = next(iter(await homes_of(session, ticket.id)), None)
+        if shown is None or conversation_id is None:
             return None
         department = await session.get_one(Department, ticket.department_id)
         card = card_of(ticket, department.names, await self.link(session, ticket, now), self.strings)
-        if (digest := digest_of(card)) != tie.card_digest:
-            tie.card_digest = digest
+        if (digest := digest_of(card)) != shown.card_digest:
+            shown.card_digest = digest
             await session.flush()
-            await self.conversations.append_card(session, tie.conversation_id, card)
-        return tie.conversation_id
+            await self.conversations.append_card(session, conversation_id, card)
+        return conversation_id
 
     async def link(self, session: AsyncSession, ticket: Ticket, now: datetime) -> UUID:
         """The requester's way to the ticket; a fresh one when the last has used up half its life."""
@@ -267,22 +301,15 @@ class Tickets:
             message = await session.get(TicketMessage, message_id)
             if message is None or message.kind != "message":
                 return
-            tie = (
-                await session.exec(
-                    select(TicketConversation).where(
-                        TicketConversation.ticket_id == message.ticket_id, col(TicketConversation.released_at).is_(None)
-                    )
-                )
-            ).first()
-        if tie is None:
-            return
+            homes = await homes_of(session, message.ticket_id)
         ref = f"{REF}{message.id}"
-        if message.author_kind == "operator" and message.author_id is not None:
-            await self.conversations.say_as_operator(
-                tie.conversation_id, message.author_id, message.author_name, message.text, ref, message.files
-            )
-        else:
-            await self.conversations.say_as_visitor(tie.conversation_id, message.text, ref, message.files)
+        for conversation_id in homes:
+            if message.author_kind == "operator" and message.author_id is not None:
+                await self.conversations.say_as_operator(
+                    conversation_id, message.author_id, message.author_name, message.text, ref, message.files
+                )
+            else:
+                await self.conversations.say_as_visitor(conversation_id, message.text, ref, message.files)
 
     async def copy_said(self, conversation_id: UUID) -> None:
         """Everything said in the conversation above the cursor becomes part of its ticket, once."""
@@ -306,7 +333,8 @@ class Tickets:
                     else Actor("requester", said.author_name or change.ticket.requester_name)
                 )
                 place = Place(conversation_id, said.seq)
-                await change.say(said.text, channel="chat", place=place, at=said.at, files=said.files)
+                level = transcript.visitor.verify_level if said.author_kind != "operator" else 0
+                await change.say(said.text, channel="chat", place=place, at=said.at, files=said.files, level=level)
             fresh.copied_seq = max(fresh.copied_seq, transcript.upto_seq)
 
 
@@ -316,6 +344,18 @@ def _held(conversation_id: UUID) -> SelectOfScalar[TicketConversation]:
     )
 
 
+async def homes_of(session: AsyncSession, ticket_id: UUID) -> list[UUID]:
+    """The conversations in which the ticket speaks: those it holds, which are several after a merge; else those of the
+    ticket it was split from, where its requester is found."""
+    held = select(TicketConversation.conversation_id).where(col(TicketConversation.released_at).is_(None))
+    own = (await session.exec(held.where(TicketConversation.ticket_id == ticket_id))).all()
+    if own:
+        return list(own)
+    origin = select(TicketRelation.other_id).where(
+        TicketRelation.ticket_id == ticket_id, TicketRelation.relation == "split"
+    )
+    return list(await session.exec(held.where(col(TicketConversation.ticket_id).in_(origin))))
+
+
 def _expect(change: Change, version: int) -> None:
-    if change.ticket.version != version:
-        raise TicketMoved
+    change.expect(version)

@@ -8,7 +8,7 @@ from chat.clock import Clock
 from chat.db import Database
 from chat.links import Links
 from chat.pages import Pages
-from chat.public import Conversations, Duties, Outbox, Passwords
+from chat.public import Conversations, Duties, Outbox, Pairing, Passwords
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
@@ -23,8 +23,12 @@ from escalation.client_area.sign_in import CustomerSignIn
 from escalation.client_area.sign_in_routes import SignInRoutes
 from escalation.client_area.tickets_routes import TicketsRoutes
 from escalation.desk.about import AboutRequester
+from escalation.desk.desk_pages import DeskPages
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
+from escalation.desk.search_routes import SearchDesk
+from escalation.desk.ticket_acts import TicketActs
+from escalation.desk.work_routes import WorkDesk
 from escalation.directory import Directory
 from escalation.shifts.keeper import ShiftKeeper
 from escalation.who import OperatorSignIn
@@ -46,6 +50,7 @@ class Escalation:
         links: Links,
         sign_in: OperatorSignIn,
         passwords: Passwords,
+        pairing: Pairing,
     ) -> None:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
@@ -57,8 +62,13 @@ class Escalation:
         self.sign_in_links = SignInLinks(db, clock, outbox, self.customers, WaitingLetters(outbox), settings.base_url)
         kept = KeptForms(db, clock, settings)
         self.doorway = Doorway(db, clock, settings, pages, strings, self.customers)
+        desk = DeskPages(self.tickets, pages, sign_in)
+        page = TicketDesk(self.tickets, desk, zone)
         self._parts = (
-            TicketDesk(self.tickets, pages, sign_in, zone),
+            WorkDesk(self.tickets, desk, pairing),
+            page,
+            TicketActs(self.tickets, desk, page, zone),
+            SearchDesk(self.tickets, desk),
             EscalationDialog(self.tickets, pages, sign_in, zone),
             ClientArea(self.tickets, pages, links, settings.base_url),
             SignInRoutes(self.doorway, self.sign_in_links, kept),

@@ -8,11 +8,22 @@ from uuid import UUID
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
+import escalation.queue  # noqa: F401 — it keeps `place` true at each flush
 from chat.ids import new_id
 from chat.public import Attached, Operator, put_files_along
-from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed
-from escalation.models import Ticket, TicketAssignment, TicketConversation, TicketEvent, TicketMessage
+from escalation.directory import Colleague
+from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketMoved
+from escalation.models import (
+    Ticket,
+    TicketAssignment,
+    TicketConversation,
+    TicketEvent,
+    TicketMention,
+    TicketMessage,
+    TicketTag,
+)
 from escalation.sla.clocks import (
     PHONE,
     cancel_clocks,
@@ -23,6 +34,8 @@ from escalation.sla.clocks import (
 )
 from escalation.sla.policies import FIRST_REPLY, WAITING
 from escalation.states import LIVE, TEXT_LIMIT, State, may_follow
+
+TAGS, TAG_LENGTH = 20, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,11 @@ class Change:
             )
         )
 
+    def expect(self, version: int) -> None:
+        """Raises TicketMoved where somebody changed the ticket since the operator looked."""
+        if self.ticket.version != version:
+            raise TicketMoved
+
     async def said_before(self, ref: str) -> TicketMessage | None:
         """The message a resend means."""
         found = await self.session.exec(
@@ -94,13 +112,14 @@ class Change:
         at: datetime | None = None,
         automatic: bool = False,
         files: Sequence[Attached] = (),
+        level: int = 0,
     ) -> TicketMessage:
         """A message to the other side. One of an operator keeps the promises; one of the requester brings a waiting
         or solved ticket back. What no person wrote (`automatic`) touches neither state nor turn nor clock."""
         if self.ticket.state == State.CLOSED:
             raise TicketClosed
         at = at or self.now
-        message = self._add("message", text, channel, ref, place, at)
+        message = self._add("message", text, channel, ref, place, at, level)
         if files:
             message.files = list(files)
             await put_files_along(self.session, files, place_of(self.ticket.id))
@@ -134,7 +153,7 @@ class Change:
         return message
 
     def _add(
-        self, kind: str, text: str, channel: str, ref: str | None, place: Place | None, at: datetime
+        self, kind: str, text: str, channel: str, ref: str | None, place: Place | None, at: datetime, level: int = 0
     ) -> TicketMessage:
         self.ticket.last_seq += 1
         message = TicketMessage(
@@ -147,6 +166,7 @@ class Change:
             author_name=self.actor.name,
             contact_channel=channel,
             text=text,
+            sender_level=level,
             conversation_id=place.conversation_id if place else None,
             conversation_seq=place.seq if place else None,
             ref=ref,
@@ -154,6 +174,26 @@ class Change:
         )
         self.session.add(message)
         return message
+
+    async def mention(self, people: Sequence[Colleague]) -> None:
+        """They see the ticket from now on, whatever their department."""
+        for one in people:
+            if await self.session.get(TicketMention, (self.ticket.id, one.id)) is None:
+                self.session.add(TicketMention(ticket_id=self.ticket.id, operator_id=one.id, at=self.now))
+                self.record("mentioned", operator=str(one.id), name=one.name)
+
+    async def tag(self, tags: Sequence[str]) -> None:
+        wanted = {tag for raw in tags if (tag := " ".join(raw.split()).casefold())}
+        if len(wanted) > TAGS or any(len(tag) > TAG_LENGTH for tag in wanted):
+            raise NotPossible
+        there = {row.tag: row for row in await self.session.exec(_tags_of(self.ticket.id))}
+        added, removed = sorted(wanted - there.keys()), sorted(there.keys() - wanted)
+        for tag in removed:
+            await self.session.delete(there[tag])
+        for tag in added:
+            self.session.add(TicketTag(ticket_id=self.ticket.id, tag=tag))
+        if added or removed:
+            self.record("tags", added=added, removed=removed)
 
     async def lead(self, target: State, reason: str | None = None) -> None:
         """To another state; the same state is no change."""
@@ -245,6 +285,10 @@ class Change:
 def place_of(ticket_id: UUID) -> str:
     """Who may read the ticket may read the files of this place."""
     return f"ticket:{ticket_id}"
+
+
+def _tags_of(ticket_id: UUID) -> SelectOfScalar[TicketTag]:
+    return select(TicketTag).where(TicketTag.ticket_id == ticket_id)
 
 
 def checked(text: str, files: Sequence[str] = ()) -> str:

@@ -1,5 +1,6 @@
 """Departments and operators as tickets need them: a name to show, an id to point at. Reads only."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -28,6 +29,18 @@ class Department:
 class Colleague:
     id: UUID
     name: str
+
+
+def named_in(note: str, people: Sequence[Colleague]) -> list[Colleague]:
+    """Whom a note names, as "@Ana Kovač" or, where no other has that first name, "@Ana"."""
+    text = note.casefold()
+    firsts = [one.name.casefold().split(" ")[0] for one in people]
+    found = []
+    for one, first in zip(people, firsts, strict=True):
+        names = [one.name.casefold()] + ([first] if firsts.count(first) == 1 else [])
+        if any(re.search(rf"(?<!\w)@{re.escape(name)}(?!\w)", text) for name in names):
+            found.append(one)
+    return found
 
 
 class Directory:

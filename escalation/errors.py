@@ -7,6 +7,8 @@ TicketError
 ├── NotPossible     the state, operator or department does not exist or cannot follow
 │   └── OperatorAbsent  who should get it is off duty
 ├── TimeUnclear     what was written is no time of the coming day
+├── DifferentPeople the requesters of two tickets are not known to be one person
+├── NeedsOwnership  who asks is not known well enough for this action
 └── TextRefused     TextEmpty, TextTooLong
 """
 
@@ -37,6 +39,19 @@ class OperatorAbsent(NotPossible):
 
 class TimeUnclear(TicketError):
     """Not a time of the day."""
+
+
+class DifferentPeople(TicketError):
+    """The tickets belong to different people."""
+
+
+class NeedsOwnership(TicketError):
+    """The level of the message that asks is below what the action needs."""
+
+    def __init__(self, level: int, needed: int) -> None:
+        super().__init__(f"level {level}, needed {needed}")
+        self.level = level
+        self.needed = needed
 
 
 class TextRefused(TicketError):

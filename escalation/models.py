@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, UniqueConstraint, Uuid, text
+from sqlalchemy import JSON, Column, ForeignKey, Index, String, UniqueConstraint, Uuid, text
 from sqlmodel import Field
 
 from chat.db import Row, UTCDateTime
@@ -19,13 +19,21 @@ class TicketCounter(Row, table=True):
 
 
 class Ticket(Row, table=True):
-    """`operators_turn`, `due_at` and `waiting_since` are derived: they follow the thread and the clocks in the same
-    transaction and stand here so that list and "take next" share one ORDER BY."""
+    """`operators_turn`, `due_at`, `waiting_since` and `place` are derived: they follow the thread and the clocks in the
+    same transaction and stand here so that list and "take next" share one ORDER BY."""
 
     __tablename__ = "ticket"
     __table_args__ = (
-        Index("ix_ticket_queue", "open", "operators_turn", "priority", "due_at", "waiting_since", "id"),
-        Index("ix_ticket_operator_id_open", "operator_id", "open"),
+        Index("ix_ticket_department_id_place", "department_id", "place"),
+        Index("ix_ticket_operator_id_place", "operator_id", "place"),
+        Index(
+            "ix_ticket_free",
+            "department_id",
+            "place",
+            sqlite_where=text("operator_id IS NULL"),
+            postgresql_where=text("operator_id IS NULL"),
+        ),
+        Index("ix_ticket_open", "open", "department_id", "priority"),
         Index("ix_ticket_account_id_open", "account_id", "open"),
         Index("ix_ticket_customer_id_public_at", "customer_id", "public_at"),
     )
@@ -33,7 +41,14 @@ class Ticket(Row, table=True):
     number: str = Field(unique=True, max_length=20)
     site_name: str = Field(default="", max_length=120)
     """Whom the requester wrote to: the name over their pages."""
-    department_id: UUID = Field(foreign_key="department.id", index=True)
+    place: str = Field(
+        default="",
+        sa_column=Column(
+            String(80).with_variant(String(80, collation="C"), "postgresql"), nullable=False, server_default=""
+        ),
+    )
+    """Where it stands in the order of service, as text that sorts: `escalation.queue` writes it at each flush."""
+    department_id: UUID = Field(foreign_key="department.id")
     priority: int = 1  # 0 high, 1 normal: ascending is the order of service
     state: str = Field(max_length=24)  # new, open, waiting_customer, waiting_third_party, solved, closed
     closed_reason: str | None = Field(default=None, max_length=10)  # done, merged, spam
@@ -214,6 +229,58 @@ class TicketAssignment(Row, table=True):
     operator_id: UUID = Field(foreign_key="operator.id", index=True)
     started_at: datetime = Field(sa_type=UTCDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class TicketMention(Row, table=True):
+    """An operator whom a note names: from then on they see the ticket, whatever their department."""
+
+    __tablename__ = "ticket_mention"
+    ticket_id: UUID = Field(primary_key=True, foreign_key="ticket.id")
+    operator_id: UUID = Field(primary_key=True, foreign_key="operator.id", index=True)
+    at: datetime = Field(sa_type=UTCDateTime)
+
+
+class TicketTag(Row, table=True):
+    __tablename__ = "ticket_tag"
+    ticket_id: UUID = Field(primary_key=True, foreign_key="ticket.id")
+    tag: str = Field(primary_key=True, max_length=40, index=True)
+
+
+class TicketRelation(Row, table=True):
+    """Two tickets that have to do with each other, written from the one that was acted on: `merged` into the other,
+    `split` from the other, a `follow-up` of it, `linked` with it."""
+
+    __tablename__ = "ticket_relation"
+    __table_args__ = (UniqueConstraint("ticket_id", "other_id", "relation"),)
+    id: UUID = Field(primary_key=True)
+    ticket_id: UUID = Field(foreign_key="ticket.id")
+    other_id: UUID = Field(foreign_key="ticket.id", index=True)
+    relation: str = Field(max_length=12)
+    card_digest: str = Field(default="", max_length=64)
+    """Of the card of a ticket that was split off, as it was last shown where the other one stands."""
+    at: datetime = Field(sa_type=UTCDateTime)
+
+
+class TicketLooker(Row, table=True):
+    """An operator who has the ticket open; a lease, so that who vanishes is gone soon."""
+
+    __tablename__ = "ticket_looker"
+    ticket_id: UUID = Field(primary_key=True, foreign_key="ticket.id")
+    operator_id: UUID = Field(primary_key=True, foreign_key="operator.id")
+    until: datetime = Field(sa_type=UTCDateTime)
+    typing_until: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class DeskRef(Row, table=True):
+    """An order of an operator that is carried out once, however often it is sent; `answer` is where it led."""
+
+    __tablename__ = "desk_ref"
+    operator_id: UUID = Field(primary_key=True, foreign_key="operator.id")
+    ref: str = Field(primary_key=True, max_length=64)
+    answer: str = Field(default="", max_length=200)
+    undo: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    """What it takes to go back."""
+    at: datetime = Field(sa_type=UTCDateTime, index=True)
 
 
 class TicketLink(Row, table=True):

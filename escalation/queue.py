@@ -1,79 +1,90 @@
-"""The order of the ticket queue, in one place: list and "take next" share it.
+"""The order of service, in one place: list and "take next" share it.
 
-Operators' turn first, high before normal, the nearest due, who waits longest. Pages continue after a key, not after a
-number of rows, so nothing is shown twice or left out while the queue moves.
+Operators' turn first, high before normal, the nearest due, who waits longest. A `place` says all of it as text that
+sorts: one index answers a page of any lane, and pages continue after a place, not after a number of rows, so nothing is
+shown twice or left out while the queue moves.
 """
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, literal, tuple_
+from sqlalchemy import event
 
-from chat.db import UTCDateTime, table_of
-from chat.ids import parse_id
 from escalation.models import Ticket
+from escalation.states import State
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
-"""Stands for "none": both databases then agree that none comes last."""
+"""Stands for "none", which comes last."""
+Lane = Literal["open", "solved", "closed"]
+LANES: dict[Lane, str] = {"open": "0", "solved": "1", "closed": "2"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DIGITS = 18
+"""Of microseconds until FAR."""
+_PLACE = re.compile(r"([012])([01])([01])(\d{18})(\d{18})([0-9a-f]{32})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class QueueKey:
+class Standing:
+    """Of a conversation or ticket in the lane `open`; `theirs` and `priority` are 0 or 1."""
+
     theirs: int
     priority: int
     due_at: datetime
     waiting_since: datetime
     id: UUID
 
-    def __str__(self) -> str:
-        return f"{self.theirs}.{self.priority}.{_micros(self.due_at)}.{_micros(self.waiting_since)}.{self.id}"
+    @property
+    def place(self) -> str:
+        turn = f"{LANES['open']}{self.theirs}{self.priority}"
+        return f"{turn}{_micros(self.due_at)}{_micros(self.waiting_since)}{self.id.hex}"
 
 
-def key_of(ticket: Ticket) -> QueueKey:
-    return QueueKey(
-        0 if ticket.operators_turn else 1, ticket.priority, ticket.due_at or FAR, ticket.waiting_since or FAR, ticket.id
-    )
+def place_of(ticket: Ticket) -> str:
+    """Of what is solved or closed the newest change stands first."""
+    if ticket.open:
+        theirs = 0 if ticket.operators_turn else 1
+        return Standing(theirs, ticket.priority, ticket.due_at or FAR, ticket.waiting_since or FAR, ticket.id).place
+    lane = LANES["solved" if ticket.state == State.SOLVED else "closed"]
+    ago = f"{_micros_of(FAR) - _micros_of(ticket.changed_at):0{_DIGITS}d}"
+    return f"{lane}00{ago}{0:0{_DIGITS}d}{ticket.id.hex}"
 
 
-def parse_key(text: str) -> QueueKey | None:
-    """The key behind "more"; None where somebody changed it: the list then begins at its head."""
-    parts = text.split(".")
-    found = parse_id(parts[-1])
-    if len(parts) != 5 or found is None or not all(part.isascii() and part.isdigit() for part in parts[:4]):
+def parse_place(text: str) -> Standing | None:
+    """What "more" continues after; None where somebody changed it: the list then begins at its head."""
+    found = _PLACE.fullmatch(text)
+    if found is None:
         return None
-    theirs, priority, due, waiting = (int(part) for part in parts[:4])
-    if max(due, waiting) > _micros(FAR) or max(theirs, priority) > 1:
+    _lane, theirs, priority, due, waiting, identity = found.groups()
+    if max(int(due), int(waiting)) > _micros_of(FAR):
         return None
-    return QueueKey(
-        theirs, priority, _EPOCH + timedelta(microseconds=due), _EPOCH + timedelta(microseconds=waiting), found
-    )
+    return Standing(int(theirs), int(priority), _instant(due), _instant(waiting), UUID(identity))
 
 
-def queue_order() -> Sequence[ColumnElement[Any]]:
-    rows = table_of(Ticket).c
-    return (
-        case((rows.operators_turn.is_(True), 0), else_=1),
-        rows.priority,
-        func.coalesce(rows.due_at, literal(FAR, UTCDateTime), type_=UTCDateTime),
-        func.coalesce(rows.waiting_since, literal(FAR, UTCDateTime), type_=UTCDateTime),
-        rows.id,
-    )
+def bounds_of(lane: Lane) -> tuple[str, str]:
+    """From, and up to without: all places of the lane. A row without a place was written by an older version: it is
+    at the head until it changes, rather than nowhere."""
+    first = LANES[lane]
+    return ("" if lane == "open" else first), str(int(first) + 1)
 
 
-def after(key: QueueKey) -> ColumnElement[bool]:
-    values = (
-        literal(key.theirs),
-        literal(key.priority),
-        literal(key.due_at, UTCDateTime),
-        literal(key.waiting_since, UTCDateTime),
-        literal(key.id, table_of(Ticket).c.id.type),
-    )
-    return tuple_(*queue_order()) > tuple_(*values)
+@event.listens_for(Ticket, "before_insert")
+@event.listens_for(Ticket, "before_update")
+def _put_in_place(_mapper: Any, _connection: Any, ticket: Ticket) -> None:
+    """Whoever changes what a place is made of, the place follows."""
+    if (place := place_of(ticket)) != ticket.place:
+        ticket.place = place
 
 
-def _micros(at: datetime) -> int:
+def _micros(at: datetime) -> str:
+    return f"{_micros_of(at):0{_DIGITS}d}"
+
+
+def _micros_of(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _instant(micros: str) -> datetime:
+    return _EPOCH + timedelta(microseconds=int(micros))

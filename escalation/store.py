@@ -1,15 +1,16 @@
 """What operators read of tickets. The requester's queries stand apart, in `requesters_store`: none takes a flag."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, sql, union_all
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
+from chat.db import table_of
 from chat.public import Conversation, Department, Operator
 from escalation.models import (
     SlaClock,
@@ -17,15 +18,17 @@ from escalation.models import (
     TicketConversation,
     TicketEvent,
     TicketIp,
+    TicketMention,
     TicketMessage,
     TicketOrder,
     TicketTranscript,
 )
-from escalation.queue import QueueKey, after, key_of, queue_order
-from escalation.states import State
+from escalation.queue import Lane, bounds_of
+from escalation.reach import OperatorReader
 
 PAGE = 50
-Lane = Literal["open", "mine", "solved", "all"]
+MANY = 100
+"""More are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,6 @@ class QueuedTicket:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuePage:
-    rows: Sequence[QueuedTicket]
-    next: QueueKey | None
-
-
-@dataclass(frozen=True, slots=True)
 class OperatorsTicket:
     """Everything of one ticket, notes included."""
 
@@ -52,7 +49,8 @@ class OperatorsTicket:
     department: Department
     operator: Operator | None
     messages: Sequence[TicketMessage]
-    transcript: TicketTranscript | None
+    transcripts: Mapping[UUID, TicketTranscript]
+    """By conversation: there are several after a merge."""
     events: Sequence[TicketEvent]
     orders: Sequence[str]
     addresses: Sequence[str]
@@ -61,25 +59,81 @@ class OperatorsTicket:
     conversation_id: UUID | None
 
 
-async def queue_page(
-    session: AsyncSession, lane: Lane, operator_id: UUID, *, start: QueueKey | None = None, limit: int = PAGE
-) -> QueuePage:
-    """One page of a lane in the order of service."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tickets of those in reach. `free`: nobody has them."""
+
+    lane: Lane = "open"
+    mine: bool = False
+    free: bool = False
+    department_id: UUID | None = None
+
+
+async def queued(
+    session: AsyncSession, reader: OperatorReader, wanted: Wanted, *, after: str = "", limit: int = PAGE
+) -> Sequence[QueuedTicket]:
+    """The first `limit` behind the place `after`, in the order of service."""
+    first = await _first(session, reader, wanted, after, limit)
     query = (
         select(Ticket, Department, Operator)
         .join(Department, col(Department.id) == col(Ticket.department_id))
         .outerjoin(Operator, col(Operator.id) == col(Ticket.operator_id))
-        .where(*_in_lane(lane, operator_id))
-        .order_by(*queue_order())
-        .limit(limit + 1)
+        .where(col(Ticket.id).in_(first))
+        .order_by(col(Ticket.place))
     )
-    if start is not None:
-        query = query.where(after(start))
     rows = (await session.exec(query)).all()
     broken = await _breached_among(session, [ticket.id for ticket, _, _ in rows])
-    found = [QueuedTicket(*row, breached=row[0].id in broken) for row in rows]
-    more = len(found) > limit
-    return QueuePage(found[:limit], key_of(found[limit - 1].ticket) if more else None)
+    return [QueuedTicket(*row, breached=row[0].id in broken) for row in rows]
+
+
+async def count_of(session: AsyncSession, reader: OperatorReader, wanted: Wanted) -> int:
+    """At most MANY: only so many rows are touched."""
+    return len(await _first(session, reader, wanted, "", MANY))
+
+
+async def _first(
+    session: AsyncSession, reader: OperatorReader, wanted: Wanted, after: str, limit: int
+) -> Sequence[UUID]:
+    """By the index of each department, so that nothing is read to be thrown away."""
+    rows = table_of(Ticket).c
+    lower, upper = bounds_of(wanted.lane)
+    within: list[ColumnElement[bool]] = [
+        rows.place > after if after > lower else rows.place >= lower,
+        rows.place < upper,
+    ]
+    if wanted.free:
+        within.append(rows.operator_id.is_(None))
+    mine = rows.operator_id == reader.operator_id
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.mine:
+        conditions.append(mine)
+    else:
+        asked = [one for one in reader.departments if wanted.department_id in (None, one)]
+        conditions += [rows.department_id == one for one in asked]
+        if not reader.supervises and not wanted.free:
+            conditions += [one & _elsewhere(reader, wanted) for one in (mine, _named(reader))]
+    if not conditions:
+        return []
+    parts: list[Any] = [
+        sql.select(sql.select(rows.id, rows.place).where(*within, one).order_by(rows.place).limit(limit).subquery())
+        for one in conditions
+    ]
+    found = union_all(*parts).subquery()
+    first = sql.select(found.c.id, found.c.place).distinct().order_by(found.c.place).limit(limit)
+    return [row.id for row in await session.execute(first)]
+
+
+def _named(reader: OperatorReader) -> ColumnElement[bool]:
+    named = select(TicketMention.ticket_id).where(TicketMention.operator_id == reader.operator_id)
+    return table_of(Ticket).c.id.in_(named)
+
+
+def _elsewhere(reader: OperatorReader, wanted: Wanted) -> ColumnElement[bool]:
+    """What the departments of the reader have not shown yet."""
+    department = table_of(Ticket).c.department_id
+    if wanted.department_id is not None:
+        return department == wanted.department_id
+    return department.not_in(reader.departments)
 
 
 async def _breached_among(session: AsyncSession, tickets: Sequence[UUID]) -> set[UUID]:
@@ -95,29 +149,21 @@ async def _breached_among(session: AsyncSession, tickets: Sequence[UUID]) -> set
     return set(found)
 
 
-async def lane_counts(session: AsyncSession, operator_id: UUID) -> dict[str, int]:
-    lanes: tuple[Lane, ...] = ("open", "mine", "solved", "all")
-    counts: dict[str, int] = {}
-    for lane in lanes:
-        counted = select(func.count()).select_from(Ticket).where(*_in_lane(lane, operator_id))
-        counts[lane] = (await session.exec(counted)).one()
-    return counts
+async def ticket_by_number(session: AsyncSession, number: str, reader: OperatorReader) -> Ticket | None:
+    if not number.isprintable():
+        return None  # PostgreSQL refuses NUL even in a question
+    return (await session.exec(select(Ticket).where(Ticket.number == number, reader.reaches()))).first()
 
 
-def _in_lane(lane: Lane, operator_id: UUID) -> list[bool]:
-    match lane:
-        case "open":
-            return [col(Ticket.open).is_(True)]  # type: ignore[list-item]
-        case "mine":
-            return [col(Ticket.open).is_(True), Ticket.operator_id == operator_id]  # type: ignore[list-item]
-        case "solved":
-            return [Ticket.state == State.SOLVED.value]
-        case "all":
-            return []
+async def message_of(session: AsyncSession, ticket_id: UUID, seq: int) -> TicketMessage | None:
+    found = await session.exec(
+        select(TicketMessage).where(TicketMessage.ticket_id == ticket_id, TicketMessage.seq == seq)
+    )
+    return found.first()
 
 
-async def ticket_by_number(session: AsyncSession, number: str) -> Ticket | None:
-    return (await session.exec(select(Ticket).where(Ticket.number == number))).first()
+async def is_reached(session: AsyncSession, ticket_id: UUID, reader: OperatorReader) -> bool:
+    return (await session.exec(select(Ticket.id).where(Ticket.id == ticket_id, reader.reaches()))).first() is not None
 
 
 async def ticket_of_conversation(session: AsyncSession, conversation_id: UUID) -> Ticket | None:
@@ -131,8 +177,9 @@ async def ticket_of_conversation(session: AsyncSession, conversation_id: UUID) -
     return (await session.exec(query)).first()
 
 
-async def operators_ticket(session: AsyncSession, number: str) -> OperatorsTicket | None:
-    ticket = await ticket_by_number(session, number)
+async def operators_ticket(session: AsyncSession, number: str, reader: OperatorReader) -> OperatorsTicket | None:
+    """None for a ticket that is out of the reader's reach, as for one that does not exist."""
+    ticket = await ticket_by_number(session, number, reader)
     if ticket is None:
         return None
     conversation = select(TicketConversation.conversation_id).where(TicketConversation.ticket_id == ticket.id)
@@ -141,7 +188,7 @@ async def operators_ticket(session: AsyncSession, number: str) -> OperatorsTicke
         department=await session.get_one(Department, ticket.department_id),
         operator=await session.get(Operator, ticket.operator_id) if ticket.operator_id else None,
         messages=(await session.exec(_messages(ticket.id))).all(),
-        transcript=(await session.exec(_transcript(ticket.id))).first(),
+        transcripts={one.conversation_id: one for one in await session.exec(_transcripts(ticket.id))},
         events=(
             await session.exec(
                 select(TicketEvent).where(TicketEvent.ticket_id == ticket.id).order_by(col(TicketEvent.seq))
@@ -195,6 +242,7 @@ def _messages(ticket_id: UUID) -> SelectOfScalar[TicketMessage]:
     return select(TicketMessage).where(TicketMessage.ticket_id == ticket_id).order_by(col(TicketMessage.seq))
 
 
-def _transcript(ticket_id: UUID) -> SelectOfScalar[TicketTranscript]:
+def _transcripts(ticket_id: UUID) -> SelectOfScalar[TicketTranscript]:
+    """The newest revision of each conversation last."""
     of_ticket = select(TicketTranscript).where(TicketTranscript.ticket_id == ticket_id)
-    return of_ticket.order_by(col(TicketTranscript.revision).desc())
+    return of_ticket.order_by(col(TicketTranscript.revision))

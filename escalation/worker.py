@@ -15,6 +15,7 @@ from escalation.customers.known import identified
 from escalation.draft import Drafted, Origin, Source
 from escalation.handoff import draft_ticket
 from escalation.opening import open_ticket
+from escalation.search.indexer import Indexer
 from escalation.sla.engine import SlaEngine
 
 SWEEP_SECONDS = 3.0
@@ -34,6 +35,7 @@ class EscalationWorker:
         self._tickets = tickets
         self._zone = zone
         self.engine = SlaEngine(tickets)
+        self.indexer = Indexer(tickets.db, tickets.clock)
         self._said: set[UUID] = set()
         self._look = asyncio.Event()
         tickets.outbox.on(LEFT, self.open_for_left)
@@ -50,6 +52,7 @@ class EscalationWorker:
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._copy(), name="copies")
             parts.create_task(self.engine.run(), name="sla")
+            parts.create_task(self.indexer.run(), name="search")
 
     async def _copy(self) -> None:
         """The cursor and the unique place of a message are the judges."""

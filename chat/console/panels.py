@@ -6,8 +6,11 @@ from uuid import UUID
 
 from markupsafe import Markup
 
-About = Callable[[UUID, str], Awaitable[Markup]]
-"""(conversation, locale) -> what stands in the context pane below the person; empty where nothing is known for sure."""
+from chat.people.models import Operator
+
+About = Callable[[UUID, Operator, str], Awaitable[Markup]]
+"""(conversation, who reads, locale) -> what stands in the context pane below the person; empty where nothing is known
+for sure."""
 
 
 @dataclass(frozen=True)

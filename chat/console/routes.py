@@ -165,7 +165,7 @@ class ConsoleRoutes:
 
     async def _context_of(self, view: ConversationView | None, operator: Operator, locale: str) -> dict[str, Any]:
         about = (
-            await self._known_about(view.row.id, locale)
+            await self._known_about(view.row.id, operator, locale)
             if view is not None and self._known_about is not None
             else Markup()
         )

@@ -33,6 +33,7 @@ TABLES = (
     "chat.files.models",
     "escalation.models",
     "escalation.customers.models",
+    "escalation.search.models",
     "escalation.mail.models",
     "escalation.shifts.models",
     "escalation.client_area.models",

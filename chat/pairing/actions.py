@@ -176,6 +176,16 @@ class Pairing:
             return await self._take_oldest(operator)
         return await self._take(conversation_id, operator)
 
+    async def take_waiting(self, conversation_id: UUID, operator: Operator) -> bool:
+        """Only while it waits and nobody is being offered it; of many at once, one gets it."""
+        async with self._db.write() as session:
+            locked = await steps.locked(session, conversation_id)
+            if locked is None or locked.state != "waiting":
+                return False
+            entries, _ = await self._assign(session, locked, operator, "taken", reasons.OLDEST)
+        self._after(conversation_id, entries)
+        return True
+
     async def _take(self, conversation_id: UUID, operator: Operator, *, free_only: bool = False) -> UUID:
         """`free_only`: raises NotYours where a colleague has it, or is being offered it."""
         async with self._db.write() as session:

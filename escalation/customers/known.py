@@ -14,7 +14,7 @@ from escalation.customers.registry import KnownCustomer, OwnedService, Registry
 from escalation.draft import FoundService, Origin, TicketDraft
 from escalation.handoff import with_service
 from escalation.models import Ticket
-from escalation.queue import queue_order
+from escalation.reach import OperatorReader
 
 IDENTIFIED = 2
 """The level from which on account-specific answers are allowed."""
@@ -37,16 +37,20 @@ async def customer_of(registry: Registry, address: str, level: int) -> KnownCust
     return await registry.account_of_verified_email(address)
 
 
-async def known(db: Database, registry: Registry, address: str, level: int, *, but: UUID | None = None) -> Known | None:
+async def known(
+    db: Database, registry: Registry, address: str, level: int, reader: OperatorReader, *, but: UUID | None = None
+) -> Known | None:
     """`but`: the ticket that is looked at, and so not among the others."""
     customer = await customer_of(registry, address, level)
     if customer is None:
         return None
-    others = select(Ticket).where(Ticket.account_id == customer.account_id, col(Ticket.open).is_(True))
+    others = select(Ticket).where(
+        Ticket.account_id == customer.account_id, col(Ticket.open).is_(True), reader.reaches()
+    )
     if but is not None:
         others = others.where(Ticket.id != but)
     async with db.read() as session:
-        tickets = (await session.exec(others.order_by(*queue_order()).limit(TICKETS_SHOWN))).all()
+        tickets = (await session.exec(others.order_by(col(Ticket.place)).limit(TICKETS_SHOWN))).all()
     return Known(customer, await registry.services_of(customer.account_id), tickets)
 
 

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.ids import parse_id
 from chat.pages import Pages
-from chat.public import Operator, Transcript
+from chat.public import Conversation, Operator, Transcript, visible_to
 from escalation import store
 from escalation.actions import Tickets
 from escalation.customers.known import confirmed, identified
@@ -21,6 +22,7 @@ from escalation.errors import NotPossible, TicketGone
 from escalation.handoff import draft_ticket
 from escalation.models import Ticket
 from escalation.opening import open_ticket
+from escalation.reach import reader_of
 from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
 from escalation.sla.timing import plan_of
 from escalation.states import operators_word
@@ -47,14 +49,19 @@ class EscalationDialog:
         if operator is None:
             return to_sign_in(request)
         conversation_id = parse_id(request.path_params["id"])
-        transcript = await self._tickets.conversations.transcript_of(conversation_id) if conversation_id else None
+        async with self._tickets.db.read() as session:
+            seen = select(Conversation.id).where(Conversation.id == conversation_id, visible_to(operator))
+            visible = conversation_id is not None and (await session.exec(seen)).first() is not None
+        transcript = (
+            await self._tickets.conversations.transcript_of(conversation_id) if visible and conversation_id else None
+        )
         if transcript is None:
             return self._partial("desk/_no_conversation.html", operator, 404)
         async with self._tickets.db.read() as session:
             ticket = await store.ticket_of_conversation(session, transcript.conversation_id)
         if ticket is not None and ticket.state != "closed":
             headers = DONE if request.method == "POST" else {}
-            return self._existing(operator, ticket, headers)
+            return await self._existing(operator, ticket, headers)
         proposed = draft_ticket(transcript, self._zone)
         proposed = await identified(self._tickets.registry, proposed, transcript.visitor.verify_level)
         if request.method == "POST":
@@ -76,7 +83,7 @@ class EscalationDialog:
                     self._tickets, draft, transcript.conversation_id, actor_of(operator),
                     channel="chat", zone=self._zone,
                 )  # fmt: skip
-                return self._existing(operator, opened.ticket, DONE, 201 if opened.created else 200)
+                return await self._existing(operator, opened.ticket, DONE, 201 if opened.created else 200)
             except NotPossible:
                 found.errors["department"] = c.gettext("There is no such department. Choose one of these.")
             except TicketGone:
@@ -106,10 +113,15 @@ class EscalationDialog:
         target = policy.targets.get(FIRST_REPLY) if policy else None
         return plan_of(target, self._tickets.clock.now()).due_at if target else None
 
-    def _existing(self, operator: Operator, ticket: Ticket, headers: Mapping[str, str], status: int = 200) -> Response:
+    async def _existing(
+        self, operator: Operator, ticket: Ticket, headers: Mapping[str, str], status: int = 200
+    ) -> Response:
+        """A ticket that was handed to another department shows its number and no more."""
+        async with self._tickets.db.read() as session:
+            reached = await store.is_reached(session, ticket.id, await reader_of(session, operator))
         c = self._tickets.strings.catalogue(operator.locale)
         word = operators_word(ticket.state, c)
-        return self._partial("desk/_exists.html", operator, status, headers, ticket=ticket, word=word)
+        return self._partial("desk/_exists.html", operator, status, headers, ticket=ticket, word=word, reached=reached)
 
     def _partial(
         self,

@@ -11,6 +11,7 @@ from babel.dates import format_time
 from chat.strings import Catalogue
 from escalation.directory import Department, named
 from escalation.models import TicketEvent, TicketMessage
+from escalation.ownership import action_word
 from escalation.sla.durations import clock_text
 from escalation.states import HIGH, operators_word
 from escalation.store import OperatorsTicket
@@ -50,6 +51,16 @@ _ICONS = {
     "links_revoked": "lock",
     "alarm": "bell",
     "breached": "overdue",
+    "tags": "tag",
+    "mentioned": "users",
+    "action": "check",
+    "action_override": "alert",
+    "linked": "ticket",
+    "unlinked": "ticket",
+    "merged": "transfer",
+    "absorbed": "transfer",
+    "split": "transfer",
+    "split_from": "transfer",
 }
 
 
@@ -128,8 +139,52 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("Automatic message")
         case "links_revoked":
             return c.gettext("All links to the ticket have ended")
+        case "tags" | "mentioned" | "action" | "action_override":
+            return _act_text(event, c)
+        case "linked" | "unlinked" | "merged" | "absorbed" | "split" | "split_from":
+            return relation_text(event.type, data, c)
         case other:
             return other
+
+
+def _act_text(event: TicketEvent, c: Catalogue) -> str:
+    data: Mapping[str, Any] = event.data
+    match event.type:
+        case "tags":
+            signed = [f"+{tag}" for tag in data["added"]] + [f"−{tag}" for tag in data["removed"]]
+            return c.gettext("Tags: %(tags)s") % {"tags": ", ".join(signed)}
+        case "mentioned":
+            return c.gettext("%(name)s was named and sees the ticket") % data
+        case _:
+            words = {
+                "name": event.actor_name, "action": action_word(data["action"], c), "level": data["level"],
+                "needed": data["needed"], "reason": data.get("reason", ""),
+            }  # fmt: skip
+            if event.type == "action":
+                return c.gettext("%(action)s by %(name)s, asked for at level %(level)s") % words
+            return (
+                c.gettext(
+                    "%(action)s by %(name)s although asked for at level %(level)s and level %(needed)s is needed: "
+                    "%(reason)s"
+                )
+                % words
+            )
+
+
+def relation_text(relation: str, data: Mapping[str, Any], c: Catalogue) -> str:
+    match relation:
+        case "linked":
+            return c.gettext("Linked with %(number)s") % data
+        case "unlinked":
+            return c.gettext("No longer linked with %(number)s") % data
+        case "merged":
+            return c.gettext("Merged into %(number)s") % data
+        case "absorbed":
+            return c.gettext("%(number)s was merged into this ticket") % data
+        case "split":
+            return c.gettext("A message was split off as %(number)s") % data
+        case _:
+            return c.gettext("Split off from %(number)s") % data
 
 
 def why_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue, zone: ZoneInfo) -> str:

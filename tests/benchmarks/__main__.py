@@ -13,6 +13,7 @@ NAMES = (
     "journal",
     "registry",
     "pairing",
+    "desk",
     "history",
     "ephemeral",
     "fanout",

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID, uuid4
 
@@ -32,9 +32,10 @@ from escalation.models import (
     TicketTranscript,
 )
 from escalation.opening import open_ticket
-from escalation.queue import key_of
+from escalation.queue import FAR, LANES
 from escalation.requesters_store import requesters_ticket
 from escalation.states import HIGH, NORMAL, State
+from escalation.worklist import counts
 from tests.support.clock import FakeClock
 from tests.support.tickets import LJUBLJANA, Company, company
 
@@ -65,7 +66,7 @@ async def said(acme: Company, conversation_id: UUID) -> list[str]:
 
 async def thread(acme: Company, ticket: Ticket) -> list[tuple[str, str]]:
     async with acme.db.read() as session:
-        found = await store.operators_ticket(session, ticket.number)
+        found = await store.operators_ticket(session, ticket.number, await acme.reader())
     assert found is not None
     return [(message.kind, message.text) for message in found.messages if message.kind != "transcript"]
 
@@ -320,13 +321,13 @@ async def test_a_note_is_on_no_way_to_the_requester(acme: Company) -> None:
     link_id = await link_of(acme, ticket)
     async with acme.db.read() as session:
         seen = await requesters_ticket(session, link_id, acme.clock.now())
-        operators = await store.operators_ticket(session, ticket.number)
+        operators = await store.operators_ticket(session, ticket.number, await acme.reader())
     assert seen is not None
     assert planted not in repr(seen)
     assert "Firefox" not in repr(seen)
     assert operators is not None
-    assert operators.transcript is not None
-    assert planted in json.dumps(operators.transcript.operators_body)
+    assert operators.transcripts
+    assert planted in json.dumps(operators.transcripts[conversation].operators_body)
     assert f"after {planted}" in [message.text for message in operators.messages]
     assert all(planted not in json.dumps(card.data) for card in await cards(acme, conversation))
     assert planted not in "".join(await said(acme, conversation))
@@ -386,14 +387,15 @@ async def test_the_queue_pages_without_double_or_gap(acme: Company) -> None:
         numbers.append(ticket.number)
         acme.clock.advance(1)
         await acme.another_visitor()
+    reader, after = await acme.reader(), ""
     seen: list[str] = []
-    start = None
     while True:
         async with acme.db.read() as session:
-            page = await store.queue_page(session, "open", acme.omar.id, start=start, limit=2)
-        seen += [row.ticket.number for row in page.rows]
-        if (start := page.next) is None:
+            page = await store.queued(session, reader, store.Wanted(), after=after, limit=2)
+        if not page:
             break
+        seen += [row.ticket.number for row in page]
+        after = page[-1].ticket.place
     assert sorted(seen) == numbers
     assert [number[-1] for number in seen] == ["1", "7", "3", "5", "4", "2", "6"]
 
@@ -403,10 +405,22 @@ async def test_lanes_hold_what_they_say(acme: Company) -> None:
     await acme.another_visitor()
     solved = (await acme.escalate(await acme.conversation("Another one is slow"), Actor("requester", "Ann"))).ticket
     await acme.tickets.solve(solved.id)
+    reader = await acme.reader()
     async with acme.db.read() as session:
-        assert await store.lane_counts(session, acme.omar.id) == {"open": 1, "mine": 1, "solved": 1, "all": 2}
-        page = await store.queue_page(session, "mine", acme.omar.id)
-    assert [row.ticket.number for row in page.rows] == [mine.number]
+        assert await counts(session, reader) == {"open": 1, "mine": 1}
+        found = {
+            lane: [row.ticket.number for row in await store.queued(session, reader, store.Wanted(lane=lane))]
+            for lane in LANES
+        }
+        own = await store.queued(session, reader, store.Wanted(mine=True))
+    assert found == {"open": [mine.number], "solved": [solved.number], "closed": []}
+    assert [row.ticket.number for row in own] == [mine.number]
+
+
+def standing_of(ticket: Ticket) -> tuple[bool, int, datetime, datetime, str]:
+    return (
+        not ticket.operators_turn, ticket.priority, ticket.due_at or FAR, ticket.waiting_since or FAR, ticket.id.hex
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -434,15 +448,16 @@ async def test_the_database_orders_the_queue_as_the_key_does(acme: Company, seed
     ]
     async with acme.db.write() as session:
         session.add_all(rows)
+    reader, after = await acme.reader(), ""
     seen: list[Ticket] = []
-    start = None
     while True:
         async with acme.db.read() as session:
-            page = await store.queue_page(session, "open", acme.omar.id, start=start, limit=7)
-        seen += [row.ticket for row in page.rows]
-        if (start := page.next) is None:
+            page = await store.queued(session, reader, store.Wanted(), after=after, limit=7)
+        if not page:
             break
-    expected = sorted([*rows, await current(acme, first)], key=key_of)
+        seen += [row.ticket for row in page]
+        after = page[-1].ticket.place
+    expected = sorted([*rows, await current(acme, first)], key=standing_of)
     assert [ticket.number for ticket in seen] == [ticket.number for ticket in expected]
     ours = [ticket.priority for ticket in seen if ticket.operators_turn]
     assert ours == sorted(ours)

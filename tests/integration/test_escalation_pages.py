@@ -130,7 +130,6 @@ async def test_omar_replies_notes_and_sets_without_script(office: Office) -> Non
     await office.post(f"{path}/messages", kind="note", text="Check the switch", ref="ref-00002")
     for form in (
         {"field": "priority", "priority": "high"},
-        {"field": "department", "department": "financial"},
         {"field": "operator", "operator": str(office.acme.nina.id)},
         {"field": "state", "state": "solved"},
     ):

@@ -15,8 +15,12 @@ from chat.public import Operator
 from escalation import store
 from escalation.client_area.contact import ContactPage
 from escalation.client_area.routes import ClientArea
+from escalation.desk.desk_pages import DeskPages
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
+from escalation.desk.search_routes import SearchDesk
+from escalation.desk.ticket_acts import TicketActs
+from escalation.desk.work_routes import WorkDesk
 from escalation.models import Ticket
 from tests.support.tickets import LJUBLJANA, ROOT, Company
 
@@ -58,7 +62,7 @@ class Office:
 
     async def texts(self, ticket: Ticket) -> list[str]:
         async with self.acme.db.read() as session:
-            found = await store.operators_ticket(session, ticket.number)
+            found = await store.operators_ticket(session, ticket.number, await self.acme.reader())
         assert found is not None
         return [message.text for message in found.messages if message.kind != "transcript"]
 
@@ -78,8 +82,13 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
         "client": folder("escalation", "client_area", "templates"),
     }
     pages = Pages(acme.strings, Assets(roots=roots, packed=False), templates, BASE, clock=acme.clock)
+    desk = DeskPages(acme.tickets, pages, sign_in)
+    page = TicketDesk(acme.tickets, desk, LJUBLJANA)
     parts = (
-        TicketDesk(acme.tickets, pages, sign_in, LJUBLJANA),
+        WorkDesk(acme.tickets, desk, acme.pairing),
+        page,
+        TicketActs(acme.tickets, desk, page, LJUBLJANA),
+        SearchDesk(acme.tickets, desk),
         EscalationDialog(acme.tickets, pages, sign_in, LJUBLJANA),
         ClientArea(acme.tickets, pages, acme.links, BASE),
         ContactPage(acme.tickets, pages),

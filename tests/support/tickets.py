@@ -7,6 +7,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+from sqlmodel import col, select
+
 from chat.conversations.actions import Conversations, Opening
 from chat.conversations.entry import Author
 from chat.conversations.presenter import Presenter
@@ -28,6 +30,7 @@ from escalation.draft import TicketDraft
 from escalation.handoff import draft_ticket
 from escalation.models import Ticket
 from escalation.opening import Opened, open_ticket
+from escalation.reach import OperatorReader, reader_of
 from escalation.shifts.keeper import ShiftKeeper
 from escalation.worker import EscalationWorker
 from tests.support.clock import FakeClock
@@ -103,6 +106,23 @@ class Company:
 
     async def ticket(self, *texts: str) -> Ticket:
         return (await self.escalate(await self.conversation(*(texts or ("The server does not answer",))))).ticket
+
+    async def reader(self, operator: Operator | None = None) -> OperatorReader:
+        async with self.db.read() as session:
+            return await reader_of(session, operator or self.omar)
+
+    async def operator(self, name: str, *departments: str, role: str = "operator") -> Operator:
+        """Somebody new, in these departments."""
+        made = Operator(
+            id=new_id(), email=f"{name.lower()}@acme.example", name=name, role=role, settings={},
+            created_at=self.clock.now(),
+        )  # fmt: skip
+        async with self.db.write() as session:
+            session.add(made)
+            await session.flush()
+            for one in await session.exec(select(Department).where(col(Department.slug).in_(departments))):
+                session.add(OperatorDepartment(operator_id=made.id, department_id=one.id))
+        return made
 
     async def another_visitor(self) -> None:
         self.visitor = await add_visitor(self.db, self.visitor.site_id, self.clock)

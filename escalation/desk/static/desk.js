@@ -2,6 +2,8 @@
 // Everything works without this module; it only saves reloads and clicks.
 
 import "./running-clock.js";
+import { attachKeys } from "./keys.js";
+import { attachLooking } from "./looking.js";
 import { listen } from "./nudges.js";
 import { t } from "./strings.js";
 
@@ -9,24 +11,35 @@ const page = document.querySelector("[data-live]");
 const kind = page instanceof HTMLElement ? page.dataset.live : "";
 const number = page instanceof HTMLElement ? (page.dataset.number ?? "") : "";
 const parts = kind === "ticket" ? ["ticket-head", "ticket-timeline", "ticket-facts"] : ["ticket-list"];
+const LIST_EVERY = 700;
 const address = kind === "ticket" ? `/desk/tickets/${encodeURIComponent(number)}/thread` : location.href;
 
 /**
  * A document that runs nothing: the parser of the request makes it, so no policy for HTML from text is needed.
- * @param {string} url @returns {Promise<Document | null>}
+ * @param {string} url @param {FormData} [body] is posted @returns {Promise<Document | null>}
  */
-function fetchDocument(url) {
+function fetchDocument(url, body) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
-    request.open("GET", url);
+    request.open(body ? "POST" : "GET", url);
     request.responseType = "document";
     request.addEventListener("load", () => resolve(request.status === 200 ? request.responseXML : null));
     request.addEventListener("error", () => resolve(null));
-    request.send();
+    request.send(body);
   });
 }
 
 let asked = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let soon;
+
+/** The list of a busy desk changes many times a second; it is fetched once. */
+function refreshSoon() {
+  soon ??= setTimeout(() => {
+    soon = undefined;
+    refresh();
+  }, LIST_EVERY);
+}
 
 async function refresh() {
   const mine = ++asked;
@@ -50,16 +63,27 @@ function replace(id, fresh) {
   const bottom = old.scrollHeight - old.scrollTop - old.clientHeight < 40;
   const top = old.scrollTop;
   const opened = new Set([...old.querySelectorAll("details")].map((part, n) => (part.open ? n : -1)));
-  const version = document.querySelector("[data-version][type=hidden]");
-  // What is shown above the draft has been seen: the reply is written on this state.
-  if (version instanceof HTMLInputElement && fresh.dataset.version) version.value = fresh.dataset.version;
+  // What is shown above the draft has been seen: whatever is sent from here is written on this state.
+  for (const version of document.querySelectorAll("input[name=version]"))
+    if (version instanceof HTMLInputElement && fresh.dataset.version) version.value = fresh.dataset.version;
   const had = document.activeElement === old;
+  const within = document.activeElement instanceof HTMLElement && old.contains(document.activeElement) && !had ? nameOf(document.activeElement) : "";
   const next = document.adoptNode(fresh);
+  const chosen = new Set([...old.querySelectorAll(".box:checked")].map((box) => box instanceof HTMLInputElement ? numberOf(box) : ""));
   old.replaceWith(next);
+  for (const box of next.querySelectorAll(".box")) if (box instanceof HTMLInputElement) box.checked = chosen.has(numberOf(box));
+  countChosen();
   next.querySelectorAll("details").forEach((part, n) => (part.open = opened.has(n)));
   next.scrollTop = bottom ? next.scrollHeight : top;
   if (had) next.focus();
+  else if (within) [...next.querySelectorAll("a, input")].forEach((one) => one instanceof HTMLElement && nameOf(one) === within && one.focus({ preventScroll: true }));
   enhance(next);
+}
+
+/** Which link or box of the list it is, whatever row it moved to. @param {HTMLElement} one */
+function nameOf(one) {
+  if (one instanceof HTMLAnchorElement) return `${one.getAttribute("href")} ${one.tabIndex}`;
+  return one instanceof HTMLInputElement ? numberOf(one) : "";
 }
 
 /** @param {ParentNode} root */
@@ -74,9 +98,31 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("click", (event) => {
   const row = event.target instanceof Element ? event.target.closest(".ticket-table tbody tr:not(.lane)") : null;
-  if (!row || (event.target instanceof Element && event.target.closest("a"))) return;
+  if (!row || (event.target instanceof Element && event.target.closest("a, .col-box"))) return;
   const link = row.querySelector("a");
   if (link && !getSelection()?.toString()) link.click();
+});
+
+/** @param {HTMLInputElement} box */
+const numberOf = (box) => box.value.split(":")[0];
+
+function countChosen() {
+  const count = document.getElementById("bulk-count");
+  if (count) count.textContent = t("{n} selected", { n: document.querySelectorAll(".box:checked").length });
+}
+document.addEventListener("change", (event) => {
+  if (event.target instanceof HTMLInputElement && event.target.classList.contains("box")) countChosen();
+});
+
+// A second click while the first one is on its way; the server knows it by its ref all the same.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !("once" in form.dataset)) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "1";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) if (form instanceof HTMLFormElement) delete form.dataset.sent;
 });
 
 // What is written survives a reload, as in the console.
@@ -86,6 +132,7 @@ if (text instanceof HTMLTextAreaElement) {
   if (!text.value) text.value = sessionStorage.getItem(key) ?? "";
   text.addEventListener("input", () => sessionStorage.setItem(key, text.value));
   text.form?.addEventListener("submit", () => sessionStorage.removeItem(key));
+  import("./canned-reply.js").then(({ attachCanned }) => attachCanned(text), () => {});
   text.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.isComposing || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
@@ -97,13 +144,19 @@ enhance(document);
 const timeline = document.getElementById("ticket-timeline");
 if (timeline) timeline.scrollTop = timeline.scrollHeight;
 
+const me = JSON.parse(document.getElementById("desk")?.textContent || "{}");
+attachKeys(me.operator?.id ?? "");
+const lookAgain = kind === "ticket" ? attachLooking(number, fetchDocument) : () => {};
+
 const state = document.getElementById("live-state");
 let wasLive = false;
 if (kind) {
   listen({
     nudged(topic, id) {
       if (topic === "alarm" || topic === "ticket") refreshAlarms();
-      if (topic === "ticket" && (kind === "list" || id === number)) refresh();
+      if (topic === "looking" && id === number) lookAgain();
+      if (kind === "list" && (topic === "ticket" || topic === "waiting")) refreshSoon();
+      if (topic === "ticket" && kind === "ticket" && id === number) refresh();
     },
     offered(waits) {
       const offer = document.getElementById("offer-alert");

@@ -5,7 +5,7 @@ const LONGEST_PAUSE = 30_000;
 
 /**
  * @typedef {object} Listener
- * @property {(topic: string, id: string) => void} nudged
+ * @property {(topic: string, id: string) => void} nudged topic `waiting`: who waits in conversations changed
  * @property {(waits: boolean) => void} offered
  * @property {(live: boolean) => void} live
  */
@@ -38,6 +38,7 @@ export function listen(listener) {
   function take(socket, frame) {
     if (frame.type === "beat") socket.send('{"type":"beat"}');
     else if (frame.type === "nudged") listener.nudged(frame.topic ?? "", frame.id ?? "");
+    else if (frame.type === "counted") listener.nudged("waiting", "");
     else if (frame.type === "offered" || frame.type === "withdrawn") listener.offered(frame.type === "offered");
     else if (frame.type === "retired") socket.close(4000);
     else if (frame.type === "attended") {

@@ -1,0 +1,147 @@
+"""One change of many tickets. Each is a change of its own on the version that was seen, so none undoes a colleague's;
+and each can be taken back for a minute, as long as nobody has changed the ticket since.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from chat.ids import parse_id
+from chat.public import Department
+from escalation.actions import Tickets
+from escalation.change import Actor
+from escalation.errors import NotPossible, TicketError
+from escalation.models import Ticket, TicketTag
+from escalation.reach import OperatorReader
+from escalation.states import HIGH, NORMAL, State
+
+MOST = 100
+UNDO = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    number: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`changed`: what it takes to go back, as JSON."""
+
+    changed: list[dict[str, Any]]
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`kind`: operator, department, priority, tag, state. `value` as a form writes it."""
+
+    kind: str
+    value: str
+
+
+def parse_order(text: str, tag: str) -> Order | None:
+    kind, _, value = text.partition(":")
+    if kind == "tag":
+        return Order("tag", tag) if tag.strip() else None
+    return Order(kind, value) if kind in ("operator", "department", "priority", "state") else None
+
+
+def parse_chosen(values: Sequence[str]) -> list[Chosen]:
+    """`T-26-000001:7`. What is none is left out; at most MOST."""
+    found = []
+    for value in values[:MOST]:
+        number, _, version = value.partition(":")
+        if number.isprintable() and version.isascii() and version.isdigit() and len(version) < 10:
+            found.append(Chosen(number[:20], int(version)))
+    return found
+
+
+async def carry_out(
+    tickets: Tickets, reader: OperatorReader, actor: Actor, order: Order, chosen: Sequence[Chosen]
+) -> Done:
+    """In the order they were chosen. What moved meanwhile, is out of reach or cannot be is counted, not forced."""
+    changed: list[dict[str, Any]] = []
+    refused = 0
+    for one in chosen:
+        async with tickets.db.read() as session:
+            found = await session.exec(select(Ticket).where(Ticket.number == one.number, reader.reaches()))
+            ticket = found.first()
+            before = await _before(session, ticket, order.kind) if ticket is not None else ""
+        if ticket is None:
+            refused += 1
+            continue
+        try:
+            after = await _change(tickets, ticket.id, actor, order, one.version)
+        except TicketError:
+            refused += 1
+            continue
+        if after.version != one.version:
+            changed.append({"ticket": str(ticket.id), "version": after.version, "kind": order.kind, "before": before})
+    return Done(changed, refused)
+
+
+async def take_back(tickets: Tickets, actor: Actor, changed: Sequence[dict[str, Any]]) -> Done:
+    """What has moved since stays as it is."""
+    back: list[dict[str, Any]] = []
+    refused = 0
+    for one in reversed(changed):
+        ticket_id = parse_id(str(one["ticket"]))
+        try:
+            if ticket_id is None:
+                raise NotPossible
+            order = Order(f"{one['kind']}", str(one["before"]))
+            await _change(tickets, ticket_id, actor, order, int(one["version"]), whole=True)
+            back.append(one)
+        except TicketError:
+            refused += 1
+    return Done(back, refused)
+
+
+async def _before(session: Any, ticket: Ticket, kind: str) -> str:
+    match kind:
+        case "operator":
+            return str(ticket.operator_id or "")
+        case "department":
+            return str((await session.get_one(Department, ticket.department_id)).slug)
+        case "priority":
+            return "high" if ticket.priority == HIGH else "normal"
+        case "tag":
+            tags = await session.exec(
+                select(TicketTag.tag).where(TicketTag.ticket_id == ticket.id).order_by(col(TicketTag.tag))
+            )
+            return ",".join(tags)
+        case _:
+            return ticket.state if ticket.state != State.NEW else State.OPEN.value
+
+
+async def _change(
+    tickets: Tickets, ticket_id: UUID, actor: Actor, order: Order, version: int, *, whole: bool = False
+) -> Ticket:
+    """`whole`: the value of a tag is all there are to be, not one more."""
+    match order.kind:
+        case "operator":
+            operator_id = actor.id if order.value == "me" else parse_id(order.value)
+            if operator_id is None and order.value:
+                raise NotPossible
+            return await tickets.assign(ticket_id, actor, operator_id, version=version)
+        case "department":
+            return await tickets.set_department(ticket_id, actor, order.value, version=version)
+        case "priority":
+            priority = {"high": HIGH, "normal": NORMAL}.get(order.value, -1)
+            return await tickets.set_priority(ticket_id, actor, priority, version=version)
+        case "tag":
+            tags = order.value.split(",")
+            if not whole:
+                async with tickets.db.read() as session:
+                    tags += list(await session.exec(select(TicketTag.tag).where(TicketTag.ticket_id == ticket_id)))
+            return await tickets.set_tags(ticket_id, actor, tags, version=version)
+        case "state" if order.value in ("solved", "open", "waiting_customer", "waiting_third_party"):
+            return await tickets.change_state(ticket_id, actor, State(order.value), version=version)
+        case _:
+            raise NotPossible

@@ -1,0 +1,164 @@
+"""The operators' one list of work, and taking the next of it. Thin: parse, read or act once, answer."""
+
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chat.public import Operator, Pairing
+from escalation import once
+from escalation.actions import Tickets
+from escalation.bulk import UNDO, carry_out, parse_chosen, parse_order, take_back
+from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in
+from escalation.sla.policies import policies_in
+from escalation.states import HIGH
+from escalation.store import Wanted
+from escalation.waiting import WaitingConversation
+from escalation.who import actor_of
+from escalation.worklist import WorkRow, counts, free_work, work_page
+
+LIST = "/desk/tickets"
+NUMBER = re.compile(r"T-\d{2}-\d{6,12}", re.ASCII)
+FEW = re.compile(r"\d{1,3}", re.ASCII)
+REF = re.compile(r"[\w-]{8,64}", re.ASCII)
+LANES: dict[str, Wanted] = {
+    "open": Wanted(),
+    "mine": Wanted(mine=True),
+    "solved": Wanted(lane="solved"),
+    "closed": Wanted(lane="closed"),
+}
+
+
+class WorkDesk:
+    def __init__(self, tickets: Tickets, desk: DeskPages, pairing: Pairing) -> None:
+        self._tickets = tickets
+        self._desk = desk
+        self._pairing = pairing
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route(LIST, self._desk.signed_in(self._list), methods=["GET"]),
+            Route("/desk/next", self._desk.signed_in(self._next), methods=["POST"]),
+            Route("/desk/bulk", self._desk.signed_in(self._bulk), methods=["POST"]),
+            Route("/desk/undo", self._desk.signed_in(self._undo), methods=["POST"]),
+        ]
+
+    async def _list(self, request: Request, operator: Operator) -> Response:
+        asked = request.query_params
+        lane = asked.get("lane", "open") if asked.get("lane") in LANES else "open"
+        departments = await self._tickets.directory.departments()
+        department = next((one for one in departments if one.slug == asked.get("department")), None)
+        wanted = LANES[lane]
+        wanted = Wanted(wanted.lane, wanted.mine, department_id=department.id if department else None)
+        policies = await policies_in(self._tickets.db)
+        reader = reader_in(request)
+        async with self._tickets.db.read() as session:
+            page = await work_page(session, reader, policies, wanted, after=asked.get("after", ""))
+            counted = await counts(session, reader)
+        now = self._tickets.clock.now()
+        groups: list[tuple[str, list[WorkRow]]] = []
+        for row in page.rows:
+            title = _group(row, lane, now)
+            if not groups or groups[-1][0] != title:
+                groups.append((title, []))
+            groups[-1][1].append(row)
+        slug = department.slug if department else ""
+        return self._desk.page(
+            request, operator, "desk/tickets.html",
+            lane=lane, counts=counted, groups=groups, next=page.next, continued="after" in asked, ref=uuid4().hex,
+            department=slug, said=_said(request), people=await self._tickets.directory.operators(),
+            href=lambda **query: _href(lane, slug, **query), all_departments=departments,
+            departments=[one for one in departments if one.id in reader.departments],
+        )  # fmt: skip
+
+    async def _next(self, request: Request, operator: Operator) -> Response:
+        """Takes what is to be served first and leads there; the same ref leads to the same place."""
+        ref = ref_in(await request.form()) or uuid4().hex
+        async with self._tickets.db.write() as session:
+            known = await once.claim(session, operator.id, ref, self._tickets.clock.now())
+        if known is not None:
+            return RedirectResponse(known or f"{LIST}?lane=mine", 303)
+        answer = await self._take_first(request, operator)
+        async with self._tickets.db.write() as session:
+            await once.answered(session, operator.id, ref, answer)
+        return RedirectResponse(answer, 303)
+
+    async def _bulk(self, request: Request, operator: Operator) -> Response:
+        """One order for all that were chosen; the list says what came of it and offers the way back."""
+        form = await request.form()
+        ref = ref_in(form) or uuid4().hex
+        order = parse_order(field_of(form, "act"), field_of(form, "tag")[:200])
+        chosen = parse_chosen([one for one in form.getlist("ticket") if isinstance(one, str)])
+        if order is None or not chosen:
+            return RedirectResponse(f"{LIST}?said=none", 303)
+        async with self._tickets.db.write() as session:
+            known = await once.claim(session, operator.id, ref, self._tickets.clock.now())
+        if known is not None:
+            return RedirectResponse(known or LIST, 303)
+        done = await carry_out(self._tickets, reader_in(request), actor_of(operator), order, chosen)
+        answer = f"{LIST}?{urlencode({'done': len(done.changed), 'refused': done.refused, 'undo': ref})}"
+        async with self._tickets.db.write() as session:
+            await once.answered(session, operator.id, ref, answer, done.changed)
+        return RedirectResponse(answer, 303)
+
+    async def _undo(self, request: Request, operator: Operator) -> Response:
+        ref = ref_in(await request.form())
+        async with self._tickets.db.write() as session:
+            changed = await once.undo_of(session, operator.id, ref, self._tickets.clock.now() - UNDO)
+        done = await take_back(self._tickets, actor_of(operator), changed)
+        return RedirectResponse(f"{LIST}?{urlencode({'back': len(done.changed), 'refused': done.refused})}", 303)
+
+    async def _take_first(self, request: Request, operator: Operator) -> str:
+        policies = await policies_in(self._tickets.db)
+        async with self._tickets.db.read() as session:
+            rows = await free_work(session, reader_in(request), policies)
+        for row in rows:
+            if row.conversation is not None:
+                if await self._take_conversation(row.conversation, operator):
+                    return f"/console/conversations/{row.conversation.id}"
+            elif row.ticket is not None and await self._tickets.take(row.ticket.ticket.id, actor_of(operator)):
+                return f"/desk/tickets/{row.ticket.ticket.number}"
+        return f"{LIST}?said=nothing"
+
+    async def _take_conversation(self, conversation: WaitingConversation, operator: Operator) -> bool:
+        if conversation.state == "offered":
+            return await self._pairing.accept(conversation.id, operator.id)
+        return await self._pairing.take_waiting(conversation.id, operator)
+
+
+def _group(row: WorkRow, lane: str, now: datetime) -> str:
+    """The lane of a row. The order of service is the query's; this only names what stands together."""
+    if lane in ("solved", "closed"):
+        return "rest"
+    if not row.is_ours:
+        return "theirs"
+    if row.priority == HIGH:
+        return "ours_high"
+    return "ours_overdue" if row.due_at is not None and row.due_at < now else "ours"
+
+
+def _said(request: Request) -> dict[str, Any]:
+    """What the list has to say first; `kind` is empty for nothing. Words of ours only: of the address no more than
+    numbers are taken."""
+    asked = request.query_params
+    said: dict[str, Any] = {"kind": "", "number": "", "undo": "", "done": None, "back": None, "refused": 0}
+    counted = {name: int(asked[name]) for name in ("done", "back", "refused") if FEW.fullmatch(asked.get(name, ""))}
+    if NUMBER.fullmatch(asked.get("handed", "")):
+        return said | {"kind": "handed", "number": asked["handed"]}
+    if asked.get("said") in ("nothing", "none"):
+        return said | {"kind": asked["said"]}
+    if "done" in counted or "back" in counted:
+        undo = asked.get("undo", "")
+        return said | counted | {"kind": "bulk", "undo": undo if counted.get("done") and REF.fullmatch(undo) else ""}
+    return said
+
+
+def _href(lane: str, department: str, **query: str) -> str:
+    asked = {"lane": lane, "department": department} | query
+    tail = urlencode({name: value for name, value in asked.items() if value})
+    return f"{LIST}?{tail}" if tail else LIST

@@ -1,0 +1,153 @@
+"""Conversations in the operators' list: who waits for an operator, or for a word of this one. Reads only.
+
+They share the order of service with tickets. The due of a conversation is what the policy of chat promises, counted
+from when its visitor began to wait, so the order of dues is that of the index.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, or_, sql, union_all
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import table_of
+from chat.public import Conversation, Department, Operator, Visitor
+from escalation.models import TicketConversation
+from escalation.queue import Standing
+from escalation.reach import OperatorReader
+from escalation.sla.policies import FIRST_REPLY, Policy, Subject, first_fitting
+from escalation.states import HIGH, NORMAL
+
+PRIORITIES = (HIGH, NORMAL)
+Promises = Mapping[tuple[UUID, int], timedelta]
+"""(department, priority) -> how soon a conversation there is to be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingConversation:
+    id: UUID
+    standing: Standing
+    name: str
+    """Empty where the visitor gave none."""
+    text: str
+    department: Mapping[str, str]
+    operator_id: UUID | None
+    operator_name: str
+    state: str
+
+    @property
+    def place(self) -> str:
+        return self.standing.place
+
+
+def promises_of(policies: Sequence[Policy], departments: Mapping[UUID, str]) -> Promises:
+    """`departments`: id -> slug."""
+    found: dict[tuple[UUID, int], timedelta] = {}
+    for identity, slug in departments.items():
+        for priority in PRIORITIES:
+            policy = first_fitting(policies, Subject("conversation", "chat", slug, priority))
+            target = policy.targets.get(FIRST_REPLY) if policy else None
+            found[identity, priority] = timedelta(seconds=target.target_seconds if target else 0)
+    return found
+
+
+async def waiting_conversations(
+    session: AsyncSession,
+    reader: OperatorReader,
+    promises: Promises,
+    *,
+    mine: bool = False,
+    free: bool = False,
+    department_id: UUID | None = None,
+    after: Standing | None = None,
+    limit: int = 50,
+) -> list[WaitingConversation]:
+    """In the order of service. `free`: those that nobody has or is being offered. What belongs to a ticket stands in
+    the list as that ticket."""
+    rows = table_of(Conversation).c
+    kinds: list[tuple[ColumnElement[bool], ...]] = []
+    if not free:
+        kinds.append((rows.state == "active", rows.operator_id == reader.operator_id))
+    if not mine:
+        states = ("waiting",) if free else ("waiting", "offered")
+        kinds += [(rows.state == state,) for state in states]
+    parts: list[Any] = []
+    for department, priority in promises:
+        if department_id not in (None, department) or department not in reader.departments:
+            continue
+        behind = _behind(after, promises[department, priority], priority)
+        if behind is None:
+            continue
+        there = (rows.department_id == department, rows.priority == priority, behind)
+        parts += [_part(*kind, *there, limit=limit) for kind in kinds]
+    if not parts:
+        return []
+    found = union_all(*parts).subquery()
+    ids = [row.id for row in await session.execute(sql.select(found.c.id))]
+    return sorted(await _rows(session, ids, promises), key=lambda row: row.place)[:limit]
+
+
+def _part(*conditions: ColumnElement[bool], limit: int) -> Any:
+    rows, ties = table_of(Conversation).c, table_of(TicketConversation).c
+    held = exists().where(ties.conversation_id == rows.id, ties.released_at.is_(None))
+    part = (
+        sql.select(rows.id)
+        .where(*conditions, rows.waiting_since.is_not(None), ~held)
+        .order_by(rows.waiting_since, rows.id)
+        .limit(limit)
+    )
+    return sql.select(part.subquery())
+
+
+def _behind(after: Standing | None, promise: timedelta, priority: int) -> ColumnElement[bool] | None:
+    """What of one department and priority comes behind a place; None where nothing does."""
+    if after is None:
+        return sql.true()
+    if after.theirs or priority < after.priority:
+        return None
+    if priority > after.priority:
+        return sql.true()
+    rows = table_of(Conversation).c
+    since = after.due_at - promise
+    if since > after.waiting_since:
+        return rows.waiting_since >= since
+    if since < after.waiting_since:
+        return rows.waiting_since > since
+    return or_(rows.waiting_since > since, and_(rows.waiting_since == since, rows.id > after.id))
+
+
+async def _rows(session: AsyncSession, ids: Sequence[UUID], promises: Promises) -> list[WaitingConversation]:
+    rows, visitors = table_of(Conversation), table_of(Visitor)
+    departments, operators = table_of(Department), table_of(Operator)
+    found = await session.execute(
+        sql.select(
+            rows.c.id, rows.c.priority, rows.c.waiting_since, rows.c.department_id, rows.c.last_message_text,
+            rows.c.operator_id, rows.c.state, visitors.c.name, departments.c.names, operators.c.name.label("operator"),
+        )
+        .join(visitors, visitors.c.id == rows.c.visitor_id)
+        .join(departments, departments.c.id == rows.c.department_id)
+        .outerjoin(operators, operators.c.id == rows.c.operator_id)
+        .where(rows.c.id.in_(ids), rows.c.waiting_since.is_not(None))
+    )  # fmt: skip
+    return [
+        WaitingConversation(
+            id=row.id,
+            standing=_standing(
+                row.id, row.priority, row.waiting_since, promises.get((row.department_id, row.priority))
+            ),
+            name=(row.name or "").strip(),
+            text=row.last_message_text,
+            department=row.names,
+            operator_id=row.operator_id,
+            operator_name=row.operator or "",
+            state=row.state,
+        )
+        for row in found
+    ]
+
+
+def _standing(identity: UUID, priority: int, since: datetime, promise: timedelta | None) -> Standing:
+    return Standing(0, priority, since + (promise or timedelta()), since, identity)

@@ -1,0 +1,192 @@
+"""Operators at the one list and at a ticket: by keyboard, two at once, and Mallory of another department."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.axe import Axe
+from tests.browser.conftest import NewContext, sign_in
+from tests.browser.scenes import answer, attend, log, take, thread, visit
+from tests.browser.visiting import say
+from tests.support.demo import DemoProgram
+
+LOCALES = {"en": "en-GB", "sl": "sl-SI"}
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+TROUBLE = "Server down since 14:20, order #482913"
+
+
+async def person(new_context: NewContext, scheme: str = "light", locale: str = "en", **options: object) -> Page:
+    context = await new_context(color_scheme=scheme, locale=LOCALES[locale], reduced_motion="reduce", **options)
+    return await context.new_page()
+
+
+async def escalated(operator: Page, visitor: Page, demo: DemoProgram, text: str = TROUBLE) -> str:
+    """The visitor asks, the operator takes it and makes a ticket with `c` and Enter; its number."""
+    await visit(visitor, demo, text)
+    await take(operator, text)
+    await operator.keyboard.press("Escape")
+    await operator.keyboard.press("c")
+    await expect(operator.locator("dialog[open] #d-subject")).to_be_focused()
+    await operator.keyboard.press("Enter")
+    card = thread(operator).locator(".ticket-card")
+    await expect(card).to_be_visible()
+    found = re.search(r"T-\d\d-\d{6}", await card.inner_text())
+    assert found is not None
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "locale", "options"),
+    [("light", "en", {}), ("dark", "sl", {}), ("light", "sl", PHONE), ("dark", "en", PHONE)],
+    ids=["light-en", "dark-sl", "phone-light-sl", "phone-dark-en"],
+)
+async def test_axe_finds_nothing_on_any_page_of_the_desk(
+    new_context: NewContext, own_demo: DemoProgram, axe: Axe, scheme: str, locale: str, options: dict[str, object]
+) -> None:
+    visitor, operator = await person(new_context), await person(new_context)
+    await attend(operator, own_demo.sign_in_link())
+    number = await escalated(operator, visitor, own_demo)
+    await operator.context.close()
+    waiting = await person(new_context)
+    await visit(waiting, own_demo, "Nobody has answered me yet")
+    page = await person(new_context, scheme, locale, **options)
+    await sign_in(page, own_demo.sign_in_link("Luka", language=locale))
+    await page.goto(f"{own_demo.origin}/desk/tickets")
+    await expect(page.get_by_text("Nobody has answered me yet").first).to_be_visible()
+    await axe.check(page)
+    await page.locator(".box").first.check()
+    await expect(page.locator(".bulk")).to_be_visible()
+    await axe.check(page)
+    await page.goto(f"{own_demo.origin}/desk/tickets/{number}")
+    await expect(page.locator("#canned-button")).to_be_visible()
+    for fold in await page.locator("details:not([open]) > summary").all():
+        await fold.click()
+    await axe.check(page)
+    await page.goto(f"{own_demo.origin}/desk/tickets?lane=closed")
+    await axe.check(page)
+    await page.goto(f"{own_demo.origin}/desk/tickets/T-26-999999")
+    await axe.check(page)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "locale", "options"),
+    [("light", "en", {}), ("dark", "sl", {}), ("light", "sl", PHONE), ("dark", "en", PHONE)],
+    ids=["light-en", "dark-sl", "phone-light-sl", "phone-dark-en"],
+)
+async def test_axe_finds_nothing_on_the_contact_page(
+    new_context: NewContext, demo: DemoProgram, axe: Axe, scheme: str, locale: str, options: dict[str, object]
+) -> None:
+    page = await person(new_context, scheme, locale, **options)
+    await page.goto(f"{demo.origin}/contact?lang={locale}")
+    await expect(page.locator("html")).to_have_attribute("lang", locale)
+    await expect(page.locator("table tbody tr")).to_have_count(4)
+    await axe.check(page)
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.matches('a, button, [tabindex]')")
+
+
+async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: DemoProgram) -> None:
+    visitor, operator = await person(new_context), await person(new_context)
+    await attend(operator, own_demo.sign_in_link())
+    number = await escalated(operator, visitor, own_demo)
+    await operator.keyboard.press("g")
+    await operator.keyboard.press("t")
+    await operator.wait_for_url("**/desk/tickets")
+    await operator.keyboard.press("j")
+    await expect(operator.get_by_role("link", name=number)).to_be_focused()
+    await operator.keyboard.press("x")
+    await expect(operator.locator("#bulk-count")).to_have_text("1 selected")
+    await operator.keyboard.press("x")
+    await expect(operator.locator(".bulk")).to_be_hidden()
+    await operator.keyboard.press("o")
+    await expect(operator.locator("#ticket-timeline")).to_be_visible()
+    await expect(operator.locator("#canned-button")).to_be_visible()
+    await operator.keyboard.press("n")
+    await operator.keyboard.type("Watch for packet loss")
+    await operator.keyboard.press("Control+Enter")
+    await expect(operator.locator(".letter--note").get_by_text("Watch for packet loss")).to_be_visible()
+    await expect(operator.locator("#canned-button")).to_be_visible()
+    await operator.keyboard.press("r")
+    await operator.keyboard.type("/")
+    await expect(operator.get_by_role("listbox")).to_be_visible()
+    await operator.keyboard.press("Enter")
+    await expect(operator.get_by_role("listbox")).to_have_count(0)
+    assert len(await operator.locator("#ticket-text").input_value()) > 10
+    await operator.keyboard.press("Control+Enter")
+    await expect(operator.locator(".letter--ours")).to_be_visible()
+    await operator.keyboard.press("e")
+    await expect(operator.locator("#p-state")).to_have_value("solved")
+    await operator.keyboard.press("Escape")
+    await operator.wait_for_url("**/desk/tickets")
+
+
+async def test_w_takes_who_waits_and_a_double_click_takes_one(new_context: NewContext, own_demo: DemoProgram) -> None:
+    waiting = [await person(new_context) for _ in range(2)]
+    for n, page in enumerate(waiting):
+        await visit(page, own_demo, f"Question {n}")
+    operator = await person(new_context)
+    await sign_in(operator, own_demo.sign_in_link(capacity="1"))
+    await operator.goto(f"{own_demo.origin}/desk/tickets")
+    await expect(operator.get_by_text("Question 0").first).to_be_visible()
+    await operator.keyboard.press("w")
+    await operator.wait_for_url("**/console/conversations/**")
+    await expect(thread(operator).get_by_text("Question 0")).to_be_visible()
+
+
+async def test_what_is_said_in_any_window_stands_in_the_others_once(
+    new_context: NewContext, own_demo: DemoProgram
+) -> None:
+    visitor, operator = await person(new_context), await person(new_context)
+    await attend(operator, own_demo.sign_in_link())
+    number = await escalated(operator, visitor, own_demo)
+    desk = await operator.context.new_page()
+    await desk.goto(f"{own_demo.origin}/desk/tickets/{number}")
+    await expect(desk.locator("#live-state").get_by_text("Connected")).to_be_visible()
+
+    await answer(operator, "From the conversation")
+    await expect(desk.locator(".letter").get_by_text("From the conversation")).to_have_count(1)
+    await desk.locator("#ticket-text").fill("From the ticket")
+    await desk.locator("#ticket-text").press("Control+Enter")
+    await expect(thread(operator).get_by_text("From the ticket", exact=True)).to_have_count(1)
+    await expect(log(visitor).get_by_text("From the ticket", exact=True)).to_have_count(1)
+    await say(visitor, "From the visitor")
+    await expect(desk.locator(".letter").get_by_text("From the visitor")).to_have_count(1)
+    await expect(thread(operator).get_by_text("From the visitor", exact=True)).to_have_count(1)
+    await desk.reload()
+    for text in ("From the conversation", "From the ticket", "From the visitor"):
+        await expect(desk.locator(".letter").get_by_text(text, exact=True)).to_have_count(1)
+
+
+async def test_two_operators_see_each_other_look_and_write(new_context: NewContext, own_demo: DemoProgram) -> None:
+    visitor, omar = await person(new_context), await person(new_context)
+    await attend(omar, own_demo.sign_in_link())
+    number = await escalated(omar, visitor, own_demo)
+    luka = await person(new_context)
+    await sign_in(luka, own_demo.sign_in_link("Luka"))
+    for page in (omar, luka):
+        await page.goto(f"{own_demo.origin}/desk/tickets/{number}")
+        await expect(page.locator("#live-state").get_by_text("Connected")).to_be_visible()
+    await expect(omar.locator("#ticket-lookers")).to_have_text("LLuka is looking")
+    await luka.locator("#ticket-text").press_sequentially("I think")
+    await expect(omar.locator("#ticket-lookers")).to_have_text("LLuka is writing")
+    await luka.goto(f"{own_demo.origin}/desk/tickets")
+    await expect(omar.locator("#ticket-lookers")).to_have_text("")
+
+
+async def test_mallory_of_another_department_sees_nothing(new_context: NewContext, own_demo: DemoProgram) -> None:
+    visitor, omar = await person(new_context), await person(new_context)
+    await attend(omar, own_demo.sign_in_link(department="technical"))
+    number = await escalated(omar, visitor, own_demo)
+    mallory = await person(new_context)
+    await sign_in(mallory, own_demo.sign_in_link("Mallory", department="financial"))
+    for path in (f"/desk/tickets/{number}", f"/desk/tickets/{number}/thread", f"/desk/tickets/{number}/lookers"):
+        found = await mallory.goto(f"{own_demo.origin}{path}")
+        unknown = await mallory.request.get(f"{own_demo.origin}{path.replace(number, 'T-26-999999')}")
+        assert found is not None
+        assert (found.status, unknown.status) == (404, 404)
+    await mallory.goto(f"{own_demo.origin}/desk/tickets")
+    await expect(mallory.get_by_text("No tickets here.")).to_be_visible()
+    assert "Server down" not in await mallory.content()
