@@ -21,6 +21,14 @@ import escalation
 import widget
 from chat.assets import Assets
 from chat.clock import Clock, SystemClock
+from chat.console.admin.canned import CannedPages
+from chat.console.admin.departments import DepartmentPages
+from chat.console.admin.door import AdminDoor, Section
+from chat.console.admin.log import AuditLog
+from chat.console.admin.people import OperatorPages
+from chat.console.admin.sites import SitePages
+from chat.console.doorway import Doorway
+from chat.console.panels import ConsoleModule
 from chat.console.routes import ConsolePanel, ConsoleRoutes, RailLink
 from chat.console.stream import Stream
 from chat.conversations.actions import Conversations
@@ -95,6 +103,16 @@ STATIC = {
     "widget": WIDGET / "static",
     "escalation": ESCALATION / "desk" / "static",
 }
+ADMIN_SECTIONS = (
+    Section(label="Operators", url="/console/admin/operators", icon="users"),
+    Section(label="Departments", url="/console/admin/departments", icon="tag"),
+    Section(label="Shifts", url="/desk/admin/shifts", icon="calendar"),
+    Section(label="Promises", url="/desk/admin/policies", icon="clock"),
+    Section(label="Calendars", url="/desk/admin/calendars", icon="history"),
+    Section(label="Canned responses", url="/console/admin/canned", icon="canned"),
+    Section(label="Sites", url="/console/admin/sites", icon="globe"),
+    Section(label="Changes", url="/console/admin/log", icon="note"),
+)
 TEMPLATES = {
     "console": CHAT / "console" / "templates",
     "widget": WIDGET / "templates",
@@ -211,6 +229,7 @@ class Nightdesk:
         self.presence.on_lost.append(self.elsewhere.close)
         self.entrance = Entrance(self.visitor_sockets, self.operator_sockets)
         self.polling = Polling(self.entrance, self.clock, settings)
+        self.admin = AdminDoor(Doorway(self.pages, self.strings, self.sign_in), ADMIN_SECTIONS)
         self.escalation = Escalation(
             db=self.db,
             clock=self.clock,
@@ -224,6 +243,7 @@ class Nightdesk:
             sign_in=self.sign_in,
             passwords=self.sign_in.passwords,
             pairing=self.pairing,
+            admin=self.admin,
         )
         self.draining = False
         self.readiness = Readiness(
@@ -306,6 +326,8 @@ class Nightdesk:
             panels=[ConsolePanel(key="c", label="Ticket", url="/desk/conversations/{id}/ticket", icon="ticket")],
             links=[RailLink(label="Tickets", url="/desk/tickets", icon="ticket", keys="g t")],
             about=self.escalation.about.of_conversation,
+            alarms=self.escalation.alarms.html,
+            modules=[ConsoleModule("escalation/alarms.js", style="escalation/alarms.css", strings="desk")],
             canary=self.canary is not None,
             uploads=self.uploads,
             downloads=self.downloads,
@@ -325,6 +347,7 @@ class Nightdesk:
             *self.downloads.routes(),
             *widget_routes.routes(),
             *console.routes(),
+            *self._admin_routes(),
             *self.escalation.routes(),
             *self.assets.routes(),
             *Mirror(secret_key_of(self.settings)).routes(),
@@ -341,6 +364,16 @@ class Nightdesk:
         else:
             routes.append(Route("/", _root, methods=["GET"]))
         return routes
+
+    def _admin_routes(self) -> list[BaseRoute]:
+        parts = (
+            OperatorPages(self.db, self.clock, self.admin, self.sign_in),
+            DepartmentPages(self.db, self.clock, self.admin),
+            CannedPages(self.db, self.clock, self.admin),
+            SitePages(self.db, self.clock, self.admin, self.settings.base_url),
+            AuditLog(self.db, self.admin),
+        )
+        return [route for part in parts for route in part.routes()]
 
     def starlette(self) -> Starlette:
         @contextlib.asynccontextmanager

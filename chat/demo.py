@@ -22,7 +22,7 @@ from chat.settings import Settings
 
 SITE = "polaris"
 OPERATORS = (
-    ("ana@polaris.example", "Ana Kovač", "supervisor"),
+    ("ana@polaris.example", "Ana Kovač", "administrator"),
     ("luka@polaris.example", "Luka Zajc", "operator"),
     ("nika@polaris.example", "Nika Potočnik", "operator"),
 )

@@ -1,5 +1,6 @@
 """The door: all that `widget` and `escalation` may import from the rings below."""
 
+from chat.console.admin.fields import Fields
 from chat.console.forms import form_of, local_path
 from chat.console.inbox import departments_of
 from chat.console.rows import visible_to
@@ -7,6 +8,7 @@ from chat.conversations.actions import DESK, LEFT, Conversations, checked_addres
 from chat.conversations.cards import CardDraft, CardDraftLink
 from chat.conversations.entry import Author
 from chat.conversations.models import Conversation, Message
+from chat.conversations.said import Said, said_in
 from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
 from chat.files.attachments import Attached, claim_files, put_files_along
 from chat.files.downloads import Downloads
@@ -19,7 +21,7 @@ from chat.outbox import Outbox
 from chat.pairing.actions import Pairing
 from chat.pairing.duties import Duties, Duty, duty_of
 from chat.pairing.presence import is_online, on_duty
-from chat.people.audit import audit
+from chat.people.audit import audit, differences
 from chat.people.browsers import in_words
 from chat.people.models import SUPERVISING, Department, Operator, OperatorDepartment, Site, Visitor
 from chat.people.operators import Passwords, PasswordTooShort, require_length
@@ -41,6 +43,7 @@ __all__ = [
     "Downloads",
     "Duties",
     "Duty",
+    "Fields",
     "FormFiles",
     "Message",
     "Operator",
@@ -52,6 +55,7 @@ __all__ = [
     "Passwords",
     "PerAddress",
     "Refusal",
+    "Said",
     "SignInWaits",
     "Site",
     "Transcript",
@@ -66,6 +70,7 @@ __all__ = [
     "checked_address",
     "claim_files",
     "departments_of",
+    "differences",
     "duty_of",
     "files_of",
     "form_of",
@@ -76,6 +81,7 @@ __all__ = [
     "on_duty",
     "put_files_along",
     "require_length",
+    "said_in",
     "sentence",
     "transcript_of",
     "visible_to",

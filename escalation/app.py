@@ -12,6 +12,9 @@ from chat.public import Conversations, Duties, Outbox, Pairing, Passwords
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
+from escalation.administration.calendars import CalendarPages
+from escalation.administration.policies import PolicyPages
+from escalation.administration.shifts import ShiftPages
 from escalation.client_area.contact import ContactPage, Doors
 from escalation.client_area.doorway import HOME, Doorway
 from escalation.client_area.kept import KeptForms
@@ -23,6 +26,7 @@ from escalation.client_area.sign_in import CustomerSignIn
 from escalation.client_area.sign_in_routes import SignInRoutes
 from escalation.client_area.tickets_routes import TicketsRoutes
 from escalation.desk.about import AboutRequester
+from escalation.desk.alarms import AlarmBoard
 from escalation.desk.desk_pages import DeskPages
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
@@ -31,7 +35,7 @@ from escalation.desk.ticket_acts import TicketActs
 from escalation.desk.work_routes import WorkDesk
 from escalation.directory import Directory
 from escalation.shifts.keeper import ShiftKeeper
-from escalation.who import OperatorSignIn
+from escalation.who import AdminDoor, OperatorSignIn
 from escalation.worker import EscalationWorker
 
 
@@ -51,6 +55,7 @@ class Escalation:
         sign_in: OperatorSignIn,
         passwords: Passwords,
         pairing: Pairing,
+        admin: AdminDoor,
     ) -> None:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
@@ -64,7 +69,12 @@ class Escalation:
         self.doorway = Doorway(db, clock, settings, pages, strings, self.customers)
         desk = DeskPages(self.tickets, pages, sign_in)
         page = TicketDesk(self.tickets, desk, zone)
+        self.alarms = AlarmBoard(self.tickets, self.worker.engine.talks, pages, sign_in)
         self._parts = (
+            self.alarms,
+            PolicyPages(self.tickets, self.worker.engine, admin),
+            CalendarPages(self.tickets, self.worker.engine, self.shifts, admin),
+            ShiftPages(self.tickets, self.shifts, admin, zone),
             WorkDesk(self.tickets, desk, pairing),
             page,
             TicketActs(self.tickets, desk, page, zone),

@@ -16,6 +16,7 @@ from chat.public import Attached, Operator, put_files_along
 from escalation.directory import Colleague
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketMoved
 from escalation.models import (
+    SlaEvent,
     Ticket,
     TicketAssignment,
     TicketConversation,
@@ -26,13 +27,16 @@ from escalation.models import (
 )
 from escalation.sla.clocks import (
     PHONE,
+    Stopped,
     cancel_clocks,
     move_clocks,
     pause_clocks,
     start_next_reply,
     stop_by_reply,
 )
+from escalation.sla.crew import situation
 from escalation.sla.policies import FIRST_REPLY, WAITING
+from escalation.sla.solving import start_solve, stop_solve
 from escalation.states import LIVE, TEXT_LIMIT, State, may_follow
 
 TAGS, TAG_LENGTH = 20, 40
@@ -132,6 +136,9 @@ class Change:
                 # What was said while it was being opened is told by an earlier time.
                 self.first_reply_seconds = max(0.0, (at - self.ticket.created_at).total_seconds())
             stopped = await stop_by_reply(self.session, self.ticket, at)
+            for clock in stopped:
+                if clock.untold:
+                    await self._tell_breach(clock)
             self.record("replied", message=message.seq, channel=channel)
             for clock in stopped:
                 if clock.metric == FIRST_REPLY:
@@ -146,6 +153,17 @@ class Change:
                 await self._lead(State.OPEN)
             await start_next_reply(self.session, self.ticket, at)
         return message
+
+    async def _tell_breach(self, clock: Stopped) -> None:
+        """The reply came too late, and before the engine had looked: the breach has its line of why all the same."""
+        cause = await situation(self.session, self.ticket, self.now)
+        data = {"metric": clock.metric, "clock": str(clock.clock_id), "cause": cause}
+        self.session.add(
+            SlaEvent(
+                id=new_id(), clock_id=clock.clock_id, type="breached", n=clock.instance, data=data, at=self.now
+            )
+        )  # fmt: skip
+        self.record("breached", **data)
 
     def note(self, text: str, *, ref: str | None = None) -> TicketMessage:
         message = self._add("note", text, "desk", ref, None, self.now)
@@ -203,6 +221,8 @@ class Change:
         if not may_follow(state, target):
             raise NotPossible
         await self._lead(target, reason)
+        if target in (State.SOLVED, State.CLOSED):
+            await stop_solve(self.session, self.ticket, self.now, counts=reason not in ("spam", "merged"))
         if target is State.SOLVED and self.actor.kind == "requester":
             # Nobody waits any more. An operator who solves without a word has still promised one.
             await cancel_clocks(self.session, self.ticket, self.now)
@@ -214,6 +234,8 @@ class Change:
         data = {"from": before, "to": target.value} | ({"reason": reason} if reason else {})
         self.ticket.state = target.value
         self.record("state", **data)
+        if before == State.SOLVED and target in LIVE:
+            await start_solve(self.session, self.ticket, self.now)
         if before in WAITING or target in WAITING:
             await pause_clocks(self.session, self.ticket)
 

@@ -27,6 +27,7 @@ from escalation.models import (
     TicketTranscript,
 )
 from escalation.sla.clocks import start_first_reply
+from escalation.sla.solving import start_solve
 from escalation.sql import insert_for
 from escalation.states import State
 
@@ -71,6 +72,7 @@ async def open_ticket(
         _freeze(session, ticket, transcript, now)
         await put_files_along(session, (one for said in transcript.messages for one in said.files), place_of(ticket.id))
         _add_facts(session, ticket, draft, actor)
+        await start_solve(session, ticket, ticket.created_at)
         await start_first_reply(session, ticket)
         change = Change(session, ticket, actor, now)
         change.record("created", channel=channel, priority=ticket.priority, department=department.slug)

@@ -1,11 +1,13 @@
 """Who is signed in, as far as tickets need to know."""
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
 from chat.public import Operator
+from chat.strings import Catalogue
 from escalation.change import Actor
 
 
@@ -17,6 +19,30 @@ class OperatorSignIn(Protocol):
     def check_csrf(self, request: HTTPConnection) -> None:
         """Raises 403."""
         ...
+
+
+class AdminDoor(Protocol):
+    """What `chat` hands in: pages of administrators stand behind it, and look alike."""
+
+    def guarded(
+        self, endpoint: Callable[[Request, Operator], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Nobody but administrators comes in; to others the page does not exist."""
+        ...
+
+    def catalogue(self, request: Request, operator: Operator) -> Catalogue: ...
+
+    def page(
+        self,
+        request: Request,
+        operator: Operator,
+        template: str,
+        *,
+        errors: dict[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """`errors`: field -> what is wrong; with them the status is 422."""
+        ...  # fmt: skip
 
 
 def actor_of(operator: Operator) -> Actor:

@@ -50,6 +50,12 @@ class Doorway:
         operator: Operator | None = None,
         status: int = 200,
     ) -> Response:
+        return self.render(request, f"console/{template}", context, operator, status)
+
+    def render(
+        self, request: Request, name: str, context: Mapping[str, Any], operator: Operator | None, status: int
+    ) -> Response:
+        """`name` with the folder of its package."""
         values = {
             "theme": Preferences.of(operator.settings).theme if operator else "auto",
             "languages": [pair for pair in LANGUAGES if pair[0] in self.strings.locales],
@@ -58,6 +64,4 @@ class Doorway:
             "ground": ground,
             **context,
         }
-        return self._pages.render(
-            request, f"console/{template}", values, locale=self.locale(request, operator), status=status
-        )
+        return self._pages.render(request, name, values, locale=self.locale(request, operator), status=status)

@@ -12,6 +12,18 @@ About = Callable[[UUID, Operator, str], Awaitable[Markup]]
 """(conversation, who reads, locale) -> what stands in the context pane below the person; empty where nothing is known
 for sure."""
 
+Alarms = Callable[[Operator, str], Awaitable[Markup]]
+"""(operator, locale) -> what stands above the inbox while something runs out; a module of its own keeps it current."""
+
+
+@dataclass(frozen=True)
+class ConsoleModule:
+    """A script of another package in the console's page: its static file, its sheet, and the group of its strings."""
+
+    script: str
+    style: str
+    strings: str
+
 
 @dataclass(frozen=True)
 class ConsolePanel:

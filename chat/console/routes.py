@@ -21,7 +21,7 @@ from chat.console.doorway import Doorway
 from chat.console.faces import ground, initials
 from chat.console.file_routes import FileRoutes
 from chat.console.inbox import departments_of, inbox_rows
-from chat.console.panels import About, ConsolePanel, RailLink
+from chat.console.panels import About, Alarms, ConsoleModule, ConsolePanel, RailLink
 from chat.console.preferences import Preferences
 from chat.console.rows import ConversationRow, group_of, row_of, visible_to
 from chat.console.settings_routes import SettingsRoutes
@@ -34,6 +34,7 @@ from chat.files.downloads import Downloads
 from chat.files.uploads import Uploads
 from chat.ids import parse_id
 from chat.pages import Pages
+from chat.pairing.duties import duty_of
 from chat.pairing.presence import online_count
 from chat.pairing.waiting import counts
 from chat.people.models import Operator
@@ -64,6 +65,8 @@ class ConsoleRoutes:
         panels: Sequence[ConsolePanel] = (),
         links: Sequence[RailLink] = (),
         about: About | None = None,
+        alarms: Alarms | None = None,
+        modules: Sequence[ConsoleModule] = (),
         signed_out: Callable[[UUID], None] | None = None,
         canary: bool = False,
         uploads: Uploads | None = None,
@@ -79,6 +82,8 @@ class ConsoleRoutes:
         self._panels = tuple(panels)
         self._links = tuple(links)
         self._known_about = about
+        self._alarms = alarms
+        self._modules = tuple(modules)
         self._canary = canary
         self._door = Doorway(pages, strings, sign_in)
         self._parts: list[SignInRoutes | SettingsRoutes | FileRoutes] = [
@@ -126,6 +131,9 @@ class ConsoleRoutes:
             "groups": {group: [row for row in rows if group_of(row, operator.id) == group] for group in GROUPS},
             "colleagues": people,
             "canary": self._canary,
+            "off_duty": not duty_of(operator).holds(self._clock.now()),
+            "alarms": await self._alarms(operator, locale) if self._alarms is not None else Markup(),
+            "modules": self._modules,
             "desk": self._for_modules(operator, locale),
         }
         return self._door.page(request, "page.html", context, operator)

@@ -363,6 +363,12 @@ class Conversations:
         entries = await append(session, conversation_id, [card.entry(known.scalar_one() + 1)], self._clock.now())
         return entries[0].seq
 
+    async def append_remark(self, session: AsyncSession, conversation_id: UUID, texts: Mapping[str, str]) -> None:
+        """A line for operators only, each in their language, in the caller's transaction. `announce` after it."""
+        text = next(iter(texts.values()))
+        remark = EntryDraft("event", text=text, data={"event": "remarked", "texts": dict(texts)})
+        await append(session, conversation_id, [remark], self._clock.now(), stream=INTERNAL)
+
     async def announce(self, conversation_id: UUID) -> None:
         """What others committed in the conversation's streams reaches all open views."""
         async with self._db.read() as session:

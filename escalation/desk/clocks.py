@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from chat.strings import Catalogue
 from escalation.errors import TimeUnclear
 from escalation.sla.calendars import instant
-from escalation.sla.policies import FIRST_REPLY, NEXT_REPLY
+from escalation.sla.policies import FIRST_REPLY, NEXT_REPLY, SOLVE
 from escalation.store import OperatorsTicket
 
 _TIME = re.compile(r"(\d{1,2})[:.](\d{2})")
@@ -38,6 +38,8 @@ def clocks_of(found: OperatorsTicket, c: Catalogue) -> Sequence[ShownClock]:
     """Those that run, the first reply, and all that were breached."""
     shown = []
     for clock in found.clocks:
+        if clock.metric == SOLVE:
+            continue  # a figure of the company's own, no promise
         running = clock.state == "running"
         if not (running or clock.metric == FIRST_REPLY or clock.breached_at is not None):
             continue

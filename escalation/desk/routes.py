@@ -53,7 +53,6 @@ class TicketDesk:
             Route(one, signed_in(self._show), methods=["GET"]),
             Route(f"{one}/thread", signed_in(self._thread), methods=["GET"]),
             Route(f"{one}/messages", signed_in(self._write), methods=["POST"]),
-            Route("/desk/alarms", signed_in(self._alarms), methods=["GET"]),
             Route(f"{one}/properties", signed_in(self._set), methods=["POST"]),
         ]
 
@@ -89,10 +88,6 @@ class TicketDesk:
         context = await self._context(found, operator, reader_in(request))
         context["acted"] = NOTHING
         return self._desk.partial(operator, "desk/_live.html", **context)
-
-    async def _alarms(self, request: Request, operator: Operator) -> Response:
-        """What runs out and concerns this operator, for the page that is open."""
-        return self._desk.partial(operator, "desk/_alarms.html", alerts=request.state.alerts)
 
     async def _write(self, request: Request, operator: Operator) -> Response:
         """A reply or a note. Whatever is refused comes back with the text kept."""

@@ -13,6 +13,7 @@ from escalation.directory import Department, named
 from escalation.models import TicketEvent, TicketMessage
 from escalation.ownership import action_word
 from escalation.sla.durations import clock_text
+from escalation.sla.words import alarm_text, breach_text
 from escalation.states import HIGH, operators_word
 from escalation.store import OperatorsTicket
 
@@ -64,39 +65,6 @@ _ICONS = {
 }
 
 
-def alarm_text(data: Mapping[str, Any], c: Catalogue) -> str:
-    """What the engine did, and why."""
-    after, before = clock_text(max(0, data["after"])), clock_text(max(0, -data["after"]))
-    since = c.gettext("%(time)s before the due") % {"time": before} if data["after"] < 0 else after
-    words = {"time": since, "name": data.get("name", ""), "number": data.get("number", 0)}
-    if absent := data.get("absent"):
-        said = c.gettext("%(time)s without a reply: %(name)s is off duty, the department alerted")
-        return said % {"time": since, "name": absent}
-    match data["step"], bool(words["name"]):
-        case "assigned", True:
-            return c.gettext("%(time)s without a reply: %(name)s alerted again, the ticket is theirs") % words
-        case "assigned", False:
-            return c.gettext("%(time)s without a reply: the department alerted, nobody is assigned") % words
-        case "offer", True:
-            return c.gettext("%(time)s without a reply: offered to %(name)s, the least loaded of %(number)s") % words
-        case "offer", False:
-            return c.gettext("%(time)s without a reply: nobody else of the department is present and has room") % words
-        case _, True:
-            return c.gettext("%(time)s without a reply: supervisors alerted: %(name)s") % words
-        case _:
-            return c.gettext("%(time)s without a reply: there is no supervisor to alert") % words
-
-
-def breach_text(metric: str, c: Catalogue) -> str:
-    match metric:
-        case "next_reply":
-            return c.gettext("Breached: no reply by the time promised")
-        case "update_by":
-            return c.gettext("Breached: no update by the time promised")
-        case _:
-            return c.gettext("Breached: no first reply by the time promised")
-
-
 def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue, zone: ZoneInfo) -> str:  # noqa: C901
     data: Mapping[str, Any] = event.data
     match event.type:
@@ -126,8 +94,10 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("First reply after %(time)s, later than promised") % words
         case "alarm":
             return alarm_text(data, c)
+        case "alarm_seen":
+            return c.gettext("%(name)s has seen the alarm") % {"name": event.actor_name}
         case "breached":
-            return breach_text(data["metric"], c)
+            return breach_text(data, c)
         case "breach_reason":
             return c.gettext("Why it was late: %(reason)s") % data
         case "update_by":

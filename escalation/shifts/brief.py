@@ -25,9 +25,11 @@ class Briefs:
         self._strings = strings
         self._zone = zone
 
-    async def of_ticket(self, session: AsyncSession, ticket: Ticket, left: Operator, pick: Pick | None) -> str:
+    async def of_ticket(
+        self, session: AsyncSession, ticket: Ticket, left: Operator, pick: Pick | None, now: datetime
+    ) -> str:
         c = self._strings.catalogue(pick.operator.locale if pick else left.locale)
-        lines = [self._ended(left, c)]
+        lines = [self._ended(left, c, now)]
         if pick is None:
             lines.append(c.gettext("Nobody else on shift has room: it waits for the department."))
         else:
@@ -42,9 +44,9 @@ class Briefs:
         lines += self._quotes(await _newest(session, ticket.id), c)
         return "\n".join(lines)
 
-    def of_conversation(self, transcript: Transcript, left: Operator) -> str:
+    def of_conversation(self, transcript: Transcript, left: Operator, now: datetime) -> str:
         c = self._strings.catalogue(left.locale)
-        lines = [self._ended(left, c), c.gettext("It waits at the head of the queue for who is on shift.")]
+        lines = [self._ended(left, c, now), c.gettext("It waits at the head of the queue for who is on shift.")]
         if transcript.waiting_since is not None:
             words = {"time": self._time(transcript.waiting_since)}
             lines.append(c.gettext("The visitor has waited for us since %(time)s.") % words)
@@ -59,8 +61,8 @@ class Briefs:
             newest.append(("note", note.author_name, note.at, note.text))
         return "\n".join([*lines, *self._quotes(newest, c)])
 
-    def _ended(self, left: Operator, c: Catalogue) -> str:
-        at = self._time(left.off_since) if left.off_since else ""
+    def _ended(self, left: Operator, c: Catalogue, now: datetime) -> str:
+        at = self._time(left.off_since or now)
         return c.gettext("Hand-over: %(name)s is off duty since %(time)s.") % {"name": left.name, "time": at}
 
     def _standing(self, ticket: Ticket, c: Catalogue) -> str:

@@ -14,6 +14,7 @@ from escalation.actions import Tickets
 from escalation.change import Actor, Change
 from escalation.models import Ticket, TicketAssignment
 from escalation.shifts.brief import Briefs
+from escalation.sla.calendars import FAR
 from escalation.sla.crew import least_loaded
 
 NIGHTDESK = Actor("system", "Nightdesk")
@@ -47,11 +48,11 @@ class HandOver:
             operator = await session.get_one(Operator, operator_id, populate_existing=True)
             if ticket is None or ticket.operator_id != operator_id or not ticket.open:
                 return False
-            if operator.off_since is None or duty_of(operator).holds(now):
+            if operator.active and (operator.off_since is None or duty_of(operator).holds(now)):
                 return False
             change = Change(session, ticket, NIGHTDESK, now)
             pick = await least_loaded(session, ticket, now)
-            brief = await self._briefs.of_ticket(session, ticket, operator, pick)
+            brief = await self._briefs.of_ticket(session, ticket, operator, pick, now)
             await change.hand_over(operator.name, pick.operator if pick else None, pick.of if pick else 0)
             change.note(brief)
             change.settle()
@@ -64,14 +65,17 @@ class HandOver:
         transcript = await self._tickets.conversations.transcript_of(conversation_id)
         if transcript is None:
             return False
-        brief = self._briefs.of_conversation(transcript, operator)
+        brief = self._briefs.of_conversation(transcript, operator, now)
         return await self._duties.hand_over(conversation_id, operator.id, brief, now)
 
 
 async def _left_with(session: AsyncSession, operator: Operator) -> list[UUID]:
-    """Open tickets assigned before they went off duty, the nearest due first."""
-    if operator.off_since is None:
-        return []
+    """Open tickets assigned before they went off duty, and later ones once they have left; the nearest due first."""
+    until = FAR
+    if operator.active and (operator.off_since is None or operator.present):
+        if operator.off_since is None:
+            return []
+        until = operator.off_since
     found = await session.exec(
         select(Ticket.id)
         .join(TicketAssignment, col(TicketAssignment.ticket_id) == col(Ticket.id))
@@ -80,7 +84,7 @@ async def _left_with(session: AsyncSession, operator: Operator) -> list[UUID]:
             col(Ticket.open).is_(True),
             TicketAssignment.operator_id == operator.id,
             col(TicketAssignment.ended_at).is_(None),
-            col(TicketAssignment.started_at) <= operator.off_since,
+            col(TicketAssignment.started_at) <= until,
         )
         .order_by(col(Ticket.priority), col(Ticket.due_at).is_(None), col(Ticket.due_at), col(Ticket.id))
     )

@@ -7,12 +7,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import not_
+from sqlalchemy import and_, exists, not_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Duties, Operator, duty_of, on_duty
 from escalation.actions import Tickets
+from escalation.models import Ticket
 from escalation.shifts.handover import HandOver
 from escalation.shifts.store import rosters
 
@@ -57,8 +58,21 @@ class ShiftKeeper:
         for operator_id in changed:
             self._duties.changed(operator_id)
 
+    async def renew_all(self) -> None:
+        """After a change of shifts or of a calendar that they follow."""
+        async with self._tickets.db.read() as session:
+            everybody = list(await session.exec(select(Operator.id).where(col(Operator.active).is_(True))))
+        await self.renew(everybody)
+
     async def _off_duty(self, now: datetime) -> Sequence[Operator]:
-        off = select(Operator).where(col(Operator.off_since).is_not(None), not_(on_duty(now)))
+        """And those who are no operators any more and still have tickets: conversations go back by themselves."""
+        has_tickets = exists().where(col(Ticket.operator_id) == Operator.id, col(Ticket.open).is_(True))
+        off = select(Operator).where(
+            or_(
+                and_(col(Operator.off_since).is_not(None), not_(on_duty(now))),
+                and_(col(Operator.active).is_(False), has_tickets),
+            )
+        )
         async with self._tickets.db.read() as session:
             return (await session.exec(off.order_by(col(Operator.id)))).all()
 

@@ -48,6 +48,10 @@ class Roster:
                 return Duty(begins, ends)
         return Duty(horizon, horizon)
 
+    def between(self, begins: datetime, ends: datetime) -> list[Interval]:
+        """The spans of duty that touch it, whole. Of who stands in no shift: none, as nothing says when they work."""
+        return [span for span in self._spans(begins) if span[0] < ends and span[1] > begins] if self.turns else []
+
     def _spans(self, now: datetime) -> list[Interval]:
         if self.turns:
             spans = joined([span for turn in self.turns for span in turn.spans(now - BEHIND, now + AHEAD)])

@@ -20,6 +20,7 @@ from escalation.sla.calendars import Pause, elapsed
 from escalation.sla.policies import (
     FIRST_REPLY,
     NEXT_REPLY,
+    SOLVE,
     UPDATE_BY,
     Policy,
     Subject,
@@ -41,6 +42,10 @@ class Stopped:
     seconds: int
     target_seconds: int
     breached: bool
+    clock_id: UUID
+    instance: int
+    untold: bool
+    """Breached, and the engine had not looked yet."""
 
 
 async def start_first_reply(session: AsyncSession, ticket: Ticket) -> None:
@@ -145,9 +150,15 @@ async def show_due(session: AsyncSession, ticket: Ticket) -> None:
 
 
 async def running_clocks(session: AsyncSession, ticket_id: UUID) -> Sequence[SlaClock]:
+    """Those that promise something."""
     found = await session.exec(
         select(SlaClock)
-        .where(SlaClock.subject_kind == "ticket", SlaClock.subject_id == ticket_id, SlaClock.state == "running")
+        .where(
+            SlaClock.subject_kind == "ticket",
+            SlaClock.subject_id == ticket_id,
+            SlaClock.state == "running",
+            SlaClock.metric != SOLVE,
+        )
         .order_by(col(SlaClock.started_at), col(SlaClock.id))
     )
     return found.all()
@@ -241,9 +252,18 @@ async def _stop(session: AsyncSession, ticket: Ticket, metrics: Sequence[str], a
             pauses = await pauses_of(session, ticket, clock.started_at, target)
             clock.elapsed_seconds = elapsed(target.calendar, clock.started_at, at, pauses)
         # A word said in time may be copied only after the worker has looked.
-        clock.breached_at = clock.breach_at if is_breached(clock.breach_at, at) else None
+        before, breached = clock.breached_at, is_breached(clock.breach_at, at)
+        clock.breached_at = clock.breach_at if breached else None
         stopped.append(
-            Stopped(clock.metric, clock.elapsed_seconds, clock.target_seconds, clock.breached_at is not None)
+            Stopped(
+                clock.metric,
+                clock.elapsed_seconds,
+                clock.target_seconds,
+                breached,
+                clock.id,
+                clock.instance,
+                untold=breached and before is None,
+            )
         )
     await show_due(session, ticket)
     return stopped

@@ -1,7 +1,8 @@
-"""Who can be called to a ticket that waits: the least loaded on shift, and the supervisors."""
+"""Who can be called to what waits, and how it stood when nobody came."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import func
@@ -22,9 +23,16 @@ class Pick:
     of: int
 
 
-async def least_loaded(session: AsyncSession, ticket: Ticket, now: datetime) -> Pick | None:
+class Place(Protocol):
+    """A ticket or a conversation: where it belongs and who has it."""
+
+    department_id: UUID
+    operator_id: UUID | None
+
+
+async def least_loaded(session: AsyncSession, where: Place, now: datetime) -> Pick | None:
     """Of the department's people who are on duty, present, online and have room for a conversation and for a ticket,
-    without the one who has the ticket. Nobody who is absent or full is ever chosen."""
+    without the one who has it already. Nobody who is absent or full is ever chosen."""
     tickets = (
         select(func.count())
         .select_from(Ticket)
@@ -36,11 +44,11 @@ async def least_loaded(session: AsyncSession, ticket: Ticket, now: datetime) -> 
         select(Operator)
         .join(OperatorDepartment, col(OperatorDepartment.operator_id) == col(Operator.id))
         .where(
-            OperatorDepartment.department_id == ticket.department_id,
+            OperatorDepartment.department_id == where.department_id,
             is_online(now),
             col(Operator.load) < col(Operator.capacity),
             tickets < col(Operator.ticket_capacity),
-            col(Operator.id) != ticket.operator_id,
+            col(Operator.id) != where.operator_id,
         )
         .order_by(
             col(Operator.load) * 1.0 / col(Operator.capacity) + tickets * 1.0 / col(Operator.ticket_capacity),
@@ -63,6 +71,26 @@ async def supervisors(session: AsyncSession, now: datetime) -> list[str]:
     on_shift = [operator for operator in people if duty_of(operator).holds(now)]
     here = [operator for operator in on_shift if operator.present]
     return [operator.name for operator in here or on_shift or people]
+
+
+async def situation(session: AsyncSession, where: Place, now: datetime) -> dict[str, Any]:
+    """Why nobody has replied, as far as the rows tell: who had it, or why nobody did."""
+    if where.operator_id is not None:
+        holder = await session.get_one(Operator, where.operator_id)
+        return {"code": "held" if duty_of(holder).holds(now) else "absent", "name": holder.name}
+    members = await session.exec(
+        select(Operator)
+        .join(OperatorDepartment, col(OperatorDepartment.operator_id) == col(Operator.id))
+        .where(OperatorDepartment.department_id == where.department_id, col(Operator.active).is_(True))
+    )
+    on_shift = [operator for operator in members if duty_of(operator).holds(now)]
+    if not on_shift:
+        return {"code": "nobody_on_shift"}
+    here = [operator for operator in on_shift if operator.present and operator.status == "online"]
+    if not here:
+        return {"code": "nobody_here", "number": len(on_shift)}
+    pick = await least_loaded(session, where, now)
+    return {"code": "not_taken", "number": pick.of} if pick else {"code": "all_full", "number": len(here)}
 
 
 async def in_department(session: AsyncSession, operator_id: UUID) -> set[UUID]:

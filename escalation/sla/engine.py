@@ -18,7 +18,8 @@ from escalation.actions import Tickets
 from escalation.change import SYSTEM, Change
 from escalation.models import SlaClock, SlaEvent, SlaPolicy, Ticket
 from escalation.sla.clocks import apply_policies, fired_alarms, plan_for
-from escalation.sla.crew import least_loaded, supervisors
+from escalation.sla.crew import least_loaded, situation, supervisors
+from escalation.sla.talks import TalkClocks
 from escalation.sla.timing import Step, is_breached
 
 ROUND_SECONDS = 5.0
@@ -34,12 +35,14 @@ class SlaEngine:
         self._tickets = tickets
         self.breaches = Counts()
         """By metric."""
+        self.talks = TalkClocks(tickets, self.breaches)
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             try:
                 await self.round()
+                await self.talks.round()
             except Exception:
                 # Clocks stand where they stood; the next round finds them.
                 log.warning("clocks could not be looked at", exc_info=True)
@@ -86,7 +89,7 @@ class SlaEngine:
                 held = await self._tickets.show_card(session, ticket, change.now) if change.moved else None
             if change.moved:
                 await self._tickets.tell(ticket, held)
-        return moved
+        return moved + await self.talks.apply()
 
     async def _work(self, clock_id: UUID, ticket_id: UUID, next_at: datetime | None) -> bool:
         """The version of the ticket stays: an alarm is no reason to refuse the reply that is being written."""
@@ -156,7 +159,8 @@ async def _assigned(change: Change) -> dict[str, Any]:
 async def _breach(change: Change, clock: SlaClock) -> None:
     """Recorded with the instant of the promise, and a reason is asked for."""
     clock.breached_at = clock.breach_at
-    data = {"metric": clock.metric, "clock": str(clock.id)}
+    cause = await situation(change.session, change.ticket, change.now)
+    data = {"metric": clock.metric, "clock": str(clock.id), "cause": cause}
     change.session.add(_event(clock, "breached", clock.instance, data, change.now))
     change.record("breached", **data)
     log.warning("breached", ticket=change.ticket.number, metric=clock.metric)

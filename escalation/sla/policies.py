@@ -17,7 +17,7 @@ from chat.ids import new_id
 from escalation.models import CalendarRow, SlaPolicy, SlaTarget
 from escalation.sla.calendars import Calendar, Weekly
 
-FIRST_REPLY, NEXT_REPLY, UPDATE_BY = "first_reply", "next_reply", "update_by"
+FIRST_REPLY, NEXT_REPLY, UPDATE_BY, SOLVE = "first_reply", "next_reply", "update_by", "solve"
 WAITING = ("waiting_customer", "waiting_third_party")
 
 

@@ -44,7 +44,8 @@ async def clocks(acme: Company, ticket: Ticket, metric: str = "") -> list[SlaClo
     query = select(SlaClock).where(SlaClock.subject_id == ticket.id).order_by(col(SlaClock.id))
     async with acme.db.read() as session:
         found = list(await session.exec(query))
-    return [clock for clock in found if metric in ("", clock.metric)]
+    wanted = {metric} if metric else {"first_reply", "next_reply", "update_by"}
+    return [clock for clock in found if clock.metric in wanted]
 
 
 async def only(acme: Company, ticket: Ticket, metric: str) -> SlaClock:
@@ -321,7 +322,7 @@ async def test_the_steps_at_5_8_9_and_10_minutes(acme: Company) -> None:
         "5:00 without a reply: Omar alerted again, the ticket is theirs",
         "8:00 without a reply: offered to Nina, the least loaded of 1",
         "9:00 without a reply: supervisors alerted: Nina",
-        "Breached: no first reply by the time promised",
+        "Breached: no first reply by the time promised. Omar had it.",
     ]
     clock = await only(acme, ticket, "first_reply")
     assert (clock.state, clock.breached_at, clock.next_at) == ("running", ticket.due_at, None)
@@ -442,7 +443,7 @@ async def test_a_stated_update_is_a_clock_of_its_own(acme: Company) -> None:
     assert [clock.state for clock in await clocks(acme, ticket, "update_by")] == ["met", "running"]
     acme.clock.advance(33 * MINUTE)
     await acme.worker.engine.round()
-    assert await lines(acme, ticket, "breached") == ["Breached: no update by the time promised"]
+    assert await lines(acme, ticket, "breached") == ["Breached: no update by the time promised. Omar had it."]
     await reply(acme, ticket)
     assert [clock.state for clock in await clocks(acme, ticket, "update_by")] == ["met", "met"]
     for wrong in (acme.clock.now(), acme.clock.now() + timedelta(days=2)):
@@ -469,3 +470,45 @@ async def test_policies_are_versioned_and_the_old_one_stays(acme: Company) -> No
     assert [(row.version, row.retired_at is None) for row in rows] == [(1, False), (2, True)]
     assert {target.target_seconds for target in old if target.metric == "first_reply"} == {600}
     assert (await acme.ticket()).due_at == acme.clock.now() + timedelta(minutes=15)
+
+
+async def test_solve_is_measured_without_the_waits_and_promises_nothing(acme: Company) -> None:
+    ticket = await acme.ticket()
+    acme.clock.advance(60)
+    await reply(acme, ticket, then=State.WAITING_CUSTOMER)
+    acme.clock.advance(3600)
+    await ask(acme, ticket)
+    acme.clock.advance(120)
+    await set_state(acme, ticket, State.SOLVED)
+    clock = await only(acme, ticket, "solve")
+    assert (clock.state, clock.elapsed_seconds, clock.due_at, clock.next_at) == ("met", 180, None, None)
+    acme.clock.advance(3600)
+    await ask(acme, ticket, "It is down again")
+    acme.clock.advance(30)
+    await acme.tickets.solve(ticket.id)
+    found = await clocks(acme, ticket, "solve")
+    assert [(one.instance, one.state, one.elapsed_seconds) for one in found] == [(1, "met", 180), (2, "met", 30)]
+    await acme.another_visitor()
+    other = await acme.ticket("Buy this")
+    await set_state(acme, other, State.CLOSED, "spam")
+    assert (await only(acme, other, "solve")).state == "cancelled"
+
+
+async def test_solve_is_shown_to_nobody_and_due_nowhere(acme: Company) -> None:
+    ticket = await acme.ticket()
+    await reply(acme, ticket)
+    assert (await current(acme, ticket)).due_at is None
+    async with acme.db.write() as session:
+        link = await acme.tickets.link(session, ticket, acme.clock.now())
+        shown = await requesters_ticket(session, link, acme.clock.now())
+    assert shown is not None
+    assert "solve" not in repr(shown)
+
+
+async def test_a_breach_that_the_reply_finds_first_has_its_line_too(acme: Company) -> None:
+    ticket = await acme.ticket()
+    acme.clock.advance(601)
+    await reply(acme, ticket)
+    assert await lines(acme, ticket, "breached") == ["Breached: no first reply by the time promised. Omar had it."]
+    await acme.worker.engine.round()
+    assert len(await lines(acme, ticket, "breached")) == 1

@@ -231,7 +231,9 @@ async def test_what_is_solved_or_taken_after_the_end_stays(acme: Company) -> Non
     acme.clock.set(NOON.replace(hour=14))
     await acme.shifts.round()
     acme.clock.advance(60)
+    await acme.another_visitor()
     overtime = await omars_ticket(acme)
+    await acme.another_visitor()
     talk = await with_omar(acme, "Are you still there?")
     acme.clock.advance(3600)
     assert await acme.shifts.round() == 0
@@ -239,6 +241,9 @@ async def test_what_is_solved_or_taken_after_the_end_stays(acme: Company) -> Non
         assert (await current(acme, ticket)).operator_id in (acme.omar.id, None)
     assert (await current(acme, overtime)).operator_id == acme.omar.id
     assert (await conversation(acme, talk)).operator_id == acme.omar.id
+    await change(acme, acme.omar, present=False)
+    assert await acme.shifts.round() == 1
+    assert (await current(acme, overtime)).operator_id == acme.nina.id, "who has left has nothing"
 
 
 async def test_a_conversation_waits_at_the_head_of_its_queue_with_a_brief(acme: Company) -> None:
@@ -329,3 +334,11 @@ async def test_a_colleague_hands_nothing_to_who_is_absent(acme: Company) -> None
         await acme.tickets.assign(ticket.id, acme.as_omar, acme.nina.id, version=ticket.version)
     taken = await acme.tickets.assign(ticket.id, acme.as_nina, acme.nina.id, version=ticket.version)
     assert taken.operator_id == acme.nina.id, "what people take by themselves is theirs"
+
+
+async def test_who_is_no_operator_any_more_has_no_tickets(acme: Company) -> None:
+    ticket = await omars_ticket(acme)
+    await change(acme, acme.omar, active=False)
+    assert await acme.shifts.round() == 1
+    assert (await current(acme, ticket)).operator_id == acme.nina.id
+    assert await acme.shifts.round() == 0

@@ -15,6 +15,7 @@ from chat.public import Operator
 from escalation import store
 from escalation.client_area.contact import ContactPage
 from escalation.client_area.routes import ClientArea
+from escalation.desk.alarms import AlarmBoard
 from escalation.desk.desk_pages import DeskPages
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
@@ -85,6 +86,7 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
     desk = DeskPages(acme.tickets, pages, sign_in)
     page = TicketDesk(acme.tickets, desk, LJUBLJANA)
     parts = (
+        AlarmBoard(acme.tickets, acme.worker.engine.talks, pages, sign_in),
         WorkDesk(acme.tickets, desk, acme.pairing),
         page,
         TicketActs(acme.tickets, desk, page, LJUBLJANA),

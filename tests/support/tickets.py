@@ -60,6 +60,7 @@ class NoEntries:
 class Company:
     db: Database
     clock: FakeClock
+    hub: Hub
     conversations: Conversations
     tickets: Tickets
     worker: EscalationWorker
@@ -125,7 +126,14 @@ class Company:
         return made
 
     async def another_visitor(self) -> None:
-        self.visitor = await add_visitor(self.db, self.visitor.site_id, self.clock)
+        self.visitor = await self.new_visitor()
+
+    async def new_visitor(self) -> Visitor:
+        return await add_visitor(self.db, self.visitor.site_id, self.clock)
+
+    async def conversation_of(self, visitor: Visitor, text: str, department: str = "") -> UUID:
+        opening = Opening(uuid4().hex, text, name="Ann", department=department)
+        return (await self.conversations.start(visitor, opening)).id
 
 
 @asynccontextmanager
@@ -147,7 +155,7 @@ async def company(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
     await conversations.journal.start()
     try:
         yield Company(
-            db, clock, conversations, tickets, worker, pairing, shifts, duties, links, strings, nudges, visitor,
+            db, clock, hub, conversations, tickets, worker, pairing, shifts, duties, links, strings, nudges, visitor,
             omar, nina,
         )  # fmt: skip
     finally:

@@ -315,6 +315,7 @@ export class Console {
       case 'refused':
         return this.#refused(frame)
       case 'nudged':
+        document.dispatchEvent(new CustomEvent('nightdesk:nudged', { detail: frame }))
         return void this.open.renewContext()
       default:
         return undefined

@@ -48,12 +48,6 @@ async function refresh() {
   for (const id of parts) replace(id, fresh.getElementById(id));
 }
 
-async function refreshAlarms() {
-  const fresh = (await fetchDocument("/desk/alarms"))?.getElementById("alarms");
-  const old = document.getElementById("alarms");
-  if (fresh && old && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(fresh));
-}
-
 /** @param {string} id @param {HTMLElement | null} fresh */
 function replace(id, fresh) {
   const old = document.getElementById(id);
@@ -153,7 +147,7 @@ let wasLive = false;
 if (kind) {
   listen({
     nudged(topic, id) {
-      if (topic === "alarm" || topic === "ticket") refreshAlarms();
+      document.dispatchEvent(new CustomEvent("nightdesk:nudged", { detail: { topic, id } }));
       if (topic === "looking" && id === number) lookAgain();
       if (kind === "list" && (topic === "ticket" || topic === "waiting")) refreshSoon();
       if (topic === "ticket" && kind === "ticket" && id === number) refresh();
@@ -165,7 +159,7 @@ if (kind) {
     live(live) {
       if (live && wasLive) {
         refresh();
-        refreshAlarms();
+        document.dispatchEvent(new CustomEvent("nightdesk:nudged", { detail: { topic: "alarm", id: "" } }));
       }
       wasLive ||= live;
       if (!(state instanceof HTMLElement)) return;

@@ -1,0 +1,1 @@
+"""Pages of administrators: departments, canned responses, operators, sites, and what was changed."""

@@ -1,0 +1,81 @@
+"""Who may come in to the pages of administrators, and what all of them look like. Other packages add theirs."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chat.console.doorway import Doorway
+from chat.people.models import Operator
+from chat.strings import Catalogue
+
+ADMINISTRATOR = "administrator"
+Endpoint = Callable[[Request, Operator], Awaitable[Response]]
+CODES = frozenset({"saved", "added", "removed"})
+
+
+@dataclass(frozen=True)
+class Section:
+    """An entry of the menu. `label` is a msgid."""
+
+    label: str
+    url: str
+    icon: str
+
+
+class Blanks(dict[str, Any]):
+    """Fields by name; one that is not there is blank."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+class AdminDoor:
+    def __init__(self, doorway: Doorway, sections: Sequence[Section]) -> None:
+        self._doorway = doorway
+        self._sections = tuple(sections)
+
+    def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """For administrators. To everybody else who is signed in the page does not exist."""
+
+        async def answer(request: Request) -> Response:
+            self._doorway.sign_in.check_csrf(request)
+            operator = await self._doorway.sign_in.operator(request)
+            if operator is None:
+                return self._doorway.to_sign_in(request)
+            if operator.role != ADMINISTRATOR:
+                return self._doorway.page(request, "admin/nothing.html", {}, operator, 404)
+            try:
+                return await endpoint(request, operator)
+            except HTTPException as error:
+                if error.status_code != 404:
+                    raise
+                return self._doorway.page(request, "admin/nothing.html", {}, operator, 404)
+
+        return answer
+
+    def catalogue(self, request: Request, operator: Operator) -> Catalogue:
+        return self._doorway.strings.catalogue(self._doorway.locale(request, operator))
+
+    def page(
+        self,
+        request: Request,
+        operator: Operator,
+        template: str,
+        *,
+        errors: dict[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """`errors`: field -> what is wrong, in the reader's language; with them the status is 422."""
+        done = request.query_params.get("done", "")
+        values = {
+            "sections": self._sections,
+            "done": done if done in CODES else "",
+            "errors": Blanks(errors or {}),
+            **context,
+            "values": Blanks(context.get("values", {})),
+        }
+        return self._doorway.render(request, template, values, operator, 422 if errors else 200)

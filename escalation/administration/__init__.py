@@ -1,0 +1,1 @@
+"""Pages of administrators about promises, calendars and shifts."""

@@ -1,0 +1,163 @@
+"""What administrators do, by keyboard alone; axe over each of their pages; and the alarm above the inbox."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+from sqlalchemy import update
+from sqlmodel import select
+
+from chat.conversations.models import Conversation, Message
+from chat.db import Database, table_of
+from escalation.models import SlaClock
+from tests.browser.axe import Axe
+from tests.browser.conftest import NewContext, sign_in
+from tests.browser.scenes import attend, take, visit
+from tests.support.demo import DemoProgram
+
+PAGES = (
+    "/console/admin/operators",
+    "/console/admin/operators/new",
+    "/console/admin/departments",
+    "/console/admin/departments/new",
+    "/console/admin/canned",
+    "/console/admin/canned/new",
+    "/console/admin/sites",
+    "/console/admin/sites/new",
+    "/console/admin/log",
+    "/desk/admin/shifts",
+    "/desk/admin/shifts/new",
+    "/desk/admin/policies",
+    "/desk/admin/policies/tickets",
+    "/desk/admin/calendars",
+    "/desk/admin/calendars/new",
+)
+
+
+async def choose(page: Page, name: str, text: str) -> None:
+    """By keyboard: into the field, and written."""
+    field = page.get_by_label(name, exact=True)
+    await field.focus()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type(text)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "locale", "width"), [("light", "en", 1280), ("dark", "sl", 360)], ids=["light-en", "dark-sl-phone"]
+)
+async def test_every_page_of_administrators(
+    new_context: NewContext, demo: DemoProgram, axe: Axe, scheme: str, locale: str, width: int
+) -> None:
+    context = await new_context(
+        color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 800}, has_touch=width < 500
+    )
+    page = await context.new_page()
+    await sign_in(page, demo.sign_in_link("Ada", language=locale, role="administrator"))
+    for path in PAGES:
+        await page.goto(f"{demo.origin}{path}")
+        await expect(page.locator("html")).to_have_attribute("lang", locale)
+        await axe.check(page)
+        overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, path
+    # A form that is refused is as readable.
+    await page.goto(f"{demo.origin}/desk/admin/calendars/new")
+    await page.locator("#name").fill("Office")
+    await page.locator("#day_0").fill("from eight")
+    await page.locator("form.settings__card button").click()
+    await expect(page.locator("#day_0-error")).to_be_visible()
+    await axe.check(page)
+
+
+async def test_a_roster_is_made_by_keyboard_alone(new_context: NewContext, own_demo: DemoProgram) -> None:
+    page = await (await new_context()).new_page()
+    await attend(page, own_demo.sign_in_link("Ada", role="administrator"))
+    await page.get_by_role("link", name="Administration").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Shifts").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Add a shift").focus()
+    await page.keyboard.press("Enter")
+    await choose(page, "Name", "Early")
+    await choose(page, "Begins", "noon")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Write a time as 06:00.")).to_be_visible()
+    await expect(page.get_by_label("Name", exact=True)).to_have_value("Early")
+    await choose(page, "Begins", "00:00")
+    await choose(page, "Ends", "24:00")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Added.")
+    await page.get_by_label("Operator", exact=True).focus()
+    await page.keyboard.type("Luka")
+    await page.get_by_role("button", name="Add to the shift").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Remove Luka Zajc from this shift")).to_be_visible()
+    await page.get_by_role("link", name="Shifts").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".roster__bar rect")).to_have_count(1)
+    await page.get_by_role("link", name="Changes").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("roster.added")).to_be_visible()
+
+
+async def test_to_operators_the_pages_do_not_exist(new_context: NewContext, demo: DemoProgram) -> None:
+    page = await (await new_context()).new_page()
+    await sign_in(page, demo.sign_in_link("Omar"))
+    await expect(page.get_by_role("link", name="Administration")).to_have_count(0)
+    answer = await page.goto(f"{demo.origin}/console/admin/operators")
+    assert answer is not None
+    assert answer.status == 404
+    await expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+
+
+async def test_an_alarm_stands_above_the_inbox_until_it_is_seen(
+    new_context: NewContext, own_demo: DemoProgram, axe: Axe
+) -> None:
+    visitor = await (await new_context()).new_page()
+    operator = await (await new_context(reduced_motion="reduce")).new_page()
+    await attend(operator, own_demo.sign_in_link("Omar"))
+    await visit(visitor, own_demo, "The server is down")
+    await take(operator, "The server is down")
+    alarms = operator.get_by_role("region", name="Alarms")
+    await expect(alarms).to_have_count(0)
+    await _waited(own_demo, minutes=6)
+    await expect(alarms.get_by_text("it is yours and waits for a reply")).to_be_visible()
+    await axe.check(operator)
+    # What is new in it is said aloud, and the next tab shows the same.
+    await expect(operator.locator("#alarms-aloud, #alerts").first).to_contain_text("waits for a reply")
+    await alarms.get_by_role("button", name="Seen").focus()
+    await operator.keyboard.press("Enter")
+    await expect(alarms).to_have_count(0)
+    await operator.reload()
+    await expect(operator.locator(".strip").get_by_text("Connected")).to_be_visible()
+    await expect(alarms).to_have_count(0)
+    await _waited(own_demo, minutes=6)
+    await expect(alarms.get_by_text("breached: reply, and say why it was late")).to_be_visible()
+    await alarms.get_by_label("Why was it late?").fill("I was on the telephone")
+    await operator.keyboard.press("Enter")
+    await expect(operator.get_by_text("Why it was late: I was on the telephone")).to_be_visible()
+
+
+async def _waited(demo: DemoProgram, minutes: int) -> None:
+    """All that was said was said so much earlier."""
+    db = Database(f"sqlite:///{demo.folder}/demo/nightdesk.sqlite3")
+    earlier = timedelta(minutes=minutes)
+    try:
+        async with db.write() as session:
+            talks = (await session.exec(select(Conversation).where(Conversation.state == "active"))).all()
+            for talk in talks:
+                talk.created_at -= earlier
+                since: datetime | None = talk.waiting_since
+                talk.waiting_since = since - earlier if since else None
+                rows = table_of(Message)
+                said = (
+                    await session.exec(select(Message.id, Message.at).where(Message.conversation_id == talk.id))
+                ).all()
+                for message_id, at in said:
+                    await session.execute(update(rows).where(rows.c.id == message_id).values(at=at - earlier))
+            for clock in await session.exec(select(SlaClock).where(SlaClock.state == "running")):
+                clock.started_at -= earlier
+                for name in ("due_at", "breach_at", "next_at"):
+                    at = getattr(clock, name)
+                    setattr(clock, name, at - earlier if at else None)
+    finally:
+        await db.close()

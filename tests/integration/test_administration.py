@@ -1,0 +1,330 @@
+"""Pages of administrators on both databases: nobody else comes in, nonsense is refused field by field, and every change
+is audited."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlmodel import col, select
+
+from chat.conversations.models import CannedResponse
+from chat.people.audit import AuditEntry
+from chat.people.models import Department, Operator, OperatorDepartment, Site
+from escalation.models import CalendarRow, SlaPolicy
+from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
+from tests.support.administration import Bureau, bureau
+from tests.support.clock import FakeClock
+from tests.support.databases import SqliteMaker
+
+PAGES = (
+    "/console/admin/operators",
+    "/console/admin/operators/new",
+    "/console/admin/departments",
+    "/console/admin/departments/new",
+    "/console/admin/canned",
+    "/console/admin/canned/new",
+    "/console/admin/sites",
+    "/console/admin/sites/new",
+    "/console/admin/log",
+    "/desk/admin/shifts",
+    "/desk/admin/shifts/new",
+    "/desk/admin/policies",
+    "/desk/admin/policies/new",
+    "/desk/admin/policies/tickets",
+    "/desk/admin/calendars",
+    "/desk/admin/calendars/new",
+)
+
+
+@pytest.fixture
+async def ada(database_url: str, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Bureau]:
+    async with bureau(database_url, tmp_path, clock) as found:
+        yield found
+
+
+@pytest.fixture
+async def on_sqlite(sqlite_maker: SqliteMaker, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Bureau]:
+    async with bureau(sqlite_maker.make(), tmp_path, clock) as found:
+        yield found
+
+
+async def actions(ada: Bureau) -> list[str]:
+    async with ada.db.read() as session:
+        return list(await session.exec(select(AuditEntry.action).order_by(col(AuditEntry.id))))
+
+
+# ── who comes in ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_every_page_opens_for_an_administrator_in_both_languages(on_sqlite: Bureau) -> None:
+    for locale, word in (("en", "Administration"), ("sl", "Upravljanje")):
+        async with on_sqlite.db.write() as session:
+            (await session.get_one(Operator, on_sqlite.ada.id)).locale = locale
+        for path in PAGES:
+            page = await on_sqlite.http.get(path)
+            assert page.status_code == 200, (path, page.text[:300])
+            assert word in page.text
+
+
+async def test_to_everybody_else_the_pages_do_not_exist(on_sqlite: Bureau) -> None:
+    for role in ("operator", "supervisor"):
+        await on_sqlite.sign_in(await on_sqlite.person(role.title(), role))
+        for path in (*PAGES, f"/console/admin/sites/{uuid4()}"):
+            assert (await on_sqlite.http.get(path)).status_code == 404, path
+            assert (await on_sqlite.post(path, name="Mine")).status_code in (404, 405), path
+    on_sqlite.http.cookies.clear()
+    for path in PAGES:
+        answer = await on_sqlite.http.get(path)
+        assert answer.headers["location"].startswith("/console/sign-in"), path
+        assert (await on_sqlite.post(path, name="Mine")).status_code in (303, 405), path
+    assert await actions(on_sqlite) == []
+
+
+async def test_a_foreign_page_cannot_post_in_an_administrators_name(on_sqlite: Bureau) -> None:
+    for path in ("/console/admin/departments/new", "/desk/admin/shifts/new", "/desk/admin/policies/tickets"):
+        answer = await on_sqlite.http.post(path, data={"name": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 403
+    assert await actions(on_sqlite) == []
+
+
+async def test_what_is_not_there_is_404(on_sqlite: Bureau) -> None:
+    for place in ("/console/admin/operators", "/console/admin/sites", "/desk/admin/shifts", "/desk/admin/calendars"):
+        for name in (str(uuid4()), "nonsense", "%00"):
+            assert (await on_sqlite.http.get(f"{place}/{name}")).status_code == 404
+            assert (await on_sqlite.post(f"{place}/{name}", name="x")).status_code == 404
+
+
+# ── departments, responses, sites ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("field", "text"), [("name_en", " "), ("name_sl", "x" * 81), ("slug", "Prodaja!"), ("position", "-1")]
+)
+async def test_a_department_is_refused_by_field(on_sqlite: Bureau, field: str, text: str) -> None:
+    good = {"name_en": "Sales", "name_sl": "Prodaja", "slug": "sales", "position": "3"}
+    page = await on_sqlite.post("/console/admin/departments/new", **(good | {field: text}))
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text
+    assert await actions(on_sqlite) == []
+
+
+async def test_a_department_is_added_once_and_changed(ada: Bureau) -> None:
+    good = {"name_en": "Sales", "name_sl": "Prodaja", "slug": "sales", "position": "3"}
+    assert (await ada.post("/console/admin/departments/new", **good)).status_code == 303
+    again = await ada.post("/console/admin/departments/new", **good)
+    assert again.status_code == 422
+    async with ada.db.read() as session:
+        [row] = await session.exec(select(Department).where(Department.slug == "sales"))
+    changed = await ada.post(f"/console/admin/departments/{row.id}", name_en="Selling", name_sl="Prodaja", position="1")
+    assert changed.status_code == 303
+    await ada.post(f"/console/admin/departments/{row.id}", name_en="Selling", name_sl="Prodaja", position="1")
+    assert await actions(ada) == ["department.added", "department.changed"], "the same once more is no change"
+    page = await ada.http.get("/console/admin/log")
+    assert "department.changed" in page.text
+    assert "Selling" in page.text
+
+
+async def test_a_canned_response_fills_in_only_what_is_known(ada: Bureau) -> None:
+    bad = await ada.post("/console/admin/canned/new", shortcut="hi", title="Hi", text_en="Hello {visitor.password}")
+    assert bad.status_code == 422
+    good = {"shortcut": "hi", "title": "Hi", "text_en": "Hello {visitor.name}", "text_sl": ""}
+    assert (await ada.post("/console/admin/canned/new", **good)).status_code == 303
+    assert (await ada.post("/console/admin/canned/new", **good)).status_code == 422
+    async with ada.db.read() as session:
+        [row] = await session.exec(select(CannedResponse))
+    assert row.texts == {"en": "Hello {visitor.name}"}
+    assert (await ada.post(f"/console/admin/canned/{row.id}/remove")).status_code == 303
+    assert (await ada.post(f"/console/admin/canned/{row.id}/remove")).status_code == 404
+    assert await actions(ada) == ["canned.added", "canned.removed"]
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("origins", "www.acme.si"),
+        ("origins", "https://acme.si/path"),
+        ("origins", "https://user@acme.si"),
+        ("origins", "javascript:alert(1)"),
+        ("origins", ""),
+        ("accent", "red; } body { display: none"),
+        ("privacy_url", "javascript:alert(1)"),
+        ("privacy_url", "//evil.example"),
+        ("locale", "xx"),
+    ],
+)
+async def test_a_site_is_refused_by_field(on_sqlite: Bureau, field: str, text: str) -> None:
+    good = {"name": "Acme", "origins": "https://www.acme.si", "locale": "sl"}
+    page = await on_sqlite.post("/console/admin/sites/new", **(good | {field: text}))
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text
+    assert await actions(on_sqlite) == []
+
+
+async def test_a_site_is_added_with_its_line_and_keeps_what_others_set(ada: Bureau) -> None:
+    good = {
+        "name": "Acme", "origins": "https://www.acme.si/\nhttps://ACME.si https://acme.si", "locale": "sl",
+        "accent": "#1A2B3C", "question_1_en": "Where?", "answer_1_en": "Here.",
+    }  # fmt: skip
+    answer = await ada.post("/console/admin/sites/new", **good)
+    async with ada.db.write() as session:
+        [row] = await session.exec(select(Site).where(Site.name == "Acme"))
+        row.settings = {**row.settings, "identity_key": "kept"}
+    assert row.origins == ["https://www.acme.si", "https://acme.si"]
+    page = await ada.http.get(answer.headers["location"])
+    assert f"/w/{row.key}/loader.js" in page.text
+    await ada.post(f"/console/admin/sites/{row.id}", **(good | {"name": "Acme d.o.o."}))
+    async with ada.db.read() as session:
+        changed = await session.get_one(Site, row.id)
+    assert (changed.name, changed.settings["identity_key"]) == ("Acme d.o.o.", "kept")
+    assert changed.settings["suggestions"] == [{"question": {"en": "Where?"}, "answer": {"en": "Here."}}]
+    assert await actions(ada) == ["site.added", "site.changed"]
+
+
+# ── operators ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+NINA = {
+    "name": "Nina", "email": "nina@acme.si", "role": "operator", "locale": "sl", "capacity": "4", "tickets": "10",
+    "department_technical": "1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("email", "nina"), ("role", "owner"), ("capacity", "0"), ("tickets", "9999"), ("name", ""), ("locale", "de")],
+)
+async def test_an_operator_is_refused_by_field(on_sqlite: Bureau, field: str, text: str) -> None:
+    page = await on_sqlite.post("/console/admin/operators/new", **(NINA | {field: text}))
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text
+
+
+async def test_an_operator_is_added_with_a_link_changed_and_deactivated(ada: Bureau) -> None:
+    added = await ada.post("/console/admin/operators/new", **NINA)
+    assert added.status_code == 200
+    assert "/console/sign-in/" in added.text
+    assert (await ada.post("/console/admin/operators/new", **NINA)).status_code == 422
+    async with ada.db.read() as session:
+        [nina] = await session.exec(select(Operator).where(Operator.email == "nina@acme.si"))
+        members = await session.exec(select(OperatorDepartment).where(OperatorDepartment.operator_id == nina.id))
+        assert len(members.all()) == 1
+    place = f"/console/admin/operators/{nina.id}"
+    both = NINA | {"role": "supervisor", "department_financial": "1"}
+    assert (await ada.post(place, **both)).status_code == 303
+    assert (await ada.post(f"{place}/active", active="0")).status_code == 303
+    async with ada.db.read() as session:
+        nina = await session.get_one(Operator, nina.id)
+    assert (nina.role, nina.active, nina.ticket_capacity) == ("supervisor", False, 10)
+    page = await ada.http.get("/console/admin/log")
+    assert "/console/sign-in/" not in page.text, "a link is no matter for the log"
+    assert await actions(ada) == ["operator.added", "operator.changed", "operator.deactivated"]
+
+
+async def test_the_last_administrator_stays_one(ada: Bureau) -> None:
+    place = f"/console/admin/operators/{ada.ada.id}"
+    demoted = NINA | {"name": "Ada", "role": "operator"}
+    assert (await ada.post(place, **demoted)).status_code == 422
+    assert (await ada.post(f"{place}/active", active="0")).status_code == 422
+    await ada.person("Berta", "administrator")
+    assert (await ada.post(place, **demoted)).status_code == 303
+    assert (await ada.http.get("/console/admin/log")).status_code in (303, 404)
+
+
+# ── promises, calendars, shifts ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_policy_is_a_new_version_and_two_at_once_are_one(ada: Bureau) -> None:
+    await ada.http.get("/desk/admin/policies")
+    async with ada.db.read() as session:
+        [always] = await session.exec(select(CalendarRow))
+    good = {
+        "name": "Tickets", "position": "2", "kind": "ticket", "calendar": str(always.id), "target": "20",
+        "breach": "20", "step_assigned": "10", "step_offer": "", "step_supervisor": "15", "version": "1",
+    }  # fmt: skip
+    for field, text in (("target", "0"), ("breach", "10"), ("step_supervisor", "30"), ("calendar", str(uuid4()))):
+        page = await ada.post("/desk/admin/policies/tickets", **(good | {field: text}))
+        assert page.status_code == 422, field
+        assert f'id="{field}-error"' in page.text
+    answer = await ada.post("/desk/admin/policies/tickets", **good)
+    assert answer.headers["location"] == "/desk/admin/policies/tickets?done=saved&moved=0"
+    assert (await ada.post("/desk/admin/policies/tickets", **good)).status_code == 422, "a colleague was faster"
+    async with ada.db.read() as session:
+        versions = await session.exec(select(SlaPolicy.version).where(SlaPolicy.key == "tickets"))
+        assert sorted(versions) == [1, 2]
+    page = await ada.http.get("/desk/admin/policies/tickets")
+    assert "Publish version 3" in page.text
+    assert "0 clocks run under this policy now" in page.text
+    assert await actions(ada) == ["policy.changed"]
+
+
+async def test_a_calendar_has_hours_and_holidays_that_can_be_read(ada: Bureau) -> None:
+    good = {
+        "name": "Office",
+        "zone": "Europe/Ljubljana",
+        "day_0": "8-12, 13:00–16:30",
+        "holidays": "2026-12-25\n2026-12-26",
+    }
+    for field, text in (
+        ("day_0", "8-12, 11-16"), ("day_0", "from eight"), ("holidays", "Christmas"), ("zone", "Mars/Base"),
+        ("day_0", ""),
+    ):  # fmt: skip
+        page = await ada.post("/desk/admin/calendars/new", **(good | {field: text}))
+        assert page.status_code == 422, (field, text)
+        assert f'id="{field}-error"' in page.text
+    assert (await ada.post("/desk/admin/calendars/new", **good)).status_code == 303
+    async with ada.db.read() as session:
+        [row] = await session.exec(select(CalendarRow).where(CalendarRow.name == "Office"))
+    assert row.weekly == [[0, 480, 720], [0, 780, 990]]
+    assert row.holidays == ["2026-12-25", "2026-12-26"]
+    assert await actions(ada) == ["calendar.added"]
+
+
+async def test_the_shipped_calendar_is_never_changed(ada: Bureau) -> None:
+    await ada.http.get("/desk/admin/calendars")
+    async with ada.db.read() as session:
+        [always] = await session.exec(select(CalendarRow))
+    answer = await ada.post(f"/desk/admin/calendars/{always.id}", name="Never", zone="UTC", day_0="8-9")
+    assert answer.status_code == 404
+
+
+async def test_a_roster_is_made_and_takes_effect_at_once(ada: Bureau) -> None:
+    nina = await ada.person("Nina")
+    for field, text in (("opens", "noon"), ("closes", "25:00"), ("zone", "Mars/Base"), ("name", "")):
+        good = {"name": "Day", "zone": "UTC", "opens": "06:00", "closes": "14:00", "day_0": "1"}
+        page = await ada.post("/desk/admin/shifts/new", **(good | {field: text}))
+        assert page.status_code == 422
+        assert f'id="{field}-error"' in page.text
+    days = {f"day_{day}": "1" for day in range(7)}
+    answer = await ada.post("/desk/admin/shifts/new", name="Day", zone="UTC", opens="6", closes="14", **days)
+    place = answer.headers["location"].split("?")[0]
+    assert (await ada.post(f"{place}/turns", operator=str(nina.id), first="2026-13-01")).status_code == 422
+    assert (await ada.post(f"{place}/turns", operator=str(uuid4()), first="2026-11-01")).status_code == 422
+    ada.clock.set(ada.clock.now().replace(hour=10))
+    assert (await ada.post(f"{place}/turns", operator=str(nina.id), first="2026-11-01")).status_code == 303
+    async with ada.db.read() as session:
+        row = await session.get_one(Operator, nina.id)
+    assert row.duty_until == ada.clock.now().replace(hour=14)
+
+    bad = {"operator": str(nina.id), "kind": "sick", "starts_at": "2026-11-25T11:00", "ends_at": "2026-11-25T10:00"}
+    assert (await ada.post("/desk/admin/shifts/absences", **bad)).status_code == 422
+    good = bad | {"ends_at": "2026-11-25T20:00"}
+    assert (await ada.post("/desk/admin/shifts/absences", **good)).status_code == 303
+    async with ada.db.read() as session:
+        row = await session.get_one(Operator, nina.id)
+        [absence] = await session.exec(select(Absence))
+    assert row.off_since == ada.clock.now()
+    page = await ada.http.get("/desk/admin/shifts")
+    assert "Nina" in page.text
+    assert (await ada.post(f"/desk/admin/shifts/absences/{absence.id}/remove")).status_code == 303
+    async with ada.db.read() as session:
+        [turn] = await session.exec(select(ShiftTurn))
+    assert (await ada.post(f"{place}/turns/{uuid4()}/remove")).status_code == 404
+    assert (await ada.post(f"{place}/turns/{turn.id}/remove")).status_code == 303
+    assert (await ada.post(f"{place}/remove")).status_code == 303
+    async with ada.db.read() as session:
+        row = await session.get_one(Operator, nina.id)
+        assert (await session.exec(select(ShiftRow))).first() is None
+    assert (row.duty_from, row.duty_until, row.off_since) == (None, None, None)
+    assert await actions(ada) == [
+        "shift.added", "roster.added", "absence.added", "absence.removed", "roster.removed", "shift.removed",
+    ]  # fmt: skip
