@@ -440,6 +440,7 @@ class Nightdesk:
 
     async def stop(self) -> None:
         """What was begun is finished, then everything ends; presence goes at once."""
+        self.escalation.watching.end()
         await self.heart.rest()
         with contextlib.suppress(DatabaseAway):
             await self.visits.write()
@@ -465,6 +466,7 @@ class Nightdesk:
         process when it is there. Alone, there is no elsewhere: the clients come back when the process does."""
         self.draining = True
         self.polling.end()
+        self.escalation.watching.end()
         for task in self._tasks:
             if task.get_name() == "canary":
                 task.cancel()  # a process that leaves loses nothing

@@ -24,7 +24,9 @@ from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of
 from escalation.customers.registry import Registry
 from escalation.directory import Directory, named_in
+from escalation.draft import Start
 from escalation.errors import NotPossible, OperatorAbsent, TextTooLong, TicketGone
+from escalation.facts import Certainty
 from escalation.mail.mailbox import Mailbox
 from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage, TicketRelation
 from escalation.sla.clocks import start_update_by
@@ -185,23 +187,42 @@ class Tickets:
     # ── the requester ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def answer(
-        self, ticket_id: UUID, text: str, *, ref: str, files: Sequence[str] = (), owner: str = "", level: int = 0
+        self,
+        ticket_id: UUID,
+        text: str,
+        *,
+        ref: str,
+        files: Sequence[str] = (),
+        owner: str = "",
+        actor: Actor | None = None,
+        level: int = 0,
     ) -> Ticket:
         """A message of the requester, written on their ticket page; the same `ref` is the same message. `files`: ids
-        of uploads of `owner`. `level`: how surely it is theirs."""
+        of uploads of `owner`. `actor`: the customer of the account who is signed in. `level`: how surely it is
+        theirs."""
         text = checked(text, files)
-        async with self._change(ticket_id, None) as change:
+        async with self._change(ticket_id, actor) as change:
             if not await change.said_before(ref):
                 attached = await claim_files(change.session, owner, files, place_of(ticket_id))
                 message = await change.say(text, channel="page", ref=ref, files=attached, level=level)
                 await self._spread(change, message)
         return change.ticket
 
-    async def solve(self, ticket_id: UUID) -> Ticket:
+    async def solve(self, ticket_id: UUID, actor: Actor | None = None) -> Ticket:
         """The requester says it is solved."""
-        async with self._change(ticket_id, None) as change:
+        async with self._change(ticket_id, actor) as change:
             if change.ticket.open:
                 await change.lead(State.SOLVED)
+        return change.ticket
+
+    async def clear_start(self, ticket_id: UUID, actor: Actor, start: Start) -> Ticket:
+        """The requester says which of two readings of a time was meant; once."""
+        async with self._change(ticket_id, actor) as change:
+            ticket = change.ticket
+            if ticket.started_certainty == Certainty.UNCLEAR and not ticket.started_zone:
+                ticket.started_at, ticket.started_zone = start.instant, start.zone[:64]
+                ticket.started_certainty = start.certainty.value
+                change.record("started", at=start.instant.isoformat() if start.instant else "", zone=start.zone)
         return change.ticket
 
     # ── links ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,11 +20,15 @@ from escalation.client_area.doorway import HOME, Doorway
 from escalation.client_area.kept import KeptForms
 from escalation.client_area.letters import WaitingLetters
 from escalation.client_area.links import SignInLinks
+from escalation.client_area.more_routes import MoreRoutes
+from escalation.client_area.new_routes import NewTicketRoutes
 from escalation.client_area.routes import ClientArea
 from escalation.client_area.settings_routes import SettingsRoutes
 from escalation.client_area.sign_in import CustomerSignIn
 from escalation.client_area.sign_in_routes import SignInRoutes
+from escalation.client_area.ticket_routes import TicketRoutes
 from escalation.client_area.tickets_routes import TicketsRoutes
+from escalation.client_area.watching import Watching
 from escalation.desk.about import AboutRequester
 from escalation.desk.alarms import AlarmBoard
 from escalation.desk.desk_pages import DeskPages
@@ -66,6 +70,7 @@ class Escalation:
         self.customers = CustomerSignIn(db, clock, settings, passwords)
         self.sign_in_links = SignInLinks(db, clock, outbox, self.customers, WaitingLetters(outbox), settings.base_url)
         kept = KeptForms(db, clock, settings)
+        self.watching = Watching(conversations)
         self.doorway = Doorway(db, clock, settings, pages, strings, self.customers)
         desk = DeskPages(self.tickets, pages, sign_in)
         page = TicketDesk(self.tickets, desk, zone)
@@ -80,10 +85,13 @@ class Escalation:
             TicketActs(self.tickets, desk, page, zone),
             SearchDesk(self.tickets, desk),
             EscalationDialog(self.tickets, pages, sign_in, zone),
-            ClientArea(self.tickets, pages, links, settings.base_url),
+            ClientArea(self.tickets, pages, links, settings.base_url, self.watching),
             SignInRoutes(self.doorway, self.sign_in_links, kept),
             SettingsRoutes(db, clock, self.doorway),
             TicketsRoutes(self.tickets, self.doorway),
+            NewTicketRoutes(self.tickets, self.doorway, kept, zone),
+            TicketRoutes(self.tickets, self.doorway, kept, self.watching),
+            MoreRoutes(self.tickets, self.doorway),
             ContactPage(self.tickets, pages, Doors(ticket=f"{HOME}/new")),
         )
 

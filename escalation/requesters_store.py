@@ -11,7 +11,16 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Department, Operator
-from escalation.models import SlaClock, Ticket, TicketEvent, TicketLink, TicketMessage, TicketTranscript
+from escalation.models import (
+    SlaClock,
+    Ticket,
+    TicketEvent,
+    TicketIp,
+    TicketLink,
+    TicketMessage,
+    TicketOrder,
+    TicketTranscript,
+)
 from escalation.sla.policies import FIRST_REPLY, UPDATE_BY
 
 TIMELINE = ("created", "state", "assigned", "first_reply")
@@ -27,6 +36,8 @@ class PublicMessage:
     text: str
     at: datetime
     files: Sequence[Mapping[str, Any]] = ()
+    author_id: UUID | None = None
+    """Of the customer who wrote it, where they were signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,7 @@ class PublicEvent:
 class RequestersTicket:
     id: UUID
     number: str
+    customer_id: UUID | None
     site_name: str
     subject: str
     state: str
@@ -50,6 +62,8 @@ class RequestersTicket:
     time_zone: str
     """Of the requester's own device; empty where it is unknown."""
     service_label: str
+    numbers: Sequence[str]
+    """Order numbers and addresses that the requester named."""
     started_at: datetime | None
     started_raw: str
     started_zone: str
@@ -99,6 +113,7 @@ async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTick
     return RequestersTicket(
         id=ticket.id,
         number=ticket.number,
+        customer_id=ticket.customer_id,
         site_name=ticket.site_name,
         subject=ticket.subject,
         state=ticket.state,
@@ -108,6 +123,7 @@ async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTick
         locale=ticket.locale,
         time_zone=_known_zone(str(ticket.environment.get("time_zone") or "")),
         service_label=ticket.service_label,
+        numbers=await _numbers(session, ticket.id),
         started_at=ticket.started_at,
         started_raw=ticket.started_raw,
         started_zone=ticket.started_zone,
@@ -137,6 +153,17 @@ def _known_zone(name: str) -> str:
     return name
 
 
+async def _numbers(session: AsyncSession, ticket_id: UUID) -> list[str]:
+    theirs = ("requester", "text")
+    orders = await session.exec(
+        select(TicketOrder.value).where(TicketOrder.ticket_id == ticket_id, col(TicketOrder.source).in_(theirs))
+    )
+    addresses = await session.exec(
+        select(TicketIp.value).where(TicketIp.ticket_id == ticket_id, col(TicketIp.source).in_(theirs))
+    )
+    return [*(f"#{order}" for order in sorted(orders)), *sorted(addresses)]
+
+
 async def _messages(session: AsyncSession, ticket_id: UUID) -> list[PublicMessage]:
     found = await session.exec(
         select(TicketMessage)
@@ -152,6 +179,7 @@ async def _messages(session: AsyncSession, ticket_id: UUID) -> list[PublicMessag
             message.text,
             message.at,
             message.files,
+            message.author_id if message.author_kind == "requester" else None,
         )
         for message in found
     ]

@@ -386,6 +386,17 @@ class Conversations:
         """Pages of operators that show this should look again."""
         self._hub.publish(DESK, {"kind": "nudge", "topic": topic, "id": about})
 
+    def on_nudge(self, heard: Callable[[str, str], None]) -> None:
+        """`heard(topic, about)` for each nudge of this process, and of others while somebody here follows them."""
+        self._hub.on("nudge", lambda _topic, news: heard(news["topic"], news["id"]))
+
+    def follow_nudges(self) -> None:
+        """Until `unfollow_nudges`; calls are counted."""
+        self._hub.follow(DESK)
+
+    def unfollow_nudges(self) -> None:
+        self._hub.unfollow(DESK)
+
     # ── after the commit ─────────────────────────────────────────────────────────────────────────────────────────
 
     def entered(self, conversation_id: UUID, entries: list[StoredEntry]) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Index
+from sqlalchemy import JSON, Column, ForeignKey, Index, Uuid
 from sqlmodel import Field
 
 from chat.db import Row, UTCDateTime
@@ -64,3 +64,37 @@ class KeptForm(Row, table=True):
     path: str = Field(max_length=200)
     fields: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     expires_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class TicketSubmission(Row, table=True):
+    """A form that was sent. Its key judges who was first, so it stands before the ticket: hence the deferred key."""
+
+    __tablename__ = "ticket_submission"
+    customer_id: UUID = Field(primary_key=True, foreign_key="customer.id")
+    ref: str = Field(primary_key=True, max_length=64)
+    ticket_id: UUID = Field(
+        sa_column=Column(
+            Uuid, ForeignKey("ticket.id", deferrable=True, initially="DEFERRED"), nullable=False, index=True
+        )
+    )
+    digest: str = Field(max_length=64)
+    """Of what was sent: sent again with other words, it is told that it was sent before."""
+    at: datetime = Field(sa_type=UTCDateTime)
+
+
+class TokenUse(Row, table=True):
+    """A token of the company's own site that was used: once for a sign-in, or by one visitor only."""
+
+    __tablename__ = "token_use"
+    token_hash: str = Field(primary_key=True, max_length=64)
+    visitor_id: UUID | None = Field(default=None, foreign_key="visitor.id")
+    expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
+
+
+class VisitorIdentity(Row, table=True):
+    """A visitor whom the company's own site has named. Their conversations from then on are that customer's."""
+
+    __tablename__ = "visitor_identity"
+    visitor_id: UUID = Field(primary_key=True, foreign_key="visitor.id")
+    customer_id: UUID = Field(foreign_key="customer.id", index=True)
+    named_at: datetime = Field(sa_type=UTCDateTime)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.csrf import require_ours
@@ -14,6 +14,7 @@ from chat.links import Links
 from chat.pages import Pages
 from escalation.actions import Tickets
 from escalation.client_area.path import path_of, promise_of
+from escalation.client_area.watching import Watching, look_of
 from escalation.directory import named
 from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
 from escalation.faces import ground, initials
@@ -25,14 +26,30 @@ NOBODY = UUID(int=0)
 
 
 class ClientArea:
-    def __init__(self, tickets: Tickets, pages: Pages, links: Links, base_url: str) -> None:
+    def __init__(self, tickets: Tickets, pages: Pages, links: Links, base_url: str, watching: Watching) -> None:
         self._tickets = tickets
         self._pages = pages
         self._links = links
         self._base_url = base_url
+        self._watching = watching
 
     def routes(self) -> list[BaseRoute]:
-        return [Route("/t/{link}/{signature}", self._answer, methods=["GET", "POST"])]
+        return [
+            Route("/t/{link}/{signature}", self._answer, methods=["GET", "POST"]),
+            Route("/t/{link}/{signature}/news", self._news, methods=["GET"]),
+        ]
+
+    async def _news(self, request: Request) -> Response:
+        """Waits until something changes that the requester may see."""
+        found = await self._found(request)
+        if found is None:
+            return JSONResponse({}, 404)
+
+        async def look() -> str | None:
+            fresh = await self._found(request)
+            return look_of(fresh) if fresh is not None else None
+
+        return await self._watching.answer(request, found.number, look)
 
     async def _answer(self, request: Request) -> Response:
         require_ours(request, self._base_url)
@@ -81,8 +98,11 @@ class ClientArea:
         now = self._tickets.clock.now()
         context = {
             "ticket": found,
+            "me": found.customer_id,
+            "look": look_of(found),
+            "question": None,
             "time_zone": found.time_zone,
-            "path": path_of(found, c),
+            "stops": path_of(found, c),
             "promise": promise_of(found, now),
             "word": requesters_word(found.state, c),
             "department": named(found.department, locale),

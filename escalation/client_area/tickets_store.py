@@ -19,6 +19,7 @@ from escalation.requesters_store import RequestersTicket, public_ticket
 from escalation.states import State
 
 PAGE = 20
+MOST_OPEN = 200
 FINANCIAL = "financial"
 """Slug of the department whose tickets need the right to billing."""
 SEARCH_LIMIT = 100
@@ -81,7 +82,6 @@ async def lines_of(
     *,
     after: str = "",
     search: str = "",
-    service_id: UUID | None = None,
     limit: int = PAGE,
 ) -> Lines:
     """The newest first. `search` looks for a number, and in subjects and public messages."""
@@ -93,29 +93,31 @@ async def lines_of(
         .order_by(at.desc(), col(Ticket.id).desc())
         .limit(limit + 1)
     )
-    if service_id is not None:
-        query = query.where(Ticket.service_id == service_id)
     if words := " ".join(search.split())[:SEARCH_LIMIT]:
         query = query.where(_mentions(words))
     if (start := _parsed(after)) is not None:
         ends = (literal(start[0], UTCDateTime), literal(start[1], table_of(Ticket).c.id.type))
         query = query.where(tuple_(at, col(Ticket.id)) < tuple_(*ends))
     rows = (await session.exec(query)).all()
-    found = [
-        Line(
-            ticket.id,
-            ticket.number,
-            ticket.subject,
-            ticket.state,
-            ticket.priority,
-            department.names,
-            moment,
-            ticket.due_at,
-            ticket.due_metric,
-        )
-        for ticket, department, moment in rows[:limit]
-    ]
+    found = [_line(*row) for row in rows[:limit]]
     return Lines(found, _cursor(found[-1]) if len(rows) > limit else "")
+
+
+async def open_by_service(session: AsyncSession, reader: CustomerReader) -> Mapping[UUID, Sequence[Line]]:
+    """Open tickets that say which service they are about."""
+    at = func.coalesce(col(Ticket.public_at), col(Ticket.created_at), type_=UTCDateTime)
+    query = (
+        select(Ticket, Department, at)
+        .join(Department, col(Department.id) == col(Ticket.department_id))
+        .where(seen_by(reader), col(Ticket.open).is_(True), col(Ticket.service_id).is_not(None))
+        .order_by(at.desc(), col(Ticket.id).desc())
+        .limit(MOST_OPEN)
+    )
+    found: dict[UUID, list[Line]] = {}
+    for ticket, department, moment in await session.exec(query):
+        if ticket.service_id is not None:
+            found.setdefault(ticket.service_id, []).append(_line(ticket, department, moment))
+    return found
 
 
 async def customers_ticket(session: AsyncSession, reader: CustomerReader, number: str) -> RequestersTicket | None:
@@ -127,6 +129,20 @@ async def customers_ticket(session: AsyncSession, reader: CustomerReader, number
     )
     ticket = found.first()
     return await public_ticket(session, ticket) if ticket is not None else None
+
+
+def _line(ticket: Ticket, department: Department, at: datetime) -> Line:
+    return Line(
+        ticket.id,
+        ticket.number,
+        ticket.subject,
+        ticket.state,
+        ticket.priority,
+        department.names,
+        at,
+        ticket.due_at,
+        ticket.due_metric,
+    )
 
 
 def _mentions(words: str) -> ColumnElement[bool]:

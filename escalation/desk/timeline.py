@@ -107,6 +107,8 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("Policy “%(policy)s” changed to version %(version)s: the due was computed again") % data
         case "said_automatically":
             return c.gettext("Automatic message")
+        case "started":
+            return c.gettext("The requester says which time was meant")
         case "links_revoked":
             return c.gettext("All links to the ticket have ended")
         case "tags" | "mentioned" | "action" | "action_override":

@@ -15,6 +15,7 @@ from chat.public import Operator
 from escalation import store
 from escalation.client_area.contact import ContactPage
 from escalation.client_area.routes import ClientArea
+from escalation.client_area.watching import Watching
 from escalation.desk.alarms import AlarmBoard
 from escalation.desk.desk_pages import DeskPages
 from escalation.desk.dialog import EscalationDialog
@@ -92,7 +93,7 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
         TicketActs(acme.tickets, desk, page, LJUBLJANA),
         SearchDesk(acme.tickets, desk),
         EscalationDialog(acme.tickets, pages, sign_in, LJUBLJANA),
-        ClientArea(acme.tickets, pages, acme.links, BASE),
+        ClientArea(acme.tickets, pages, acme.links, BASE, Watching(acme.conversations)),
         ContactPage(acme.tickets, pages),
     )
     return httpx2.ASGITransport(app=Starlette(routes=[route for part in parts for route in part.routes()]))

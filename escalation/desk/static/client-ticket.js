@@ -1,27 +1,48 @@
-// The requester's page, kept current while it is looked at. Without this module a reload does the same.
+// The page of a ticket, kept current while it is looked at. Without this module a reload does the same.
 
 import "./running-clock.js";
 
-const EVERY = 5_000;
+const AGAIN = 5_000;
 const PARTS = ["standing", "thread"];
+let asking = new AbortController();
 
+/** Waits at the server until the page would look different, then asks for the page. */
+async function watch() {
+  while (document.visibilityState === "visible") {
+    asking = new AbortController();
+    try {
+      const look = document.getElementById("standing")?.dataset.look ?? "";
+      const answer = await fetch(`${location.pathname}/news?look=${look}`, { signal: asking.signal });
+      if (answer.status === 401 || answer.status === 404) return location.reload();
+      if (!answer.ok) throw new Error(String(answer.status));
+      if ((await answer.json()).look !== look) await refresh();
+    } catch {
+      if (asking.signal.aborted) return;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
+  }
+}
+
+/** @returns {Promise<void>} */
 function refresh() {
-  const request = new XMLHttpRequest();
-  request.open("GET", location.pathname + location.search.replace(/([?&])sent=1&?/, "$1"));
-  request.responseType = "document";
-  request.addEventListener("load", () => {
-    if (request.status !== 200 || !request.responseXML) return;
-    for (const id of PARTS) replace(id, request.responseXML.getElementById(id));
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", location.pathname + location.search.replace(/([?&])(?:sent|opened)=1&?/, "$1"));
+    request.responseType = "document";
+    request.addEventListener("load", () => {
+      if (request.status !== 200 || !request.responseXML) return reject(new Error(String(request.status)));
+      for (const id of PARTS) replace(id, request.responseXML.getElementById(id));
+      resolve();
+    });
+    request.addEventListener("error", () => reject(new Error("away")));
+    request.send();
   });
-  request.send();
 }
 
 /** @param {string} id @param {HTMLElement | null} fresh */
 function replace(id, fresh) {
   const old = document.getElementById(id);
-  if (!old || !fresh || old.contains(document.activeElement)) return;
-  if (old.textContent === fresh.textContent) return;
-  const opened = [...old.querySelectorAll("details")].map((part) => part.open);
+  if (!old || !fresh) return;
   // New posts are added to the log that stands there, so that a screen reader reads out only these.
   if (id === "thread") {
     for (const post of fresh.querySelectorAll(".post")) {
@@ -29,22 +50,15 @@ function replace(id, fresh) {
     }
     return;
   }
+  const opened = [...old.querySelectorAll("details")].map((part) => part.open);
   const next = document.adoptNode(fresh);
   old.replaceWith(next);
   next.querySelectorAll("details").forEach((part, n) => (part.open = opened[n] ?? part.open));
 }
 
-setInterval(() => {
-  if (document.visibilityState === "visible") refresh();
-}, EVERY);
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") refresh();
+  asking.abort();
+  if (document.visibilityState === "visible") watch();
 });
-
-const answer = document.getElementById("answer");
-if (answer instanceof HTMLTextAreaElement) {
-  const key = `nightdesk:answer:${location.pathname}`;
-  if (!answer.value) answer.value = sessionStorage.getItem(key) ?? "";
-  answer.addEventListener("input", () => sessionStorage.setItem(key, answer.value));
-  answer.form?.addEventListener("submit", () => sessionStorage.removeItem(key));
-}
+addEventListener("pagehide", () => asking.abort());
+watch();

@@ -1,0 +1,108 @@
+"""Conversations that are a customer's: begun where the company's site had named them, or tied to a ticket of theirs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, literal, or_, tuple_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import UTCDateTime, table_of
+from chat.ids import parse_id
+from chat.public import Conversation
+from escalation.client_area.models import VisitorIdentity
+from escalation.customers.reader import CustomerReader
+from escalation.models import Ticket, TicketConversation
+
+PAGE = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A row of the list."""
+
+    id: UUID
+    at: datetime
+    ended: bool
+    text: str
+    """Of the newest message."""
+    by_operator: bool
+    number: str
+    """Of its ticket, if the reader has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talks:
+    rows: Sequence[Talk]
+    next: str
+
+
+def theirs(reader: CustomerReader) -> ColumnElement[bool]:
+    """What was said before the site named them may have been somebody else at the same device."""
+    named = (
+        select(VisitorIdentity.visitor_id)
+        .where(
+            VisitorIdentity.visitor_id == Conversation.visitor_id,
+            VisitorIdentity.customer_id == reader.customer_id,
+            col(VisitorIdentity.named_at) <= col(Conversation.created_at),
+        )
+        .exists()
+    )
+    tied = (
+        select(TicketConversation.id)
+        .join(Ticket, col(Ticket.id) == col(TicketConversation.ticket_id))
+        .where(TicketConversation.conversation_id == Conversation.id, Ticket.customer_id == reader.customer_id)
+        .exists()
+    )
+    return or_(named, tied)
+
+
+async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str = "", limit: int = PAGE) -> Talks:
+    """The newest first."""
+    query = (
+        select(Conversation, Ticket.number)
+        .outerjoin(TicketConversation, col(TicketConversation.conversation_id) == col(Conversation.id))
+        .outerjoin(
+            Ticket,
+            and_(col(Ticket.id) == col(TicketConversation.ticket_id), col(Ticket.customer_id) == reader.customer_id),
+        )
+        .where(theirs(reader), col(TicketConversation.released_at).is_(None))
+        .order_by(col(Conversation.created_at).desc(), col(Conversation.id).desc())
+        .limit(limit + 1)
+    )
+    if (start := _parsed(after)) is not None:
+        ends = (literal(start[0], UTCDateTime), literal(start[1], table_of(Conversation).c.id.type))
+        query = query.where(tuple_(col(Conversation.created_at), col(Conversation.id)) < tuple_(*ends))
+    rows = (await session.exec(query)).all()
+    found = [
+        Talk(
+            one.id,
+            one.created_at,
+            one.state == "ended",
+            one.last_message_text,
+            one.last_message_by == "operator",
+            number or "",
+        )
+        for one, number in rows[:limit]
+    ]
+    more = len(rows) > limit
+    return Talks(found, f"{(found[-1].at - _EPOCH) // timedelta(microseconds=1)}.{found[-1].id}" if more else "")
+
+
+async def is_theirs(session: AsyncSession, reader: CustomerReader, conversation_id: UUID) -> bool:
+    found = await session.exec(select(Conversation.id).where(Conversation.id == conversation_id, theirs(reader)))
+    return found.first() is not None
+
+
+def _parsed(cursor: str) -> tuple[datetime, UUID] | None:
+    micros, _, text = cursor.partition(".")
+    found = parse_id(text)
+    if found is None or not micros.isascii() or not micros.isdigit() or len(micros) > 17:
+        return None
+    try:
+        return _EPOCH + timedelta(microseconds=int(micros)), found
+    except OverflowError:
+        return None

@@ -1,0 +1,136 @@
+"""Add ticket: the form, what is wrong with it, and the ticket. Whoever is not signed in comes back to it as it was."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chat.public import form_of
+from escalation.actions import Tickets
+from escalation.client_area.began import UNSURE, ClockQuestion
+from escalation.client_area.doorway import HOME, Doorway
+from escalation.client_area.kept import KeptForms
+from escalation.client_area.sign_in import Login
+from escalation.client_area.submitting import submit_ticket
+from escalation.client_area.ticket_form import LARGEST_FORM, Fields, read
+from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
+from escalation.states import NORMAL
+
+NEW = f"{HOME}/new"
+SHOWN = ("form", "department", "subject", "where", "day", "clock", "text")
+"""What can be wrong, in the order of the form."""
+ZONES = (
+    "UTC", "Europe/London", "Europe/Lisbon", "Europe/Berlin", "Europe/Helsinki", "Europe/Kyiv", "Europe/Istanbul",
+    "Europe/Moscow", "Asia/Dubai", "Asia/Kolkata", "Asia/Singapore", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney",
+    "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Sao_Paulo",
+)  # fmt: skip
+
+
+class NewTicketRoutes:
+    def __init__(self, tickets: Tickets, doorway: Doorway, kept: KeptForms, zone: ZoneInfo) -> None:
+        self._tickets = tickets
+        self._doorway = doorway
+        self._kept = kept
+        self._zone = zone
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route(NEW, self._show, methods=["GET"]), Route(NEW, self._send, methods=["POST"])]
+
+    async def _show(self, request: Request) -> Response:
+        """Filled with what was kept, else with what the address says: a link elsewhere may fill some of it."""
+        login = await self._doorway.login(request)
+        if login is None:
+            return self._doorway.to_sign_in(request)
+        kept = await self._kept.of(request)
+        if kept is not None and kept.path == NEW:
+            return await self._page(request, login, Fields.of(kept.fields), is_kept=True)
+        return await self._page(request, login, Fields.of(request.query_params))
+
+    async def _send(self, request: Request) -> Response:
+        login = await self._doorway.login(request)
+        fields = Fields.of(await form_of(request, LARGEST_FORM))
+        if login is None:
+            answer = self._doorway.to_sign_in(request)
+            await self._kept.keep(answer, NEW, fields.kept())
+            return answer
+        c = self._doorway.catalogue(request, login.reader)
+        departments = [department.slug for department in await self._tickets.directory.departments()]
+        found = read(
+            fields,
+            departments=departments,
+            services=await self._tickets.registry.services_of(login.reader.account_id),
+            now=self._tickets.clock.now(),
+            company=self._zone,
+            c=c,
+        )
+        if found.new is None or found.errors or found.question:
+            return await self._page(request, login, fields, errors=found.errors, question=found.question, status=422)
+        ref = fields.ref if 8 <= len(fields.ref) <= 56 and fields.ref.isascii() else uuid4().hex
+        sent = await submit_ticket(
+            self._tickets,
+            login.reader,
+            found.new,
+            ref=ref,
+            locale=self._doorway.locale(request, login.reader),
+            site_name=await self._doorway.site_name(),
+            zone=self._zone,
+        )
+        if not sent.is_same:
+            error = c.gettext(
+                "This form was sent before, as %(number)s. Send it again for a second ticket, or add to the first one."
+            )
+            errors = {"form": error % {"number": sent.number}}
+            fresh = replace(fields, ref=uuid4().hex)
+            return await self._page(request, login, fresh, errors=errors, already=sent.number, status=409)
+        answer = RedirectResponse(f"{HOME}/{sent.number}?opened=1", 303)
+        await self._kept.forget(request, answer)
+        return answer
+
+    async def _page(
+        self,
+        request: Request,
+        login: Login,
+        fields: Fields,
+        *,
+        errors: dict[str, str] | None = None,
+        question: ClockQuestion | None = None,
+        already: str = "",
+        is_kept: bool = False,
+        status: int = 200,
+    ) -> Response:
+        locale = self._doorway.locale(request, login.reader)
+        departments = await self._tickets.directory.departments()
+        errors = dict.fromkeys(SHOWN, "") | (errors or {})
+        c = self._doorway.catalogue(request, login.reader)
+        wrong = sum(map(bool, errors.values())) + (question is not None)
+        context: dict[str, Any] = {
+            "fields": fields,
+            "errors": errors,
+            "summary": c.ngettext("%(num)s thing to look at.", "%(num)s things to look at.", wrong) % {"num": wrong}
+            if wrong
+            else "",
+            "question": question,
+            "unsure": UNSURE,
+            "already": already,
+            "is_kept": is_kept,
+            "ref": fields.ref or uuid4().hex,
+            "departments": [(one.slug, one.name(locale)) for one in departments],
+            "services": await self._tickets.registry.services_of(login.reader.account_id),
+            "company_zone": self._zone.key,
+            "zones": [zone for zone in ZONES if zone != self._zone.key],
+            "today": self._tickets.clock.now().astimezone(self._zone),
+            "minutes": await self._promised_minutes(),
+            "here": NEW,
+        }
+        return await self._doorway.page(request, "new_ticket.html", context, login, status=status)
+
+    async def _promised_minutes(self) -> int:
+        departments = await self._tickets.directory.departments()
+        policies = await policies_in(self._tickets.db)
+        policy = first_fitting(policies, Subject("ticket", "form", departments[0].slug if departments else "", NORMAL))
+        target = policy.targets.get(FIRST_REPLY) if policy else None
+        return target.target_seconds // 60 if target else 0

@@ -1,0 +1,146 @@
+"""A customer opens a ticket in the client area: one transaction, and however often the form is sent, one ticket."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import table_of
+from chat.ids import new_id
+from escalation.actions import Tickets
+from escalation.change import Actor, Change
+from escalation.client_area.models import TicketSubmission
+from escalation.client_area.ticket_form import NewTicket
+from escalation.customers.models import EmailAddress
+from escalation.customers.reader import CustomerReader
+from escalation.errors import NotPossible
+from escalation.models import Ticket, TicketIp, TicketOrder
+from escalation.opening import next_number
+from escalation.sla.clocks import start_first_reply
+from escalation.sql import insert_for
+from escalation.states import State
+
+LEVEL = 3
+METHOD = "client area"
+_SENT = table_of(TicketSubmission)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """`created` is false for a form that was sent before; `is_same`: with the same content."""
+
+    number: str
+    created: bool
+    is_same: bool = True
+
+
+async def submit_ticket(
+    tickets: Tickets, reader: CustomerReader, new: NewTicket, *, ref: str, locale: str, site_name: str, zone: ZoneInfo
+) -> Submitted:
+    """`ref` is the form's: the same one is the same ticket. `zone` is the company's. Raises NotPossible for a
+    department that went meanwhile."""
+    departments = {department.slug: department for department in await tickets.directory.departments()}
+    department = departments.get(new.department)
+    if department is None:
+        raise NotPossible
+    service_id = new.service_id or await _owned(tickets, reader, new)
+    digest = hashlib.sha256(repr((new.department, new.priority, new.subject, list(new.texts))).encode()).hexdigest()
+    async with tickets.db.write() as session:
+        ticket_id, now = new_id(), tickets.clock.now()
+        there = await _claim(session, reader, ref, ticket_id, digest, now)
+        if there is not None:
+            return Submitted(there.number, created=False, is_same=there.digest == digest)
+        start = new.start
+        ticket = Ticket(
+            id=ticket_id,
+            number=await next_number(session, now, zone),
+            created_at=now,
+            changed_at=now,
+            department_id=department.id,
+            site_name=site_name,
+            priority=new.priority,
+            state=State.NEW.value,
+            contact_channel="form",
+            subject=new.subject,
+            locale=locale,
+            requester_name=reader.name,
+            requester_email=await _address(session, reader),
+            account_id=reader.account_id,
+            customer_id=reader.customer_id,
+            verify_level=LEVEL,
+            verify_method=METHOD,
+            verified_at=now,
+            service_label=new.service_label[:200],
+            service_id=service_id,
+            started_at=start.instant if start else None,
+            started_raw=start.raw[:120] if start else "",
+            started_zone=start.zone[:64] if start else "",
+            started_certainty=start.certainty.value if start else "",
+            environment={"locale": locale, "time_zone": reader.time_zone},
+            waiting_since=now,
+        )
+        session.add(ticket)
+        # Rows that point at the ticket follow it.
+        await session.flush()
+        for order in new.orders:
+            session.add(TicketOrder(ticket_id=ticket_id, value=order, source="requester"))
+        for address in new.addresses:
+            session.add(TicketIp(ticket_id=ticket_id, value=address, source="requester"))
+        await start_first_reply(session, ticket)
+        change = Change(session, ticket, Actor("requester", reader.name, reader.customer_id), now)
+        change.record("created", channel="form", priority=new.priority, department=department.slug)
+        for n, text in enumerate(new.texts):
+            await change.say(text, channel="page", ref=f"{ref}:{n}")
+        change.settle()
+        number = ticket.number
+    await tickets.tell(ticket, None)
+    return Submitted(number, created=True)
+
+
+async def _claim(
+    session: AsyncSession, reader: CustomerReader, ref: str, ticket_id: UUID, digest: str, now: datetime
+) -> Any:
+    """The primary key is the judge: of many at once one gets None and goes on, the others get its ticket."""
+    claim = insert_for(session)(_SENT).values(
+        customer_id=reader.customer_id, ref=ref, ticket_id=ticket_id, digest=digest, at=now
+    )
+    won = await session.execute(claim.on_conflict_do_nothing().returning(_SENT.c.ref))
+    if won.first() is not None:
+        return None
+    rows = table_of(Ticket)
+    found = await session.execute(
+        select(rows.c.number, _SENT.c.digest)
+        .join_from(_SENT, rows, rows.c.id == _SENT.c.ticket_id)
+        .where(_SENT.c.customer_id == reader.customer_id, _SENT.c.ref == ref)
+    )
+    return found.one()
+
+
+async def _owned(tickets: Tickets, reader: CustomerReader, new: NewTicket) -> UUID | None:
+    """What the numbers and addresses mean in their own account; what is unknown and what is foreign look the same."""
+    asked: list[dict[str, str]] = [{"order_no": order} for order in new.orders]
+    asked += [{"ip": address} for address in new.addresses]
+    asked += [{"name": new.service_label}] if new.service_label else []
+    for one in asked:
+        found = await tickets.registry.find_service(reader.account_id, **one)
+        if found is not None:
+            return found.id
+    return None
+
+
+async def _address(session: AsyncSession, reader: CustomerReader) -> str:
+    """Where replies go by mail: the registered address, the verified one first."""
+    rows = table_of(EmailAddress)
+    found = await session.execute(
+        select(rows.c.raw)
+        .where(rows.c.customer_id == reader.customer_id, rows.c.registered)
+        .order_by(col(EmailAddress.verified_at).is_(None), rows.c.address)
+        .limit(1)
+    )
+    return found.scalar_one_or_none() or ""

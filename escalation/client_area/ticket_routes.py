@@ -1,0 +1,191 @@
+"""One ticket of the account, for a customer who is signed in. What is not theirs is 404, as what does not exist."""
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chat.public import form_of
+from escalation.actions import Tickets
+from escalation.change import Actor
+from escalation.client_area.began import UNSURE, ClockQuestion, exact, known_zone, question_in, unclear
+from escalation.client_area.doorway import HOME, Doorway
+from escalation.client_area.kept import KeptForms
+from escalation.client_area.path import path_of, promise_of
+from escalation.client_area.sign_in import Login
+from escalation.client_area.tickets_store import customers_ticket
+from escalation.client_area.watching import Watching, look_of
+from escalation.directory import named
+from escalation.draft import Start
+from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
+from escalation.faces import ground, initials
+from escalation.requesters_store import RequestersTicket
+from escalation.sla.durations import clock_text
+from escalation.states import HIGH, requesters_word
+
+LARGEST = 256 * 1024
+
+
+class TicketRoutes:
+    def __init__(self, tickets: Tickets, doorway: Doorway, kept: KeptForms, watching: Watching) -> None:
+        self._tickets = tickets
+        self._doorway = doorway
+        self._kept = kept
+        self._watching = watching
+
+    def routes(self) -> list[BaseRoute]:
+        page = f"{HOME}/{{number}}"
+        return [
+            Route(page, self._show, methods=["GET"]),
+            Route(page, self._act, methods=["POST"]),
+            Route(f"{page}/began", self._began, methods=["POST"]),
+            Route(f"{page}/news", self._news, methods=["GET"]),
+        ]
+
+    async def _found(self, request: Request, login: Login) -> RequestersTicket | None:
+        async with self._tickets.db.read() as session:
+            return await customers_ticket(session, login.reader, request.path_params["number"])
+
+    async def _show(self, request: Request) -> Response:
+        login = await self._doorway.login(request)
+        if login is None:
+            return self._doorway.to_sign_in(request)
+        found = await self._found(request, login)
+        if found is None:
+            return await self._doorway.gone(request, login)
+        kept = await self._kept.of(request)
+        text = str(kept.fields.get("text", "")) if kept is not None and kept.path == request.url.path else ""
+        return await self._page(request, login, found, text=text)
+
+    async def _act(self, request: Request) -> Response:
+        login = await self._doorway.login(request)
+        form = await form_of(request, LARGEST)
+        text, ref = form.get("text", "").replace("\x00", ""), form.get("ref", "")
+        ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
+        if login is None:
+            answer = self._doorway.to_sign_in(request)
+            await self._kept.keep(answer, request.url.path, {"text": text})
+            return answer
+        found = await self._found(request, login)
+        if found is None:
+            return await self._doorway.gone(request, login)
+        c = self._doorway.catalogue(request, login.reader)
+        actor = Actor("requester", login.reader.name, login.reader.customer_id)
+        try:
+            if form.get("action") == "solved":
+                if text.strip():
+                    await self._tickets.answer(found.id, text, ref=ref, actor=actor)
+                await self._tickets.solve(found.id, actor)
+            else:
+                await self._tickets.answer(found.id, text, ref=ref, actor=actor)
+        except TextEmpty:
+            error = c.gettext("Write a few words first.")
+        except TextTooLong:
+            error = c.gettext("The text is longer than 10,000 characters. Send it in two parts.")
+        except (TicketClosed, NotPossible):
+            error = c.gettext("The ticket was closed meanwhile. It takes no more messages.")
+        except TicketGone:
+            return await self._doorway.gone(request, login)
+        else:
+            answer = RedirectResponse(f"{request.url.path}?sent=1", 303)
+            await self._kept.forget(request, answer)
+            return answer
+        found = await self._found(request, login) or found
+        return await self._page(request, login, found, 422, error=error, text=text, ref=ref)
+
+    async def _began(self, request: Request) -> Response:
+        """The answer to "which 02:30 was it"; only a time that is unclear can be answered."""
+        login = await self._doorway.login(request)
+        if login is None:
+            return self._doorway.to_sign_in(request)
+        found = await self._found(request, login)
+        if found is None:
+            return await self._doorway.gone(request, login)
+        pick = (await form_of(request)).get("pick", "")
+        start = _answered(found, pick)
+        if start is not None:
+            actor = Actor("requester", login.reader.name, login.reader.customer_id)
+            await self._tickets.clear_start(found.id, actor, start)
+        return RedirectResponse(f"{HOME}/{found.number}", 303)
+
+    async def _news(self, request: Request) -> Response:
+        """Waits until something changes that this reader may see: `{"look": …}`, or after half a minute the same."""
+        login = await self._doorway.login(request)
+        if login is None:
+            return JSONResponse({}, 401)
+
+        async def look() -> str | None:
+            async with self._tickets.db.read() as session:
+                found = await customers_ticket(session, login.reader, request.path_params["number"])
+            return look_of(found) if found is not None else None
+
+        return await self._watching.answer(request, request.path_params["number"], look)
+
+    async def _page(
+        self, request: Request, login: Login, found: RequestersTicket, status: int = 200, **kept: Any
+    ) -> Response:
+        locale = self._doorway.locale(request, login.reader)
+        c = self._tickets.strings.catalogue(locale)
+        opened = "opened" in request.query_params and status == 200
+        context = {
+            "ticket": found,
+            "me": login.reader.customer_id,
+            "stops": path_of(found, c),
+            "promise": promise_of(found, self._tickets.clock.now()),
+            "word": requesters_word(found.state, c),
+            "department": named(found.department, locale),
+            "high": found.priority == HIGH,
+            "initials": initials,
+            "clock_text": clock_text,
+            "at": datetime.fromisoformat,
+            "ground": ground,
+            "sent": "sent" in request.query_params and status == 200,
+            "opened": opened,
+            "helps": _missing(found, c) if opened else [],
+            "question": _question(found),
+            "unsure": UNSURE,
+            "look": look_of(found),
+            "action": f"{HOME}/{found.number}",
+            "here": f"{HOME}/{found.number}",
+            "error": "",
+            "text": "",
+            "ref": uuid4().hex,
+            **kept,
+        }
+        return await self._doorway.page(request, "ticket_page.html", context, login, status=status)
+
+
+def _question(found: RequestersTicket) -> ClockQuestion | None:
+    unsure = found.started_certainty == "unclear" and not found.started_zone
+    return question_in(found.started_raw) if unsure else None
+
+
+def _answered(found: RequestersTicket, pick: str) -> Start | None:
+    question = _question(found)
+    if question is None:
+        return None
+    if pick == UNSURE:
+        start = unclear(found.started_raw)
+        return Start(None, start.raw, "?", start.certainty, start.question)
+    for one in question.choices:
+        zone = known_zone(one.zone)
+        if one.value == pick and zone is not None:
+            return exact(datetime.fromisoformat(pick), zone, found.started_raw)
+    return None
+
+
+def _missing(found: RequestersTicket, c: Any) -> list[str]:
+    """What a critical ticket could still say; it never kept it from being opened."""
+    if found.priority != HIGH:
+        return []
+    missing = []
+    if not found.service_label:
+        missing.append(c.gettext("the name of the service"))
+    if not found.started_raw:
+        missing.append(c.gettext("when it began"))
+    if len(found.messages) < 2:
+        missing.append(c.gettext("diagnostics: what ping, mtr or the log says"))
+    return missing

@@ -1,0 +1,368 @@
+"""Rita's tickets: opened, read, answered; and Mallory, who sees 404 everywhere and learns nothing."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import pytest
+from sqlmodel import select
+
+from chat.db import Database
+from escalation.change import Actor
+from escalation.models import Ticket, TicketIp, TicketMessage, TicketOrder
+from escalation.states import HIGH, State
+from tests.support.clock import FakeClock
+from tests.support.customers import Rita, add_customer, add_service, browser_of, letters_to, signed_in
+from tests.support.program import Running, program
+
+NEW = "/client/tickets/new"
+PLANTED = "zimzelen-4711"
+TEXT = "No ping and no SSH since noon."
+
+
+@pytest.fixture
+async def running(tmp_path: Path, database_url: str, clock: FakeClock) -> AsyncIterator[Running]:
+    async with program(tmp_path, database_url, clock=clock, works=False) as desk:
+        yield desk
+
+
+async def opened(browser: httpx2.AsyncClient, **fields: str) -> str:
+    """The number of a new ticket."""
+    answer = await browser.post(NEW, data={"text": TEXT, "ref": uuid4().hex} | fields)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].removeprefix("/client/tickets/").removesuffix("?opened=1")
+
+
+async def ticket_of(db: Database, number: str) -> Ticket:
+    async with db.read() as session:
+        return (await session.exec(select(Ticket).where(Ticket.number == number))).one()
+
+
+async def test_a_ticket_is_opened_with_what_the_form_says(running: Running) -> None:
+    rita = await add_customer(running)
+    vps = await add_service(running, rita, "VPS-2 Ljubljana", order="482913", ips="185.203.118.0/29")
+    browser = await signed_in(running, rita)
+    form = await browser.get(NEW)
+    for part in ("VPS-2 Ljubljana", "First reply within 10 min", "Central European", "critical incidents"):
+        assert part in form.text
+    number = await opened(
+        browser,
+        department="technical",
+        priority="high",
+        where="#482913, 185.203.118.5",
+        day="2026-11-25",
+        clock="14:20",
+        diagnostics="mtr: 100% loss",
+    )
+    page = await browser.get(f"/client/tickets/{number}?opened=1")
+    for part in (
+        TEXT,
+        "mtr: 100% loss",
+        "First reply by",
+        "#482913",
+        "185.203.118.5",
+        "Nov 25, 2026, 14:20",
+        "the name of",
+    ):
+        assert part in page.text
+    ticket = await ticket_of(running.desk.db, number)
+    assert (ticket.priority, ticket.verify_level, ticket.contact_channel) == (HIGH, 3, "form")
+    assert (ticket.account_id, ticket.customer_id, ticket.service_id) == (rita.account_id, rita.customer_id, vps)
+    assert ticket.due_at is not None
+    assert (ticket.due_at - ticket.created_at).total_seconds() == 600
+    async with running.desk.db.read() as session:
+        assert [row.value for row in await session.exec(select(TicketOrder))] == ["482913"]
+        assert [row.value for row in await session.exec(select(TicketIp))] == ["185.203.118.5"]
+    listed = await browser.get("/client/tickets")
+    assert number in listed.text
+    assert "With us" in listed.text
+
+
+async def test_high_priority_wants_an_address_and_a_description_and_nothing_else(running: Running) -> None:
+    browser = await signed_in(running, await add_customer(running))
+    for fields in ({"where": "my server", "text": TEXT}, {"where": "#482913", "text": "Down"}, {"text": TEXT}):
+        answer = await browser.post(NEW, data={"priority": "high", **fields})
+        assert answer.status_code == 422
+        assert 'id="summary"' in answer.text
+    nonsense = {
+        "department": "nowhere", "service": "none", "subject": "s" * 300, "day": "soon", "clock": "late",
+        "zone": "Mars/Olympus", "pick": "x", "ref": "\x00", "follows": "T-00-000000", "where": "#482913 web.example",
+    }  # fmt: skip
+    number = await opened(browser, priority="high", **nonsense)
+    assert "web.example" in (await browser.get(f"/client/tickets/{number}")).text
+
+
+async def test_a_long_report_becomes_several_messages(running: Running) -> None:
+    browser = await signed_in(running, await add_customer(running))
+    number = await opened(browser, text="line of a log\n" * 1500)
+    async with running.desk.db.read() as session:
+        texts = [row.text for row in await session.exec(select(TicketMessage).order_by(TicketMessage.seq))]  # type: ignore[arg-type]
+    assert len(texts) == 3
+    assert sum(text.count("line of a log") for text in texts) == 1500
+    assert number in (await browser.get("/client/tickets")).text
+
+
+async def test_what_is_wrong_is_said_and_everything_stays(running: Running) -> None:
+    browser = await signed_in(running, await add_customer(running))
+    written = {
+        "text": "Down",
+        "subject": "<b>S</b>",
+        "where": "what",
+        "clock": "25:99",
+        "diagnostics": "d&d",
+        "other": "VPS",
+    }
+    answer = await browser.post(NEW, data=written)
+    assert answer.status_code == 422
+    for kept in (
+        'value="&lt;b&gt;S&lt;/b&gt;"',
+        ">Down</textarea>",
+        'value="what"',
+        "d&amp;d",
+        'value="VPS"',
+        'value="25:99"',
+    ):
+        assert kept in answer.text
+    assert answer.text.count("field__error") == 3
+
+
+async def test_an_ambiguous_time_is_asked_back_and_never_stops_an_outage(running: Running) -> None:
+    browser = await signed_in(running, await add_customer(running))
+    when = {"day": "2026-10-25", "clock": "02:30"}
+    asked = await browser.post(NEW, data={"text": TEXT, **when})
+    assert asked.status_code == 422
+    assert "came twice that night" in asked.text
+    pick = re.findall(r'name="pick" value="([^"]+)"', asked.text)[1]
+    number = await opened(browser, **when, pick=pick)
+    assert (await ticket_of(running.desk.db, number)).started_zone == "CET"
+    urgent = await opened(browser, priority="high", where="1.2.3.4", **when)
+    page = await browser.get(f"/client/tickets/{urgent}")
+    assert "came twice that night" in page.text
+    await browser.post(f"/client/tickets/{urgent}/began", data={"pick": "2026-10-25T05:00:00+00:00"})
+    assert (await ticket_of(running.desk.db, urgent)).started_at is None
+    await browser.post(f"/client/tickets/{urgent}/began", data={"pick": pick})
+    assert "came twice" not in (await browser.get(f"/client/tickets/{urgent}")).text
+    assert (await ticket_of(running.desk.db, urgent)).started_zone == "CET"
+
+
+async def test_twenty_clicks_are_one_ticket(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    form = {"text": TEXT, "ref": "the-same-form", "department": "technical"}
+    answers = await asyncio.gather(*(browser.post(NEW, data=form) for _ in range(20)))
+    assert {answer.headers.get("location") for answer in answers} == {"/client/tickets/T-26-000001?opened=1"}
+    other = await browser.post(NEW, data=form | {"text": "Something else is wrong, too."})
+    assert (other.status_code, "T-26-000001" in other.text) == (409, True)
+    async with running.desk.db.read() as session:
+        assert len((await session.exec(select(Ticket))).all()) == 1
+        assert len((await session.exec(select(TicketMessage))).all()) == 1
+
+
+async def test_who_is_not_signed_in_comes_back_to_the_form_as_it_was(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = browser_of(running)
+    written = {
+        "text": "Down since <noon>",
+        "subject": "VPS-2",
+        "where": "#482913",
+        "priority": "high",
+        "clock": "12:00",
+    }
+    sent = await browser.post(NEW, data=written)
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/client/sign-in?next={NEW}")
+    assert "VPS-2" in (await browser.get(sent.headers["location"])).text  # "is kept"
+    await browser.post("/client/sign-in/link", data={"email": rita.email, "next": NEW})
+    (link,) = await letters_to(running, rita.email)
+    phone = browser_of(running)  # the mail is read elsewhere
+    for one in (phone, browser):
+        back = await one.post(link)
+        if one is phone:
+            assert back.headers["location"] == NEW
+    form = await phone.get(NEW)
+    for kept in (
+        ">Down since &lt;noon&gt;</textarea>",
+        'value="VPS-2"',
+        'value="#482913"',
+        'value="12:00"',
+        "Nothing has been sent",
+    ):
+        assert kept in form.text
+    assert 'value="high" checked' in form.text
+    number = await opened(phone, **written)
+    assert number == "T-26-000001"
+    assert "Nothing has been sent" not in (await phone.get(NEW)).text
+
+
+async def test_a_reply_reaches_the_desk_and_a_solved_ticket_opens_again(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    number = await opened(browser)
+    path = f"/client/tickets/{number}"
+    ref = uuid4().hex
+    for _ in range(2):
+        answer = await browser.post(path, data={"text": "One more thing", "ref": ref, "action": "send"})
+        assert answer.headers["location"] == f"{path}?sent=1"
+    ticket = await ticket_of(running.desk.db, number)
+    ana = await running.operator()
+    tickets, actor = running.desk.escalation.tickets, Actor("operator", ana.name, ana.id)
+    await tickets.reply(ticket.id, actor, "Which one?", version=ticket.version, ref="r-1", then=State.WAITING_CUSTOMER)
+    page = await browser.get(path)
+    assert page.text.count("One more thing") == 1
+    assert "Which one?" in page.text
+    listed = await browser.get("/client/tickets")
+    assert listed.text.index("Needs your answer") < listed.text.index(number)
+    assert (await browser.post(path, data={"action": "solved", "text": ""})).status_code == 303
+    assert (await ticket_of(running.desk.db, number)).state == State.SOLVED
+    await browser.post(path, data={"text": "It is back", "action": "send"})
+    assert (await ticket_of(running.desk.db, number)).state == State.OPEN
+    empty = await browser.post(path, data={"text": "  ", "action": "send"})
+    assert (empty.status_code, "Write a few words" in empty.text) == (422, True)
+    async with running.desk.db.read() as session:
+        said = (await session.exec(select(TicketMessage).where(TicketMessage.text == "It is back"))).one()
+    assert (said.author_id, said.author_kind) == (rita.customer_id, "requester")
+
+
+async def test_a_reply_written_after_the_sign_in_ran_out_is_kept(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    path = f"/client/tickets/{await opened(browser)}"
+    await browser.post("/client/sign-out")
+    sent = await browser.post(path, data={"text": "half a page"})
+    assert sent.headers["location"] == f"/client/sign-in?next={path}"
+    await browser.post(await running.desk.escalation.sign_in_links.make(rita.customer_id))
+    assert ">half a page</textarea>" in (await browser.get(path)).text
+
+
+async def test_the_page_waits_for_news_and_a_note_is_none(running: Running) -> None:
+    browser = await signed_in(running, await add_customer(running))
+    number = await opened(browser)
+    page = await browser.get(f"/client/tickets/{number}")
+    look = re.findall(r'data-look="(\w+)"', page.text)[0]
+    ticket = await ticket_of(running.desk.db, number)
+    ana = await running.operator()
+    tickets, actor = running.desk.escalation.tickets, Actor("operator", ana.name, ana.id)
+    waiting = asyncio.create_task(browser.get(f"/client/tickets/{number}/news", params={"look": look}, timeout=20))
+    await tickets.note(ticket.id, actor, PLANTED, ref="n-1")
+    noted = await browser.get(f"/client/tickets/{number}")
+    assert (f'data-look="{look}"' in noted.text, PLANTED in noted.text) == (True, False)
+    assert not waiting.done()
+    fresh = await ticket_of(running.desk.db, number)
+    await tickets.reply(ticket.id, actor, "On it", version=fresh.version, ref="r-1")
+    assert (await waiting).json()["look"] != look
+
+
+# ── Mallory ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def people(running: Running) -> tuple[Rita, Rita, Rita, Rita]:
+    """Rita; Carl of the same account who may see all; Bea who may see tickets but no billing; Mallory of another."""
+    rita = await add_customer(running)
+    carl = await add_customer(
+        running, "Carl", email="carl@acme.example", account=rita.account_id, tickets=True, billing=True
+    )
+    bea = await add_customer(running, "Bea", email="bea@acme.example", account=rita.account_id, tickets=True)
+    mallory = await add_customer(running, "Mallory", email="mallory@evil.example", tickets=True, billing=True)
+    return rita, carl, bea, mallory
+
+
+async def test_rights_on_the_account_decide_who_sees_what(running: Running) -> None:
+    rita, carl, bea, _ = await people(running)
+    dora = await add_customer(running, "Dora", email="dora@acme.example", account=rita.account_id)
+    browser = await signed_in(running, rita)
+    technical, financial = await opened(browser), await opened(browser, department="financial")
+    seen = {}
+    for one in (rita, carl, bea, dora):
+        theirs = await signed_in(running, one)
+        page = await theirs.get("/client/tickets")
+        seen[one.email] = [number in page.text for number in (technical, financial)]
+        statuses = [(await theirs.get(f"/client/tickets/{number}")).status_code for number in (technical, financial)]
+        assert statuses == [200 if shown else 404 for shown in seen[one.email]]
+    assert list(seen.values()) == [[True, True], [True, True], [True, False], [False, False]]
+    carls = await signed_in(running, carl)
+    await carls.post(f"/client/tickets/{technical}", data={"text": "Carl here, too"})
+    page = await browser.get(f"/client/tickets/{technical}")
+    assert re.search(r"<b[^>]*>Carl</b>", page.text)
+
+
+async def test_absent_and_foreign_look_the_same_in_every_way(running: Running) -> None:
+    rita, _, _, mallory = await people(running)
+    browser, evil = await signed_in(running, rita), await signed_in(running, mallory)
+    number = await opened(browser, where="#482913")
+    for method, tail in (("GET", ""), ("POST", ""), ("POST", "/began"), ("GET", "/news?look=x")):
+        answers = [
+            await evil.request(
+                method,
+                f"/client/tickets/{one}{tail}",
+                data={"text": "Hi there", "pick": "x"} if method == "POST" else None,
+            )
+            for one in (number, "T-26-999999", "T-99-000001", "nonsense")
+        ]
+        shown = {
+            (answer.status_code, re.sub(r"nonce[=-]\S+|T-\d\d-\d{6}|nonsense", "", answer.text)) for answer in answers
+        }
+        assert len(shown) == 1, (method, tail)
+        assert answers[0].status_code == 404
+    assert number not in (await evil.get("/client/tickets")).text
+    assert "Nothing found" in (await evil.get("/client/tickets", params={"q": number})).text
+    async with running.desk.db.read() as session:
+        assert len((await session.exec(select(TicketMessage))).all()) == 1
+
+
+async def test_order_numbers_of_others_are_not_confirmed(running: Running) -> None:
+    rita, _, _, mallory = await people(running)
+    await add_service(running, rita, "VPS-2", order="482913", ips="185.203.118.7")
+    evil = await signed_in(running, mallory)
+    pages = []
+    for where in ("#482913 185.203.118.7", "#999999 185.203.118.9"):
+        number = await opened(evil, where=where)
+        page = await evil.get(f"/client/tickets/{number}")
+        masked = re.sub(r"nonce[=-]\S+|T-26-\d+|#\d+|185\.[\d.]+|ref\W+value=\S+|data-look=\S+", "", page.text)
+        pages.append(masked)
+        assert (await ticket_of(running.desk.db, number)).service_id is None
+    assert pages[0] == pages[1]
+    foreign = await opened(evil, service=str(rita.services["VPS-2"]))
+    ticket = await ticket_of(running.desk.db, foreign)
+    assert (ticket.service_id, ticket.service_label) == (None, "")
+
+
+async def test_a_planted_word_in_a_note_is_found_on_no_page(running: Running) -> None:
+    rita, carl, bea, mallory = await people(running)
+    browser = await signed_in(running, rita)
+    number = await opened(browser)
+    ticket = await ticket_of(running.desk.db, number)
+    ana = await running.operator()
+    await running.desk.escalation.tickets.note(ticket.id, Actor("operator", ana.name, ana.id), PLANTED, ref="n-1")
+    for one in (rita, carl, bea, mallory):
+        theirs = await signed_in(running, one)
+        for path in (
+            "/client/tickets",
+            f"/client/tickets?q={PLANTED}",
+            f"/client/tickets/{number}",
+            f"/client/tickets/{number}/news",
+            "/client/conversations",
+            "/client/services",
+        ):
+            answer = await theirs.get(path, follow_redirects=True)
+            assert PLANTED not in re.sub(rf'value="[^"]*{PLANTED}"', "", answer.text), path
+        assert number not in (await theirs.get("/client/tickets", params={"q": PLANTED})).text
+
+
+async def test_pages_of_the_list_follow_each_other(running: Running, clock: FakeClock) -> None:
+    browser = await signed_in(running, await add_customer(running))
+    numbers = []
+    for _ in range(23):
+        numbers.append(await opened(browser))
+        clock.advance(1)
+    seen: list[str] = []
+    address = "/client/tickets"
+    while address:
+        page = await browser.get(address)
+        seen += re.findall(r'ticket-line" href="/client/tickets/(T-26-\d+)"', page.text)
+        more = re.search(r'class="more"><a[^>]*href="([^"]+)"', page.text)
+        address = more.group(1).replace("&amp;", "&") if more else ""
+    assert seen == numbers[::-1]
+    changed = await browser.get("/client/tickets", params={"group": "ours", "after": "99999999999999999999.x"})
+    assert numbers[-1] in changed.text
