@@ -124,10 +124,10 @@ def demo(
         attempts_per_minute=100_000,
         conversations_per_hour=100_000,
     )
-    desk, sign_in_link = program.prepare(settings)
+    desk, links = program.prepare(settings)
 
     def ready() -> None:
-        program.announce(settings, sign_in_link, time.monotonic() - STARTED, as_json=as_json)
+        program.announce(settings, links, time.monotonic() - STARTED, as_json=as_json)
 
     serve(desk.starlette(), settings, sock, ready)
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy import select, update
@@ -19,6 +20,7 @@ from chat.people.models import Department, Operator, Site, Visitor
 from chat.people.operators import Operators
 from chat.people.sign_in import SignIn
 from chat.settings import Settings
+from escalation import demo as escalation_demo
 
 SITE = "polaris"
 OPERATORS = (
@@ -93,29 +95,50 @@ CANNED = (
 )
 
 
-def prepare(settings: Settings) -> tuple[Nightdesk, str]:
-    """The program and a one-time sign-in link of its first operator."""
-    link = asyncio.run(_prepare(settings))
-    return Nightdesk(settings, demo_site=SITE), link
+class SignInLinks(NamedTuple):
+    """Each works once: of the first operator, and of the customer."""
+
+    console: str
+    client: str
 
 
-def announce(settings: Settings, sign_in_link: str, seconds: float, *, as_json: bool) -> None:
-    site, console = f"{settings.base_url}/", sign_in_link
+def prepare(settings: Settings) -> tuple[Nightdesk, SignInLinks]:
+    """The program and the ways into it."""
+    links = asyncio.run(_prepare(settings))
+    return Nightdesk(settings, demo_site=SITE), links
+
+
+def announce(settings: Settings, links: SignInLinks, seconds: float, *, as_json: bool) -> None:
+    site, console = f"{settings.base_url}/", links.console
     if as_json:
-        line = json.dumps({"site": site, "console": console, "ready_seconds": round(seconds, 3)})
+        line = json.dumps({"site": site, **links._asdict(), "ready_seconds": round(seconds, 3)})
         typer.echo(line)
         return
     typer.echo(
         f"\n  Nightdesk is ready ({seconds:.1f} s)\n\n"
         f"  Demo site         {site}\n"
         f"  Operator console  {console}\n"
-        f"                    (signs {OPERATORS[0][1]} in once; a new link at every start)\n\n"
+        f"                    (signs {OPERATORS[0][1]} in once; a new link at every start)\n"
+        f"  Client area       {links.client}\n"
+        f"                    (signs {escalation_demo.NAME}, a customer, in once)\n\n"
         f"  Kept in           {settings.data_dir}\n"
         f"  Stop with         Ctrl+C\n"
     )
 
 
-async def _prepare(settings: Settings) -> str:
+class _WoundClock(SystemClock):
+    """Of the days before the demo began."""
+
+    back = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() - self.back
+
+    def wind(self, back: timedelta) -> None:
+        self.back = back
+
+
+async def _prepare(settings: Settings) -> SignInLinks:
     async with program.opened(settings) as db:
         clock = SystemClock()
         sign_in = SignIn(db, clock, settings)
@@ -128,7 +151,22 @@ async def _prepare(settings: Settings) -> str:
         async with db.read() as session:
             first = select(Operator).where(col(Operator.email) == OPERATORS[0][0])
             operator = (await session.execute(first)).scalars().one()
-        return await sign_in.make_link(operator.id)
+        console = await sign_in.make_link(operator.id)
+    return SignInLinks(console, await _customers_link(settings, operator))
+
+
+async def _customers_link(settings: Settings, ana: Operator) -> str:
+    """The customer with tickets of the last days, made as people would have made them."""
+    clock = _WoundClock()
+    desk = Nightdesk(settings.model_copy(update={"assets": "source", "canary": False}), clock=clock)
+    try:
+        known = await escalation_demo.customer(desk.escalation)
+        if known is None:
+            zone = ZoneInfo(settings.time_zone)
+            known = await escalation_demo.furnish(desk.escalation, ana, clock.wind, zone)
+        return await desk.escalation.sign_in_links.make(known)
+    finally:
+        await desk.db.close()
 
 
 async def _furnish(db: Database, settings: Settings, operators: Operators) -> None:

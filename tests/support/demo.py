@@ -26,6 +26,8 @@ class DemoProgram:
         self.folder = Path(tempfile.mkdtemp(prefix="nightdesk-demo-"))
         self.site = ""
         self.console = ""
+        self.client = ""
+        """Signs the demo's customer in once."""
         self.ready_seconds = 0.0
         self.process: subprocess.Popen[str] | None = None
         self.program = [NIGHTDESK]
@@ -57,7 +59,7 @@ class DemoProgram:
                 text=True,
             )
         said = self._first_line()
-        self.site, self.console = said["site"], said["console"]
+        self.site, self.console, self.client = said["site"], said["console"], said["client"]
         self.ready_seconds = float(said["ready_seconds"])
         self._port = int(self.origin.rpartition(":")[2])
 
