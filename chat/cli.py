@@ -462,6 +462,24 @@ def site_snippet(key: Annotated[str, typer.Argument(help="Key of the site.")]) -
     typer.echo(program.snippet(settings, key))
 
 
+@sites.command("secret")
+def site_secret(
+    key: Annotated[str, typer.Argument(help="Key of the site.")],
+    renew: Annotated[
+        bool, typer.Option("--renew", help="A new one; the one before it counts for another day.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Prints the secret by which this site signs who its customers are."""
+    from chat import program
+
+    try:
+        found = _run(program.site_secret(_settings(), key, renew=renew))
+    except LookupError as error:
+        raise _fail(str(error)) from None
+    typer.echo(json.dumps({"key": key, "secret": found}) if as_json else found)
+
+
 # ── the company's records ────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -18,6 +18,7 @@ from chat.conversations.models import Conversation
 from chat.db import Database
 from chat.ending import Ending
 from chat.ids import new_id, parse_id
+from chat.keys import secret_key_of
 from chat.migrations import schema
 from chat.people.models import CANARY, Department, Operator, Site
 from chat.people.operators import (
@@ -37,6 +38,7 @@ from chat.people.visitors import Visitors
 from chat.protocol.errors import AddressInvalid
 from chat.settings import Settings
 from chat.shared_clock import clock_of
+from escalation.client_area.tokens import SiteSecrets
 
 DEPARTMENTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("technical", {"en": "Technical", "sl": "Tehnični"}),
@@ -248,6 +250,20 @@ async def list_sites(settings: Settings) -> list[dict[str, Any]]:
     async with opened(settings) as db, db.read() as session:
         found = (await session.execute(select(Site).order_by(col(Site.key)))).scalars()
         return [{"key": site.key, "name": site.name, "origins": site.origins} for site in found]
+
+
+async def site_secret(settings: Settings, key: str, *, renew: bool) -> str:
+    """Made with the first call. Raises LookupError in words for people."""
+    now = SystemClock().now()
+    async with opened(settings) as db, db.write() as session:
+        site = (await session.execute(select(Site).where(col(Site.key) == key))).scalars().first()
+        if site is None:
+            raise LookupError(f"There is no site {key}. `nightdesk site list` shows all.")
+        secrets = SiteSecrets(secret_key_of(settings))
+        if renew or not secrets.current(site, now):
+            n = int(site.settings.get("identity", {}).get("n", 0)) + 1
+            site.settings = site.settings | {"identity": {"n": n, "since": now.isoformat()}}
+        return secrets.current(site, now)[0]
 
 
 def snippet(settings: Settings, key: str) -> str:

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from chat.clock import Clock
 from chat.db import Database
+from chat.keys import secret_key_of
 from chat.links import Links
 from chat.pages import Pages
 from chat.public import Conversations, Duties, Outbox, Pairing, Passwords
@@ -17,8 +18,9 @@ from escalation.administration.policies import PolicyPages
 from escalation.administration.shifts import ShiftPages
 from escalation.client_area.contact import ContactPage, Doors
 from escalation.client_area.doorway import HOME, Doorway
+from escalation.client_area.enter_routes import EnterRoutes
 from escalation.client_area.kept import KeptForms
-from escalation.client_area.letters import WaitingLetters
+from escalation.client_area.letters import MailedLetters
 from escalation.client_area.links import SignInLinks
 from escalation.client_area.more_routes import MoreRoutes
 from escalation.client_area.new_routes import NewTicketRoutes
@@ -28,6 +30,7 @@ from escalation.client_area.sign_in import CustomerSignIn
 from escalation.client_area.sign_in_routes import SignInRoutes
 from escalation.client_area.ticket_routes import TicketRoutes
 from escalation.client_area.tickets_routes import TicketsRoutes
+from escalation.client_area.tokens import SiteSecrets, Tokens
 from escalation.client_area.watching import Watching
 from escalation.desk.about import AboutRequester
 from escalation.desk.alarms import AlarmBoard
@@ -68,7 +71,10 @@ class Escalation:
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)
         self.customers = CustomerSignIn(db, clock, settings, passwords)
-        self.sign_in_links = SignInLinks(db, clock, outbox, self.customers, WaitingLetters(outbox), settings.base_url)
+        self.sign_in_links = SignInLinks(
+            db, clock, outbox, self.customers, MailedLetters(self.tickets.mailbox), settings.base_url
+        )
+        self.tokens = Tokens(db, clock, SiteSecrets(secret_key_of(settings)))
         kept = KeptForms(db, clock, settings)
         self.watching = Watching(conversations)
         self.doorway = Doorway(db, clock, settings, pages, strings, self.customers)
@@ -87,6 +93,7 @@ class Escalation:
             EscalationDialog(self.tickets, pages, sign_in, zone),
             ClientArea(self.tickets, pages, links, settings.base_url, self.watching),
             SignInRoutes(self.doorway, self.sign_in_links, kept),
+            EnterRoutes(self.doorway, self.customers, self.tokens, settings.base_url),
             SettingsRoutes(db, clock, self.doorway),
             TicketsRoutes(self.tickets, self.doorway),
             NewTicketRoutes(self.tickets, self.doorway, kept, zone),

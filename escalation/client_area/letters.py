@@ -1,25 +1,25 @@
 """The letters of the client area: what must reach a customer by mail is handed over here, and nowhere else."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.public import Outbox
-
-MAILED = "client.mail_sign_in"
-"""Outbox kind of a sign-in link that waits for the post."""
+from escalation.mail.letter import SIGN_IN, Letter
+from escalation.mail.mailbox import Mailbox
 
 
 @dataclass(frozen=True, slots=True)
 class SignInLetter:
-    """`link` signs `address` in once, for 15 minutes. `dedupe` is the same for a repeat."""
+    """`link` signs `address` in once, until `expires_at`. `cause` is the same for a repeat."""
 
     address: str
     name: str
     locale: str
     link: str
-    dedupe: str
+    cause: str
+    expires_at: datetime
 
 
 class Letters(Protocol):
@@ -28,12 +28,20 @@ class Letters(Protocol):
         ...
 
 
-class WaitingLetters:
-    """Without a post they wait in the outbox."""
-
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+class MailedLetters:
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
 
     async def sign_in(self, session: AsyncSession, letter: SignInLetter) -> None:
-        payload = {"to": letter.address, "name": letter.name, "locale": letter.locale, "link": letter.link}
-        await self._outbox.add(session, MAILED, payload, letter.dedupe)
+        await self._mailbox.post(
+            session,
+            Letter(
+                SIGN_IN,
+                to=letter.address,
+                cause=letter.cause,
+                locale=letter.locale,
+                link=letter.link,
+                name=letter.name,
+                expires_at=letter.expires_at,
+            ),
+        )

@@ -102,10 +102,10 @@ class SignInLinks:
                 name=found.name,
                 locale=found.locale or found.language or payload["locale"],
                 link=self.url(secret),
-                dedupe=f"sign-in:{asked_id}",
+                cause=str(asked_id),
+                expires_at=self._clock.now() + LIFE,
             )
             await self._letters.sign_in(session, letter)
-        self._outbox.wake()
 
     async def make(self, customer_id: UUID, wanted: str = "") -> str:
         """A link without a mail, for the command line."""

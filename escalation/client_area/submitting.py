@@ -13,14 +13,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import table_of
 from chat.ids import new_id
+from chat.public import Department
 from escalation.actions import Tickets
 from escalation.change import Actor, Change
 from escalation.client_area.models import TicketSubmission
 from escalation.client_area.ticket_form import NewTicket
+from escalation.client_area.tickets_store import seen_by
 from escalation.customers.models import EmailAddress
 from escalation.customers.reader import CustomerReader
 from escalation.errors import NotPossible
-from escalation.models import Ticket, TicketIp, TicketOrder
+from escalation.models import Ticket, TicketIp, TicketOrder, TicketRelation
 from escalation.opening import next_number
 from escalation.sla.clocks import start_first_reply
 from escalation.sql import insert_for
@@ -96,11 +98,25 @@ async def submit_ticket(
         change = Change(session, ticket, Actor("requester", reader.name, reader.customer_id), now)
         change.record("created", channel="form", priority=new.priority, department=department.slug)
         for n, text in enumerate(new.texts):
-            await change.say(text, channel="page", ref=f"{ref}:{n}")
+            await change.say(text, channel="page", ref=f"{ref}:{n}", level=LEVEL)
+        if new.follows:
+            await _follow(session, reader, new.follows, ticket_id, now)
         change.settle()
         number = ticket.number
     await tickets.tell(ticket, None)
     return Submitted(number, created=True)
+
+
+async def _follow(session: AsyncSession, reader: CustomerReader, number: str, ticket_id: UUID, now: datetime) -> None:
+    """A closed ticket never opens again: this one follows it, if it was theirs to read."""
+    found = await session.execute(
+        select(col(Ticket.id))
+        .join(Department, col(Department.id) == col(Ticket.department_id))
+        .where(col(Ticket.number) == number, col(Ticket.state) == State.CLOSED.value, seen_by(reader))
+    )
+    other_id = found.scalar_one_or_none()
+    if other_id is not None:
+        session.add(TicketRelation(id=new_id(), ticket_id=ticket_id, other_id=other_id, relation="follow-up", at=now))
 
 
 async def _claim(

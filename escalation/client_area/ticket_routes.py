@@ -16,6 +16,7 @@ from escalation.client_area.doorway import HOME, Doorway
 from escalation.client_area.kept import KeptForms
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.sign_in import Login
+from escalation.client_area.submitting import LEVEL
 from escalation.client_area.tickets_store import customers_ticket
 from escalation.client_area.watching import Watching, look_of
 from escalation.directory import named
@@ -77,10 +78,10 @@ class TicketRoutes:
         try:
             if form.get("action") == "solved":
                 if text.strip():
-                    await self._tickets.answer(found.id, text, ref=ref, actor=actor)
+                    await self._tickets.answer(found.id, text, ref=ref, actor=actor, level=LEVEL)
                 await self._tickets.solve(found.id, actor)
             else:
-                await self._tickets.answer(found.id, text, ref=ref, actor=actor)
+                await self._tickets.answer(found.id, text, ref=ref, actor=actor, level=LEVEL)
         except TextEmpty:
             error = c.gettext("Write a few words first.")
         except TextTooLong:

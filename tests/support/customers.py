@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import httpx2
-from sqlmodel import col, select
+from sqlmodel import select
 
 from chat.ids import new_id
-from chat.outbox import OutboxRow
-from escalation.client_area.letters import MAILED
 from escalation.customers.models import Account, Customer, EmailAddress, Service, ServiceIp
 from escalation.customers.names import folded
 from escalation.customers.ranges import parse_range, split_ranges
+from escalation.mail.letter import SIGN_IN
+from escalation.mail.models import MailOut
 from tests.support.program import Running
 
 
@@ -113,5 +113,5 @@ async def letters_to(running: Running, email: str) -> list[str]:
     while await running.desk.outbox.work_once():
         pass
     async with running.desk.db.read() as session:
-        rows = await session.exec(select(OutboxRow).where(OutboxRow.kind == MAILED).order_by(col(OutboxRow.created_at)))
-        return [row.payload["link"] for row in rows if row.payload["to"] == email]
+        rows = await session.exec(select(MailOut).where(MailOut.recipient == email, MailOut.kind == SIGN_IN))
+        return [row.data["link"] for row in sorted(rows, key=lambda row: row.created_at)]

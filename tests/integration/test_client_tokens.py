@@ -1,0 +1,145 @@
+"""Arriving already signed in: a token that the company's own site signs, once, for minutes, for its own customers."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+from sqlmodel import select
+
+from chat.keys import secret_key_of
+from chat.people.models import Site
+from escalation.client_area.tokens import SiteSecrets, signed
+from escalation.customers.models import Account, Customer
+from tests.support.clock import FakeClock
+from tests.support.customers import Rita, add_customer
+from tests.support.program import Running, program
+
+HOST = "https://www.polaris.example"
+ENTER = "/client/enter"
+
+
+@pytest.fixture
+async def running(tmp_path: Path, database_url: str, clock: FakeClock) -> AsyncIterator[Running]:
+    async with program(tmp_path, database_url, clock=clock, works=False) as desk:
+        yield desk
+
+
+async def secret_of(running: Running, n: int = 1) -> str:
+    """The site has one from now on."""
+    since = running.desk.clock.now().isoformat()
+    async with running.desk.db.write() as session:
+        site = (await session.exec(select(Site).where(Site.key == running.site_key))).one()
+        site.settings = {"identity": {"n": n, "since": since}}
+        session.add(site)
+    return SiteSecrets(secret_key_of(running.settings)).of(site.id, n)
+
+
+async def claims_of(running: Running, rita: Rita, **more: Any) -> dict[str, Any]:
+    async with running.desk.db.read() as session:
+        ref = (await session.get_one(Customer, rita.customer_id)).ref
+    exp = int(running.desk.clock.now().timestamp()) + 300
+    return {"aud": running.site_key, "sub": ref, "exp": exp, "jti": uuid4().hex} | more
+
+
+def from_host(running: Running, origin: str = HOST) -> httpx2.AsyncClient:
+    """A browser that comes from a page of another site."""
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": origin}
+    browser = httpx2.AsyncClient(base_url=running.base_url, headers=headers)
+    running.browsers.append(browser)
+    return browser
+
+
+async def enter(browser: httpx2.AsyncClient, token: str) -> httpx2.Response:
+    return await browser.post(ENTER, data={"token": token, "next": "/client/services"})
+
+
+async def test_rita_arrives_signed_in_once(running: Running) -> None:
+    rita = await add_customer(running)
+    token = signed(await secret_of(running), await claims_of(running, rita))
+    browser = from_host(running)
+    arrived = await enter(browser, token)
+    assert (arrived.status_code, arrived.headers["location"]) == (303, "/client/services")
+    assert (await browser.get("/client/tickets")).status_code == 200
+    thief = from_host(running)
+    assert (await enter(thief, token)).status_code == 401
+    assert (await thief.get("/client/tickets")).status_code == 303
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", HOST + ".evil.example", HOST.upper()])
+async def test_a_strangers_page_signs_nobody_in_without_a_click(running: Running, origin: str) -> None:
+    rita = await add_customer(running)
+    token = signed(await secret_of(running), await claims_of(running, rita))
+    browser = from_host(running, origin)
+    asked = await enter(browser, token)
+    assert (asked.status_code, "Go on as Rita Zupan" in asked.text) == (200, True)
+    assert (await browser.get("/client/tickets")).status_code == 303
+    linked = await browser.get(ENTER, params={"token": token})
+    assert "Go on as Rita Zupan" in linked.text
+    browser.headers["Sec-Fetch-Site"] = "same-origin"  # the button on our own page
+    assert (await enter(browser, token)).status_code == 303
+
+
+def rewritten(token: str, place: int, value: Any) -> str:
+    parts = token.split(".")
+    parts[place] = urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    return ".".join(parts)
+
+
+async def test_bad_tokens_are_nobody(running: Running) -> None:
+    rita, other = await add_customer(running), await add_customer(running, "Other", email="other@acme.example")
+    gone, closed = await add_customer(running, email="g@a.example"), await add_customer(running, email="c@a.example")
+    async with running.desk.db.write() as session:
+        (await session.get_one(Customer, gone.customer_id)).active = False
+        (await session.get_one(Account, closed.account_id)).active = False
+    secret = await secret_of(running)
+    claims = await claims_of(running, rita)
+    good = signed(secret, claims)
+    now = int(running.desk.clock.now().timestamp())
+    theirs = (await claims_of(running, other))["sub"]
+    bad = [
+        "", "x", "a.b.c", good + "x", good[:-2], "." * 3, "é.é.é", good + "." * 5000,
+        rewritten(good, 0, {"alg": "none", "typ": "JWT"}),
+        rewritten(good, 0, {"alg": "HS512", "typ": "JWT"}),
+        rewritten(good, 0, {"alg": "HS256", "typ": "JWT", "kid": "../../dev/null"}),
+        rewritten(good, 1, claims | {"sub": theirs}),
+        ".".join([*rewritten(good, 0, {"alg": "none"}).split(".")[:2], ""]),
+        signed("", claims), signed("nds_guess", claims), signed(secret + " ", claims),
+        *(signed(secret, claims | change) for change in (
+            {"exp": now - 61}, {"exp": now + 700}, {"exp": None}, {"exp": True}, {"exp": str(now + 60)}, {"exp": 1e400},
+            {"aud": "other-site"}, {"aud": None}, {"aud": [running.site_key]}, {"sub": "nobody"}, {"sub": ""},
+            {"jti": ""}, {"jti": None}, {"jti": "x" * 101}, {"email": other.email}, {"email": 7},
+        )),
+        signed(secret, await claims_of(running, gone)),
+        signed(secret, await claims_of(running, closed)),
+    ]  # fmt: skip
+    for token in bad:
+        browser = from_host(running)
+        answer = await enter(browser, token)
+        assert (answer.status_code, dict(browser.cookies)) == (401, {}), token[:200]
+    assert (await enter(from_host(running), good)).status_code == 303
+
+
+async def test_a_site_without_a_secret_signs_nobody_in(running: Running) -> None:
+    rita = await add_customer(running)
+    async with running.desk.db.read() as session:
+        site = (await session.exec(select(Site).where(Site.key == running.site_key))).one()
+    secrets = SiteSecrets(secret_key_of(running.settings))
+    for n in (0, 1):
+        token = signed(secrets.of(site.id, n), await claims_of(running, rita))
+        assert (await enter(from_host(running), token)).status_code == 401
+
+
+async def test_after_a_renewal_the_old_secret_counts_for_a_day(running: Running, clock: FakeClock) -> None:
+    rita = await add_customer(running)
+    old, new = await secret_of(running, 1), await secret_of(running, 2)
+    for secret in (old, new):
+        assert (await enter(from_host(running), signed(secret, await claims_of(running, rita)))).status_code == 303
+    clock.advance(timedelta(days=1).total_seconds())
+    assert (await enter(from_host(running), signed(old, await claims_of(running, rita)))).status_code == 401
+    assert (await enter(from_host(running), signed(new, await claims_of(running, rita)))).status_code == 303
