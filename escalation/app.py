@@ -32,6 +32,7 @@ from escalation.client_area.ticket_routes import TicketRoutes
 from escalation.client_area.tickets_routes import TicketsRoutes
 from escalation.client_area.tokens import SiteSecrets, Tokens
 from escalation.client_area.watching import Watching
+from escalation.client_area.widget_routes import WidgetTickets
 from escalation.desk.about import AboutRequester
 from escalation.desk.alarms import AlarmBoard
 from escalation.desk.desk_pages import DeskPages
@@ -94,6 +95,7 @@ class Escalation:
             ClientArea(self.tickets, pages, links, settings.base_url, self.watching),
             SignInRoutes(self.doorway, self.sign_in_links, kept),
             EnterRoutes(self.doorway, self.customers, self.tokens, settings.base_url),
+            WidgetTickets(self.tickets, self.customers, self.tokens, settings.base_url, zone),
             SettingsRoutes(db, clock, self.doorway),
             TicketsRoutes(self.tickets, self.doorway),
             NewTicketRoutes(self.tickets, self.doorway, kept, zone),

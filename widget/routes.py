@@ -20,7 +20,7 @@ from widget.sites import for_frame, for_loader
 LOADER_CACHE = "public, max-age=300, stale-while-revalidate=86400"
 PLACEHOLDER = "NIGHTDESK"
 """The free name in `loader.js` in whose place the site's settings are written."""
-NOT_OF_THE_PANEL = ("widget/loader.js", "widget/demo/", "widget/sound.js")
+NOT_OF_THE_PANEL = ("widget/loader.js", "widget/demo/", "widget/sound.js", "widget/identified.js")
 CONNECTION = "shared/connection.js"
 
 

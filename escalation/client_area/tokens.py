@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
@@ -98,18 +98,32 @@ class Tokens:
         mark = hashlib.sha256(f"{site.id}:{jti}".encode()).hexdigest()
         return Named(site.id, site.key, tuple(site.origins), customer.id, customer.name, mark, expires_at)
 
-    async def use(self, session: AsyncSession, named: Named, visitor_id: UUID | None = None) -> bool:
-        """In the caller's transaction. Once; by the same visitor again and again."""
-        now = self._clock.now()
-        await session.execute(delete(_USE).where(_USE.c.expires_at < now - SKEW))
+    async def use(self, session: AsyncSession, named: Named) -> bool:
+        """To sign in with; in the caller's transaction, once."""
+        return await self._claim(session, named.token_hash, named, None)
+
+    async def show(self, session: AsyncSession, named: Named, visitor_id: UUID | None) -> bool:
+        """To show in the panel, in the caller's transaction: to the visitor it was first shown to, again and again.
+        Before there is a visitor it is shown once, and belongs to the first that comes with it."""
+        mark = hashlib.sha256(f"panel:{named.token_hash}".encode()).hexdigest()
+        if await self._claim(session, mark, named, visitor_id):
+            return True
+        if visitor_id is None:
+            return False
+        await session.execute(
+            update(_USE).where(_USE.c.token_hash == mark, _USE.c.visitor_id.is_(None)).values(visitor_id=visitor_id)
+        )
+        held = await session.execute(select(_USE.c.visitor_id).where(_USE.c.token_hash == mark))
+        return held.scalar_one_or_none() == visitor_id
+
+    async def _claim(self, session: AsyncSession, mark: str, named: Named, visitor_id: UUID | None) -> bool:
+        """The primary key is the judge."""
+        await session.execute(delete(_USE).where(_USE.c.expires_at < self._clock.now() - SKEW))
         claim = insert_for(session)(_USE).values(
-            token_hash=named.token_hash, visitor_id=visitor_id, expires_at=named.expires_at + SKEW
+            token_hash=mark, visitor_id=visitor_id, expires_at=named.expires_at + SKEW
         )
         won = await session.execute(claim.on_conflict_do_nothing().returning(_USE.c.token_hash))
-        if won.first() is not None:
-            return True
-        held = await session.execute(select(_USE.c.visitor_id).where(_USE.c.token_hash == named.token_hash))
-        return visitor_id is not None and held.scalar_one_or_none() == visitor_id
+        return won.first() is not None
 
 
 def _parts(token: str) -> tuple[bytes, bytes, Mapping[str, Any]] | None:

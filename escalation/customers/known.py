@@ -11,13 +11,15 @@ from sqlmodel import col, select
 
 from chat.db import Database
 from escalation.customers.registry import KnownCustomer, OwnedService, Registry
-from escalation.draft import FoundService, Origin, TicketDraft
+from escalation.draft import Drafted, FoundService, Origin, Source, TicketDraft
 from escalation.handoff import with_service
 from escalation.models import Ticket
 from escalation.reach import OperatorReader
 
 IDENTIFIED = 2
 """The level from which on account-specific answers are allowed."""
+NAMED = 3
+"""Of whom the company's own site has named."""
 TICKETS_SHOWN = 10
 
 
@@ -55,7 +57,15 @@ async def known(
 
 
 async def identified(registry: Registry, draft: TicketDraft, level: int) -> TicketDraft:
-    """The draft with the account of its requester, and the service that its order numbers or addresses mean there."""
+    """The draft with the account of its requester, and the service that its order numbers or addresses mean there.
+
+    Whom the company's site has named is known without an address that was typed.
+    """
+    named = await registry.named_in(draft.conversation_id) if draft.conversation_id else None
+    if named is not None:
+        origin = Origin(Source.REGISTRY)
+        draft = replace(draft, requester_name=Drafted(named.name, origin), requester_email=Drafted(named.email, origin))
+        level = NAMED
     customer = await customer_of(registry, draft.requester_email.value, level)
     if customer is None:
         return draft

@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, LargeBinary, bindparam, select, union_all
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import Database, table_of
+from chat.public import Conversation
+from escalation.client_area.models import VisitorIdentity
 from escalation.customers.models import Account, Customer, EmailAddress, Service, ServiceIp
 from escalation.customers.names import folded
 from escalation.customers.ranges import STEP, WIDEST, IpRange, RangeRefused, packed, parse_address, spans
@@ -48,6 +50,16 @@ class KnownCustomer:
     can_see_billing: bool
     verified_at: datetime
     verified_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVisitor:
+    """Whom the company's own site has named as the visitor of a conversation."""
+
+    customer_id: UUID
+    name: str
+    email: str
+    """Their registered, verified address."""
 
 
 class Registry:
@@ -113,6 +125,31 @@ class Registry:
             return None
         account_id, no, name, language, zone, tags, *rest = row
         return KnownCustomer(account_id, no, name, language, zone, tuple(tags), *rest)
+
+    async def named_in(self, conversation_id: UUID) -> NamedVisitor | None:
+        """None unless the site had named them when the conversation began."""
+        email, customer, account = table_of(EmailAddress), table_of(Customer), table_of(Account)
+        identity, conversation = table_of(VisitorIdentity), table_of(Conversation)
+        statement = (
+            select(customer.c.id, customer.c.name, email.c.raw)
+            .join_from(conversation, identity, identity.c.visitor_id == conversation.c.visitor_id)
+            .join(customer, customer.c.id == identity.c.customer_id)
+            .join(account, account.c.id == customer.c.account_id)
+            .join(email, email.c.customer_id == customer.c.id)
+            .where(
+                conversation.c.id == conversation_id,
+                identity.c.named_at <= conversation.c.created_at,
+                email.c.registered,
+                email.c.verified_at.is_not(None),
+                customer.c.active,
+                account.c.active,
+            )
+            .order_by(email.c.address)
+            .limit(1)
+        )
+        async with self._db.read() as session:
+            row = (await session.execute(statement)).first()
+        return NamedVisitor(*row) if row is not None else None
 
 
 def _active(account_id: UUID) -> Any:

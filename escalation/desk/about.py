@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.pages import Pages
 from chat.public import Conversation, Operator
 from escalation.actions import Tickets
-from escalation.customers.known import known
+from escalation.customers.known import NAMED, known
 from escalation.models import Ticket, TicketConversation
 from escalation.reach import OperatorReader, reader_of
 
@@ -31,9 +31,11 @@ class AboutRequester:
         async with self._tickets.db.read() as session:
             reader = await reader_of(session, operator)
             tickets = await _of_visitor(session, conversation_id, reader)
-        level = transcript.visitor.verify_level
+        named = await self._tickets.registry.named_in(conversation_id)
+        level = NAMED if named else transcript.visitor.verify_level
+        address = named.email if named else transcript.visitor.email or ""
         about = self._partial("desk/_standing.html", locale, level=level, tickets=tickets)
-        return about + await self.html(transcript.visitor.email or "", level, reader, locale)
+        return about + await self.html(address, level, reader, locale)
 
     async def html(self, address: str, level: int, reader: OperatorReader, locale: str) -> Markup:
         """Empty for everybody who is not identified."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -17,7 +17,7 @@ from chat.people.models import Site
 from escalation.client_area.tokens import SiteSecrets, signed
 from escalation.customers.models import Account, Customer
 from tests.support.clock import FakeClock
-from tests.support.customers import Rita, add_customer
+from tests.support.customers import Rita, add_customer, browser_of, signed_in
 from tests.support.program import Running, program
 
 HOST = "https://www.polaris.example"
@@ -143,3 +143,59 @@ async def test_after_a_renewal_the_old_secret_counts_for_a_day(running: Running,
     clock.advance(timedelta(days=1).total_seconds())
     assert (await enter(from_host(running), signed(old, await claims_of(running, rita)))).status_code == 401
     assert (await enter(from_host(running), signed(new, await claims_of(running, rita)))).status_code == 303
+
+
+# ── the panel of the widget ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def panel(running: Running, token: str, visitor: str = "", site: str = "", **headers: str) -> httpx2.Response:
+    asked = {"site": site or running.site_key, "token": token, "visitor": visitor, "locale": "sl"}
+    browser = browser_of(running, **headers)
+    return await browser.post("/client/widget", json=asked)
+
+
+async def test_an_identified_visitor_sees_their_tickets_in_the_panel(running: Running) -> None:
+    rita = await add_customer(running)
+    area = await signed_in(running, rita)
+    await area.post("/client/tickets/new", data={"text": "The server does not answer", "subject": "<b>Down</b>"})
+    token = signed(await secret_of(running), await claims_of(running, rita))
+    shown = (await panel(running, token)).json()
+    assert shown["title"] == "Vaši zahtevki"
+    (ticket,) = shown["tickets"]
+    assert (ticket["number"], ticket["subject"], ticket["state"]) == ("T-26-000001", "<b>Down</b>", "Odprt")
+    assert "21:10" in ticket["promise"]
+    assert (await panel(running, token)).status_code == 404  # shown to nobody in particular: once
+    ann = await running.visitor_who_said("Is my server down?")
+    for _ in range(2):
+        assert (await panel(running, token, ann.token)).status_code == 200
+    mallory = await running.visitor_who_said("Hi")
+    assert (await panel(running, token, mallory.token)).status_code == 404
+    assert (await enter(from_host(running), token)).status_code == 303  # a way in is another use
+
+    listed = await area.get("/client/conversations")
+    assert "Is my server down?" in listed.text
+    assert ">Hi<" not in listed.text
+    talk = await area.get(f"/client/conversations/{ann.conversation}")
+    assert (talk.status_code, "Is my server down?" in talk.text) == (200, True)
+    assert (await area.get(f"/client/conversations/{mallory.conversation}")).status_code == 404
+    named = await running.desk.escalation.tickets.registry.named_in(UUID(ann.conversation))
+    assert named is not None
+    assert named.customer_id == rita.customer_id
+    assert await running.desk.escalation.tickets.registry.named_in(UUID(mallory.conversation)) is None
+
+
+async def test_mallory_gets_nothing_out_of_the_panel(running: Running) -> None:
+    rita = await add_customer(running)
+    secret = await secret_of(running)
+
+    async def fresh() -> str:
+        return signed(secret, await claims_of(running, rita))
+
+    assert (await panel(running, await fresh(), "not-a-token")).status_code == 404
+    assert (await panel(running, await fresh(), site="another")).status_code == 404
+    assert (await panel(running, signed("nds_guess", await claims_of(running, rita)))).status_code == 404
+    assert (await panel(running, await fresh(), **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
+    for body in ("", "[]", "{}", '{"site": 1}', "[" * 5000, '{"site":"a","token":"b","visitor":null,"locale":"en"}'):
+        answer = await browser_of(running).post("/client/widget", content=body)
+        assert answer.status_code == 400
+    assert (await browser_of(running).post("/client/widget", content="x" * 20_000)).status_code == 413

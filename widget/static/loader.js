@@ -20,6 +20,8 @@
   let words = pick(options.lang || root.lang)
   let isOpen = false
   let isReady = false
+  /** Who the host page says its visitor is. @type {any} */
+  let who
   let isHidden = false
   let unread = 0
   let hasField = false
@@ -166,6 +168,7 @@
       isReady = true
       box.classList.remove('loading')
       for (const message of waiting.splice(0)) port?.postMessage(message)
+      api.identify(who)
       tell('ready')
     },
     close: () => shut(),
@@ -259,12 +262,13 @@
       frame = null
       delete global.nightdesk
     },
-    identify(value) {
-      if (typeof value !== 'function' && !value?.token) throw 'wants { token } or a function'
-      tell('identity:error', { reason: 'not-configured' })
+    async identify(value) {
+      who = value
+      if (isReady && who) send('identify', typeof who === 'function' ? await who() : who)
     },
     logout() {
       if (frame) send('logout')
+      if (who && isReady) send('identify', (who = null))
       keep({ talk: 0 })
       shut()
     },

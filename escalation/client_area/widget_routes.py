@@ -1,0 +1,140 @@
+"""An identified visitor's tickets, in the panel of the widget: read only, and by name of the company's own site."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from chat.csrf import require_ours
+from chat.db import table_of
+from chat.ids import hashed
+from chat.public import PerAddress, Visitor
+from chat.strings import Catalogue
+from escalation.actions import Tickets
+from escalation.card import promise_word
+from escalation.client_area.doorway import HOME
+from escalation.client_area.models import VisitorIdentity
+from escalation.client_area.sign_in import CustomerSignIn
+from escalation.client_area.tickets_store import Group, Line, lines_of
+from escalation.client_area.tokens import LONGEST_LIFE, Named, Tokens
+from escalation.customers.reader import CustomerReader
+from escalation.sql import insert_for
+from escalation.states import requesters_word
+
+LARGEST = 16 * 1024
+SHOWN = 5
+PER_MINUTE = 60
+_IDENTITY = table_of(VisitorIdentity)
+
+
+class WidgetTickets:
+    def __init__(
+        self, tickets: Tickets, sign_in: CustomerSignIn, tokens: Tokens, base_url: str, zone: ZoneInfo
+    ) -> None:
+        self._tickets = tickets
+        self._sign_in = sign_in
+        self._tokens = tokens
+        self._base_url = base_url
+        self._zone = zone
+        self._asking = PerAddress(PER_MINUTE, 60)
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/client/widget", self._answer, methods=["POST"])]
+
+    async def _answer(self, request: Request) -> Response:
+        """`{site, token, visitor, locale}` of the frame; 404 for whatever is wrong with them."""
+        require_ours(request, self._base_url)
+        address = request.client.host if request.client else ""
+        if wait := self._asking.take(address, self._tickets.clock.monotonic()):
+            raise HTTPException(429, headers={"Retry-After": str(int(wait) + 1)})
+        asked = await _asked(request)
+        named = await self._tokens.read(asked["token"], asked["site"])
+        reader = await self._sign_in.reader(named.customer_id) if named else None
+        if named is None or reader is None:
+            return JSONResponse({}, 404)
+        async with self._tickets.db.write() as session:
+            visitor_id = await _visitor(session, named, asked["visitor"])
+            if asked["visitor"] and visitor_id is None:
+                return JSONResponse({}, 404)
+            if not await self._tokens.show(session, named, visitor_id):
+                return JSONResponse({}, 404)
+            if visitor_id is not None:
+                await self._name(session, visitor_id, named)
+        strings = self._tickets.strings
+        c = strings.catalogue(strings.negotiate(None, asked["locale"]))
+        async with self._tickets.db.read() as session:
+            lines = [line for group in Group for line in (await lines_of(session, reader, group, limit=SHOWN)).rows]
+        return JSONResponse(self._told(lines[:SHOWN], reader, c))
+
+    async def _name(self, session: AsyncSession, visitor_id: UUID, named: Named) -> None:
+        """Whoever the site names is that customer from the time the token was made; the last one named counts."""
+        named_at = named.expires_at - LONGEST_LIFE - timedelta(minutes=1)
+        row = insert_for(session)(_IDENTITY).values(
+            visitor_id=visitor_id, customer_id=named.customer_id, named_at=named_at
+        )
+        await session.execute(
+            row.on_conflict_do_update(
+                index_elements=["visitor_id"],
+                set_={"customer_id": named.customer_id, "named_at": named_at},
+                where=_IDENTITY.c.customer_id != named.customer_id,
+            )
+        )
+
+    def _told(self, lines: list[Line], reader: CustomerReader, c: Catalogue) -> dict[str, Any]:
+        zone = ZoneInfo(reader.time_zone) if reader.time_zone else self._zone
+
+        def promise(line: Line) -> str:
+            if line.due_at is None:
+                return ""
+            return f"{promise_word(line.due_metric, c)} {line.due_at.astimezone(zone):%H:%M}"
+
+        return {
+            "title": c.gettext("Your tickets"),
+            "all": {"text": c.gettext("All tickets"), "url": HOME},
+            "tickets": [
+                {
+                    "number": line.number,
+                    "subject": line.subject,
+                    "state": requesters_word(line.state, c),
+                    "promise": promise(line),
+                    "url": f"{HOME}/{line.number}",
+                }
+                for line in lines
+            ],
+        }
+
+
+async def _asked(request: Request) -> dict[str, str]:
+    """Four texts; everything else is 400."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            raise HTTPException(413)
+    try:
+        found = json.loads(bytes(body))
+    except (ValueError, RecursionError):
+        raise HTTPException(400) from None
+    names = ("site", "token", "visitor", "locale")
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in names):
+        raise HTTPException(400)
+    return {name: found[name] for name in names}
+
+
+async def _visitor(session: AsyncSession, named: Named, token: str) -> UUID | None:
+    """The visitor of that site whose token it is."""
+    rows = table_of(Visitor)
+    found = await session.execute(
+        select(rows.c.id).where(
+            rows.c.token_hash == hashed(token), rows.c.site_id == named.site_id, rows.c.ended_at.is_(None)
+        )
+    )
+    return found.scalar_one_or_none() if token else None
