@@ -1,0 +1,220 @@
+"""The client area in a real browser: a customer asks, is answered while looking, and needs no script for it."""
+
+import re
+import time
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, StorageState, expect
+
+from escalation.client_area.tokens import signed
+from tests.browser.axe import Axe
+from tests.browser.conftest import NewContext, sign_in
+from tests.browser.visiting import open_panel, panel, start
+from tests.support.demo import DemoProgram
+
+PASSWORD = "three plain words here"
+PAGES = (
+    "/client/tickets",
+    "/client/tickets?q=nothing-like-it",
+    "/client/tickets/new",
+    "/client/conversations",
+    "/client/services",
+    "/client/settings",
+    "/client/settings/security",
+    "/client/tickets/T-00-000000",
+)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def aino(demo: DemoProgram, browser: Browser) -> StorageState:
+    """Cookies of the demo's customer, who has used the link and set a password."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await sign_in(page, demo.client)
+    await page.goto(f"{demo.origin}/client/settings/security")
+    await page.get_by_label("New password").fill(PASSWORD)
+    await page.get_by_role("button", name="Save the password").click()
+    await expect(page.get_by_text("The password is saved.")).to_be_visible()
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def write(page: Page, *, high: bool = False, text: str = "No ping and no SSH since noon.") -> None:
+    if high:
+        await page.get_by_text("High", exact=True).click()
+    await page.get_by_label("Subject").fill("VPS-2 does not answer")
+    await page.get_by_label("Service", exact=False).first.select_option("VPS-2 Ljubljana")
+    await page.get_by_label("Server IP or order number").fill("185.203.118.7 #482913")
+    await page.get_by_label("What happens").fill(text)
+
+
+async def test_a_ticket_is_added_by_keyboard_and_answered_before_the_customers_eyes(
+    demo: DemoProgram, aino: StorageState, new_context: NewContext, operator: Page
+) -> None:
+    page = await (await new_context(storage_state=aino)).new_page()
+    await page.goto(f"{demo.origin}/client/tickets")
+    for name in ("Needs your answer", "Second backup location", "Waiting for you"):
+        await expect(page.get_by_text(name).first).to_be_visible()
+    await page.get_by_role("link", name="Add ticket").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Normal").focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.get_by_label("High")).to_be_checked()
+    await page.get_by_label("What happens").fill("No ping and no SSH since noon, the shop is down.")
+    await page.get_by_role("button", name="Send ticket").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#summary")).to_be_focused()
+    await page.get_by_role("link", name=re.compile("For a critical incident")).focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("#482913")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text(re.compile(r"First reply by \d\d:\d\d"))).to_be_visible()
+    await expect(page.get_by_text("It helps to add here")).to_be_visible()
+    number = await page.locator(".crumb .num").inner_text()
+
+    await sign_in(operator, demo.sign_in_link())
+    await operator.goto(f"{demo.origin}/desk/tickets/{number}")
+    await operator.get_by_role("textbox").first.fill("I am at the rack now.")
+    await operator.get_by_role("button", name=re.compile("^(Reply|Send)")).first.click()
+    await expect(page.locator(".post--operator").get_by_text("I am at the rack now.")).to_be_visible(timeout=5_000)
+    await expect(page.get_by_text("Answered")).to_be_visible()
+    await page.get_by_label("Reply").fill("Thank you, it answers again.")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("button", name="Send")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Your message is in the ticket.")).to_be_visible()
+    await expect(operator.get_by_text("Thank you, it answers again.")).to_be_visible()
+
+
+async def test_everything_works_without_script(demo: DemoProgram, aino: StorageState, new_context: NewContext) -> None:
+    page = await (await new_context(storage_state=aino, java_script_enabled=False)).new_page()
+    await page.goto(f"{demo.origin}/client/services")
+    await page.get_by_role("link", name="Add ticket for VPS-2 Ljubljana").click()
+    await expect(page.get_by_label("Server IP or order number")).to_have_value("#482913")
+    await page.get_by_label("Began on").fill("2026-10-25")
+    await page.get_by_label("At", exact=True).fill("02:30")
+    await page.get_by_role("button", name="Send ticket").click()
+    await expect(page.get_by_text("Write what happens").first).to_be_visible()
+    await page.get_by_label("What happens").fill("The clock of the server went wrong.")
+    await page.get_by_role("button", name="Send ticket").click()
+    await page.get_by_text("02:30 CET", exact=True).click()
+    await page.get_by_role("button", name="Send ticket").click()
+    await expect(page.get_by_text("Your ticket is open.")).to_be_visible()
+    await page.get_by_label("Reply").fill("It is the second 02:30.")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_text("It is the second 02:30.")).to_be_visible()
+    await page.get_by_role("button", name="This is solved").click()
+    await expect(page.get_by_text("A message opens the ticket again.")).to_be_visible()
+    await page.get_by_label("Reply").fill("It is back.")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator(".path [aria-current]")).to_contain_text("In progress")
+
+
+async def test_who_was_signed_out_meanwhile_comes_back_to_the_form(
+    demo: DemoProgram, aino: StorageState, new_context: NewContext
+) -> None:
+    context = await new_context(storage_state=aino)
+    page = await context.new_page()
+    await page.goto(f"{demo.origin}/client/tickets/new")
+    await write(page, high=True)
+    await context.clear_cookies()
+    await page.get_by_role("button", name="Send ticket").click()
+    await expect(page.get_by_text("Your ticket “VPS-2 does not answer” is kept.")).to_be_visible()
+    await page.get_by_role("link", name="Sign in with a password").click()
+    await page.get_by_label("E-mail").fill("aino@korhonendesign.example")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_text("Nothing has been sent yet.")).to_be_visible()
+    await expect(page.get_by_label("What happens")).to_have_value("No ping and no SSH since noon.")
+    await expect(page.get_by_label("High")).to_be_checked()
+    await expect(page.get_by_label("Server IP or order number")).to_have_value("185.203.118.7 #482913")
+    await page.get_by_role("button", name="Send ticket").click()
+    await expect(page.get_by_text("Your ticket is open.")).to_be_visible()
+
+
+async def test_a_clock_elsewhere_is_asked_about(demo: DemoProgram, aino: StorageState, new_context: NewContext) -> None:
+    page = await (await new_context(storage_state=aino, timezone_id="Europe/Helsinki")).new_page()
+    await page.goto(f"{demo.origin}/client/tickets/new")
+    await write(page)
+    await page.get_by_label("Began on").fill("2026-11-21")
+    await page.get_by_label("At", exact=True).fill("13:50")
+    await page.get_by_role("button", name="Send ticket").click()
+    await expect(page.get_by_text("Which clock showed 13:50?")).to_be_visible()
+    await page.get_by_text("13:50 EET", exact=True).click()
+    await page.get_by_role("button", name="Send ticket").click()
+    await expect(page.get_by_text("Your ticket is open.")).to_be_visible()
+    await expect(page.locator(".side").get_by_text(re.compile("12:50"))).to_be_visible()
+
+
+async def test_a_named_visitor_sees_the_same_tickets_in_the_widget(
+    demo: DemoProgram, aino: StorageState, new_context: NewContext
+) -> None:
+    secret = demo.run("site", "secret", "polaris", "--json")["secret"]
+    claims = {"aud": "polaris", "sub": "demo-aino", "exp": int(time.time()) + 300, "jti": uuid4().hex}
+    page = await (await new_context(storage_state=aino)).new_page()
+    await page.goto(demo.site)
+    await page.wait_for_function("() => window.nightdesk?.version")
+    await page.evaluate("token => nightdesk('identify', { token })", signed(secret, claims))
+    frame = await open_panel(page)
+    await expect(frame.get_by_text("Second backup location")).to_be_visible()
+    await start(page, "Is my backup in Frankfurt?")
+    async with page.context.expect_page() as opened:
+        # Back on the first screen.
+        await page.reload()
+        await page.evaluate("token => nightdesk('identify', { token })", signed(secret, claims))
+        await panel(page).get_by_role("button", name="Back").first.click()
+        await panel(page).get_by_text("Second backup location").click()
+    ticket = await opened.value
+    await expect(ticket.get_by_role("heading", name="Second backup location")).to_be_visible()
+    await ticket.goto(f"{demo.origin}/client/conversations")
+    await expect(ticket.get_by_text("Is my backup in Frankfurt?")).to_be_visible()
+    await page.evaluate("nightdesk('logout')")
+    await expect(panel(page).get_by_text("Second backup location")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "sl")], ids=["light-en", "dark-sl"])
+@pytest.mark.parametrize("width", [1280, 320])
+async def test_axe_finds_nothing(
+    demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe, scheme: str, locale: str, width: int
+) -> None:
+    look = {"color_scheme": scheme, "reduced_motion": "reduce", "viewport": {"width": width, "height": 900}}
+    stranger = await (await new_context(locale="sl-SI" if locale == "sl" else "en-GB", **look)).new_page()
+    for path in ("/client/sign-in", "/client/sign-in?by=password", "/client/sign-in/invented", "/client/enter?token=x"):
+        await stranger.goto(f"{demo.origin}{path}")
+        await expect(stranger.locator("html")).to_have_attribute("lang", locale)
+        await axe.check(stranger)
+    await stranger.goto(f"{demo.origin}/client/sign-in")
+    await stranger.locator("#email").fill("nobody@acme.example")
+    await stranger.locator("form.sheet button").first.click()
+    await expect(stranger.locator(".envelope")).to_be_visible()
+    await axe.check(stranger)
+
+    page = await (await new_context(storage_state=aino, **look)).new_page()
+    await page.goto(f"{demo.origin}/client/settings")
+    if await page.locator("html").get_attribute("lang") != locale:
+        await page.locator(f".foot button[value={locale}]").click()
+    await expect(page.locator("html")).to_have_attribute("lang", locale)
+    for path in PAGES:
+        await page.goto(f"{demo.origin}{path}")
+        await axe.check(page)
+        wide = await page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, path
+    await page.locator(".top__me summary").click()
+    await axe.check(page)
+    await page.goto(f"{demo.origin}/client/tickets/new")
+    await page.locator("#day").fill("2026-10-25")
+    await page.locator("#clock").fill("02:30")
+    await page.locator("form.form .send button").click()
+    await expect(page.locator("#summary")).to_be_visible()
+    await axe.check(page)
+    await page.goto(f"{demo.origin}/client/tickets")
+    await page.locator(".ticket-line").first.click()
+    await expect(page.locator("#standing")).to_be_visible()
+    await axe.check(page)
+    await page.goto(f"{demo.origin}/client/settings")
+    if locale == "sl":  # as it was, for the others
+        await page.locator(".foot button[value=en]").click()
