@@ -61,10 +61,10 @@ class Doorway:
     def check_csrf(self, request: Request) -> None:
         require_ours(request, self._settings.base_url)
 
-    def to_sign_in(self, request: Request) -> Response:
-        """Whoever asked for a page comes back to it."""
+    def to_sign_in(self, request: Request, back_to: str = "") -> Response:
+        """Whoever asked for a page comes back to it, or to `back_to`."""
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        wanted = wanted_path(path if request.method == "GET" else request.url.path)
+        wanted = wanted_path(back_to or (path if request.method == "GET" else request.url.path))
         return RedirectResponse(SIGN_IN if wanted == HOME else f"{SIGN_IN}?next={quote(wanted, safe='/')}", 303)
 
     def locale(self, request: Request, reader: CustomerReader | None = None) -> str:

@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from chat.clock import Clock
 from chat.db import Database, table_of
-from chat.public import PasswordTooShort, form_of, in_words
-from escalation.client_area.doorway import Doorway, SettingsPage, languages, wanted_path
+from chat.public import PasswordTooShort, form_of, in_words, local_path
+from escalation.client_area.doorway import HOME, SIGN_IN, Doorway, SettingsPage, languages, wanted_path
 from escalation.client_area.sign_in import Login, Refused, choose
 from escalation.client_area.sign_in_routes import try_again
 from escalation.customers.models import EmailAddress
@@ -137,7 +137,7 @@ class SettingsRoutes:
     async def _sign_out_elsewhere(self, request: Request) -> Response:
         login = await self._doorway.login(request)
         if login is None:
-            return self._doorway.to_sign_in(request)
+            return self._doorway.to_sign_in(request, SECURITY)
         await self._doorway.sign_in.sign_out_elsewhere(login)
         return RedirectResponse(SECURITY, 303)
 
@@ -146,8 +146,9 @@ class SettingsRoutes:
         login = await self._doorway.login(request)
         form = await form_of(request)
         locale = self._doorway.strings.negotiate(None, form.get("locale"))
-        wanted = form.get("next", "")
-        answer = RedirectResponse(wanted if wanted.startswith("/client/sign-in") else wanted_path(wanted), 303)
+        wanted = local_path(form.get("next", ""), HOME)
+        # The pages of signing in may be left for another language, and come back to themselves.
+        answer = RedirectResponse(wanted if wanted.startswith(SIGN_IN) else wanted_path(wanted), 303)
         if login is not None:
             await self._choose(login, locale=locale)
         self._doorway.keep_locale(answer, locale)

@@ -101,7 +101,7 @@ class TicketRoutes:
         """The answer to "which 02:30 was it"; only a time that is unclear can be answered."""
         login = await self._doorway.login(request)
         if login is None:
-            return self._doorway.to_sign_in(request)
+            return self._doorway.to_sign_in(request, request.url.path.removesuffix("/began"))
         found = await self._found(request, login)
         if found is None:
             return await self._doorway.gone(request, login)
