@@ -78,6 +78,7 @@ async def furnish(escalation: Escalation, ana: Operator, go_back: Callable[[time
     reader = await _record(escalation)
     tickets = escalation.tickets
     numbers = []
+    rows = table_of(Ticket)
     for n, past in enumerate(PAST):
         go_back(timedelta(days=past.days))
         new = NewTicket(past.department, NORMAL, past.subject, [past.text], None, past.service, [], [], None, "")
@@ -86,12 +87,11 @@ async def furnish(escalation: Escalation, ana: Operator, go_back: Callable[[time
         )
         go_back(timedelta(days=past.days) - timedelta(minutes=4 + n))
         async with tickets.db.read() as session:
-            rows = table_of(Ticket).c
-            found = (await session.execute(select(rows.id, rows.version).where(rows.number == sent.number))).one()
+            asked = select(rows.c.id, rows.c.version).where(rows.c.number == sent.number)
+            found = (await session.execute(asked)).one()
         actor = Actor("operator", ana.name, ana.id)
         await tickets.reply(found.id, actor, past.reply, version=found.version, ref=f"demo-{n}-reply", then=past.then)
         numbers.append(sent.number)
-    rows = table_of(Ticket)
     async with tickets.db.write() as session:
         # Earlier numbers than this desk's own, which begin at one.
         for n, number in enumerate(numbers):

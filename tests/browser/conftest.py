@@ -161,7 +161,7 @@ def axe() -> Axe:
 async def sign_in(page: Page, link: str) -> None:
     """Follow a link that works once; the console is open when this returns."""
     await page.goto(link)
-    await page.locator("form button").click()
+    await page.locator("main form button").click()
     await page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
