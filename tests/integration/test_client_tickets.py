@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from chat.db import Database
 from escalation.change import Actor
@@ -99,7 +99,7 @@ async def test_a_long_report_becomes_several_messages(running: Running) -> None:
     browser = await signed_in(running, await add_customer(running))
     number = await opened(browser, text="line of a log\n" * 1500)
     async with running.desk.db.read() as session:
-        texts = [row.text for row in await session.exec(select(TicketMessage).order_by(TicketMessage.seq))]  # type: ignore[arg-type]
+        texts = [row.text for row in await session.exec(select(TicketMessage).order_by(col(TicketMessage.seq)))]
     assert len(texts) == 3
     assert sum(text.count("line of a log") for text in texts) == 1500
     assert number in (await browser.get("/client/tickets")).text

@@ -1,6 +1,7 @@
 """When it began: one instant, or a question with the instants to choose from."""
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,8 +13,8 @@ LJUBLJANA = ZoneInfo("Europe/Ljubljana")
 NOW = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
 
 
-def asked(day: str, clock: str, zone: str = "", device: str = "", pick: str = "", now: datetime = NOW):  # type: ignore[no-untyped-def]
-    return began(day, clock, zone, device, pick, now=now, company=LJUBLJANA)
+def asked(day: str, clock: str, zone: str = "", device: str = "", pick: str = "") -> Any:
+    return began(day, clock, zone, device, pick, now=NOW, company=LJUBLJANA)
 
 
 def test_nothing_written_is_no_start() -> None:

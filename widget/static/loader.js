@@ -268,7 +268,7 @@
     },
     logout() {
       if (frame) send('logout')
-      if (who && isReady) send('identify', (who = null))
+      if (who && isReady) send('identify', { token: (who = '') })
       keep({ talk: 0 })
       shut()
     },
