@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.browser.conftest import CHROMIUM
+from tests.browser.conftest import CHROMIUM, sign_in
 from tests.browser.scenes import answer, attend, log, take, thread, visit
 from tests.browser.visiting import panel, say
 from tests.support.demo import DemoProgram
@@ -96,6 +96,11 @@ async def _play(browser: Browser, program: DemoProgram) -> None:
     await desk.get_by_text("-000001").first.click()
     await expect(desk.locator("running-clock").first).to_be_visible()
     await desk.screenshot(path=FOLDER / "desk.png")
+
+    area = await _page(browser, {"width": 1280, "height": 800})
+    await sign_in(area, program.client)
+    await expect(area.get_by_text("Needs your answer").first).to_be_visible()
+    await area.screenshot(path=FOLDER / "client-area.png")
 
 
 if __name__ == "__main__":
