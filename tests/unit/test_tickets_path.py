@@ -26,7 +26,7 @@ def ticket(state: str, *ways: str, **values: Any) -> RequestersTicket:
         "id": UUID(int=1), "number": "T-26-000001", "site_name": "Acme", "subject": "Down", "state": state,
         "priority": 1,
         "department": {"en": "Technical"}, "operator_name": "Ana", "locale": "en", "time_zone": "",
-        "service_label": "",
+        "customer_id": None, "service_label": "", "numbers": [],
         "started_at": None, "started_raw": "", "started_zone": "", "started_certainty": "", "created_at": OPENED,
         "due_at": OPENED + timedelta(minutes=10), "due_metric": "first_reply", "due_since": OPENED,
         "first_reply_at": None, "first_reply_seconds": None, "promised_seconds": 600, "update_by": None,
