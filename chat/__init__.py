@@ -6,6 +6,7 @@ Rings, inner first; imports point inwards only, and the test run proves it:
     protocol                   frames in, events out; pure
     hub                        moves entries and news; no SQL, no HTML
     outbox                     facts that must have an effect elsewhere
+    files                      what people send along
     people                     sites, departments, operators, visitors, sign-in
     conversations              what is said: streams, journal, presenter, cards
     pairing                    who answers whom

@@ -101,6 +101,8 @@ STATIC = {
     "shared": CHAT / "static",
     "console": CHAT / "console" / "static",
     "widget": WIDGET / "static",
+    "files": CHAT / "files" / "static",
+    "late": WIDGET / "late" / "static",
     "escalation": ESCALATION / "desk" / "static",
 }
 ADMIN_SECTIONS = (
@@ -244,6 +246,8 @@ class Nightdesk:
             passwords=self.sign_in.passwords,
             pairing=self.pairing,
             admin=self.admin,
+            uploads=self.uploads,
+            downloads=self.downloads,
         )
         self.draining = False
         self.readiness = Readiness(

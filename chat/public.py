@@ -10,10 +10,11 @@ from chat.conversations.entry import Author
 from chat.conversations.models import Conversation, Message
 from chat.conversations.said import Said, said_in
 from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
-from chat.files.attachments import Attached, claim_files, put_files_along
+from chat.files.attachments import Attached, claim_files, put_files_along, ready_files
 from chat.files.downloads import Downloads
+from chat.files.errors import NoSuchFile
 from chat.files.forms import FormFiles, files_of, form_with_files
-from chat.files.limits import CUSTOMER_DAILY
+from chat.files.limits import CUSTOMER_DAILY, OPERATOR_DAILY
 from chat.files.routes import UploadDoor, sentence
 from chat.files.uploads import Owner, Uploads
 from chat.hub.admission import PerAddress
@@ -32,6 +33,7 @@ __all__ = [
     "CUSTOMER_DAILY",
     "DESK",
     "LEFT",
+    "OPERATOR_DAILY",
     "SUPERVISING",
     "Attached",
     "Author",
@@ -46,6 +48,7 @@ __all__ = [
     "Fields",
     "FormFiles",
     "Message",
+    "NoSuchFile",
     "Operator",
     "OperatorDepartment",
     "Outbox",
@@ -80,6 +83,7 @@ __all__ = [
     "local_path",
     "on_duty",
     "put_files_along",
+    "ready_files",
     "require_length",
     "said_in",
     "sentence",

@@ -9,7 +9,7 @@ from chat.db import Database
 from chat.keys import secret_key_of
 from chat.links import Links
 from chat.pages import Pages
-from chat.public import Conversations, Duties, Outbox, Pairing, Passwords
+from chat.public import Conversations, Downloads, Duties, Outbox, Pairing, Passwords, Uploads
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
@@ -19,6 +19,7 @@ from escalation.administration.shifts import ShiftPages
 from escalation.client_area.contact import ContactPage, Doors
 from escalation.client_area.doorway import HOME, Doorway
 from escalation.client_area.enter_routes import EnterRoutes
+from escalation.client_area.file_routes import FileRoutes
 from escalation.client_area.kept import KeptForms
 from escalation.client_area.letters import MailedLetters
 from escalation.client_area.links import SignInLinks
@@ -42,6 +43,7 @@ from escalation.desk.search_routes import SearchDesk
 from escalation.desk.ticket_acts import TicketActs
 from escalation.desk.work_routes import WorkDesk
 from escalation.directory import Directory
+from escalation.files import TicketFiles
 from escalation.shifts.keeper import ShiftKeeper
 from escalation.who import AdminDoor, OperatorSignIn
 from escalation.worker import EscalationWorker
@@ -64,6 +66,8 @@ class Escalation:
         passwords: Passwords,
         pairing: Pairing,
         admin: AdminDoor,
+        uploads: Uploads,
+        downloads: Downloads,
     ) -> None:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
@@ -80,8 +84,9 @@ class Escalation:
         self.watching = Watching(conversations)
         self.doorway = Doorway(db, clock, settings, pages, strings, self.customers)
         desk = DeskPages(self.tickets, pages, sign_in)
-        page = TicketDesk(self.tickets, desk, zone)
         self.alarms = AlarmBoard(self.tickets, self.worker.engine.talks, pages, sign_in)
+        self.files = TicketFiles(self.tickets, uploads, downloads)
+        page = TicketDesk(self.tickets, desk, self.files, zone)
         self._parts = (
             self.alarms,
             PolicyPages(self.tickets, self.worker.engine, admin),
@@ -92,15 +97,16 @@ class Escalation:
             TicketActs(self.tickets, desk, page, zone),
             SearchDesk(self.tickets, desk),
             EscalationDialog(self.tickets, pages, sign_in, zone),
-            ClientArea(self.tickets, pages, links, settings.base_url, self.watching),
+            ClientArea(self.tickets, pages, links, self.files, settings.base_url, self.watching),
             SignInRoutes(self.doorway, self.sign_in_links, kept),
             EnterRoutes(self.doorway, self.customers, self.tokens, settings.base_url),
             WidgetTickets(self.tickets, self.customers, self.tokens, settings.base_url, zone),
             SettingsRoutes(db, clock, self.doorway),
             TicketsRoutes(self.tickets, self.doorway),
             NewTicketRoutes(self.tickets, self.doorway, kept, zone),
-            TicketRoutes(self.tickets, self.doorway, kept, self.watching),
+            TicketRoutes(self.tickets, self.doorway, self.files, kept, self.watching),
             MoreRoutes(self.tickets, self.doorway),
+            FileRoutes(self.files, self.doorway),
             ContactPage(self.tickets, pages, Doors(ticket=f"{HOME}/new")),
         )
 

@@ -4,6 +4,7 @@ TicketError
 ├── TicketGone      there is none, or it is not for this reader: both look the same
 ├── TicketMoved     somebody changed it since the reader looked
 ├── TicketClosed    it is final
+├── FilesRefused    a file that came along is not taken: nothing was said
 ├── NotPossible     the state, operator or department does not exist or cannot follow
 │   └── OperatorAbsent  who should get it is off duty
 ├── TimeUnclear     what was written is no time of the coming day
@@ -23,6 +24,10 @@ class TicketGone(TicketError):
 
 class TicketMoved(TicketError):
     """The ticket changed after the version the operator saw."""
+
+
+class FilesRefused(TicketError):
+    """A file that came along is not taken; nothing was said."""
 
 
 class TicketClosed(TicketError):

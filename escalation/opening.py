@@ -1,6 +1,7 @@
 """A conversation becomes a ticket: one transaction, and however many ask at once, one ticket."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -41,9 +42,16 @@ class Opened:
 
 
 async def open_ticket(
-    tickets: Tickets, draft: TicketDraft, conversation_id: UUID, actor: Actor, *, channel: str, zone: ZoneInfo
+    tickets: Tickets,
+    draft: TicketDraft,
+    conversation_id: UUID,
+    actor: Actor,
+    *,
+    channel: str,
+    zone: ZoneInfo,
+    left_out: Collection[str] = (),
 ) -> Opened:
-    """`zone` is the company's: it says which year the number carries.
+    """`zone` is the company's: it says which year the number carries. `left_out`: ids of files that do not go along.
 
     Raises NotPossible for a department that does not exist, TextEmpty without a subject, TicketGone without a
     conversation.
@@ -62,6 +70,7 @@ async def open_ticket(
         transcript = await transcript_of(session, conversation_id)
         if transcript is None:
             raise TicketGone
+        transcript = _without(transcript, left_out)
         await _tie(session, ticket_id, transcript.upto_seq)
         number = await next_number(session, now, zone)
         ticket = _ticket(ticket_id, number, now, draft, transcript, actor, channel)
@@ -83,6 +92,15 @@ async def open_ticket(
         held = await tickets.show_card(session, ticket, now)
     await tickets.tell(ticket, held)
     return Opened(ticket, created=True)
+
+
+def _without(transcript: Transcript, left_out: Collection[str]) -> Transcript:
+    """Without the files of these ids."""
+    messages = (
+        replace(said, files=tuple(one for one in said.files if one["id"] not in left_out))
+        for said in transcript.messages
+    )
+    return replace(transcript, messages=tuple(messages)) if left_out else transcript
 
 
 async def _claim(session: AsyncSession, conversation_id: UUID, ticket_id: UUID) -> Ticket | None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import brotli
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from widget.accent import accent_of
@@ -21,6 +21,8 @@ LOADER_CACHE = "public, max-age=300, stale-while-revalidate=86400"
 PLACEHOLDER = "NIGHTDESK"
 """The free name in `loader.js` in whose place the site's settings are written."""
 NOT_OF_THE_PANEL = ("widget/loader.js", "widget/demo/", "widget/sound.js", "widget/identified.js")
+FILES, LATE = "files", "late"
+"""Groups of modules that come when a visitor begins to write."""
 CONNECTION = "shared/connection.js"
 
 
@@ -48,6 +50,7 @@ class WidgetRoutes:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/w/{site_key}/loader.js", self._loader, methods=["GET"], name="loader"),
+            Route("/w/{site_key}/files.json", self._words_of_files, methods=["GET"]),
             Route("/w/{site_key}", self._frame, methods=["GET"], name="frame"),
         ]
 
@@ -85,6 +88,13 @@ class WidgetRoutes:
         return self._pages.render(
             request, "widget/frame.html", context, locale=locale, frame_ancestors=site.origins or ["'none'"]
         )
+
+    async def _words_of_files(self, request: Request) -> Response:
+        """Translations for a module that most visitors never load."""
+        await self._site(request)
+        locale = self._strings.negotiate(None, request.query_params.get("lang"))
+        words = {**self._strings.browser(locale, FILES), **self._strings.browser(locale, LATE)}
+        return JSONResponse(words, headers={"Cache-Control": "no-cache"})
 
     def loader_of(self, site: Site) -> bytes:
         """The script of this site, as sent: nothing in it depends on the request."""

@@ -18,25 +18,29 @@ Attached = dict[str, Any]
 """As messages keep it: id, name, type, size, and of images width and height."""
 
 
+async def ready_files(session: AsyncSession, owner: str, ids: Sequence[str], *, hold: bool = False) -> list[Attached]:
+    """Those of them that may go along, in their order. `hold`: nobody tidies them away before the commit."""
+    wanted = list(dict.fromkeys(parse_id(one) for one in ids))
+    rows = table_of(File)
+    is_theirs = (rows.c.id.in_([one for one in wanted if one]), rows.c.owner == owner, rows.c.state == READY)
+    mine = select(rows).where(*is_theirs)
+    found = await session.execute(mine.with_for_update() if hold else mine)
+    by_id = {row["id"]: _attached(row) for row in found.mappings()}
+    return [by_id[one] for one in wanted if one in by_id]
+
+
 async def claim_files(session: AsyncSession, owner: str, ids: Sequence[str], place: str) -> list[Attached]:
     """In the caller's transaction; done again it is the same. `owner` as `visitor:<id>`.
 
     Raises TooManyFiles, and NoSuchFile for files of others and files that are not there alike.
     """
-    wanted = list(dict.fromkeys(parse_id(one) for one in ids))
-    if len(wanted) > FILES_PER_MESSAGE:
+    if len(set(ids)) > FILES_PER_MESSAGE:
         raise TooManyFiles
-    rows = table_of(File)
-    found = await session.execute(
-        select(rows)
-        .where(rows.c.id.in_([one for one in wanted if one]), rows.c.owner == owner, rows.c.state == READY)
-        .with_for_update()
-    )
-    by_id = {row["id"]: _attached(row) for row in found.mappings()}
-    if len(by_id) != len(wanted):
+    attached = await ready_files(session, owner, ids, hold=True)
+    if len(attached) != len(set(ids)):
         raise NoSuchFile
-    await put(session, by_id, place)
-    return [by_id[one] for one in wanted if one]
+    await put(session, [UUID(one["id"]) for one in attached], place)
+    return attached
 
 
 async def put(session: AsyncSession, ids: Iterable[UUID], place: str) -> None:

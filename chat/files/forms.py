@@ -39,7 +39,14 @@ async def form_with_files(request: Request, uploads: Uploads) -> FormData:
 
 
 async def files_of(form: FormData, uploads: Uploads, owner: Owner, ref: str) -> FormFiles:
-    """Takes the files of the form in; `ref` is the form's own, so that it may be sent twice."""
+    """Takes the files of the form in, and closes it; `ref` is the form's own, so that it may be sent twice."""
+    try:
+        return await _taken(form, uploads, owner, ref)
+    finally:
+        await form.close()
+
+
+async def _taken(form: FormData, uploads: Uploads, owner: Owner, ref: str) -> FormFiles:
     found = FormFiles([one for one in form.getlist(SENT) if isinstance(one, str) and one])
     chosen = [one for one in form.getlist(FIELD) if isinstance(one, UploadFile) and one.filename]
     if len(found.ids) + len(chosen) > FILES_PER_MESSAGE:

@@ -10,7 +10,8 @@ CUSTOMER_DAILY = 500 * MB
 OPERATOR_DAILY = 5_000 * MB
 SITE_DAILY = 5_000 * MB
 UNDER_WAY = 20
-"""Uploads of one owner that are not finished."""
+UNDER_WAY_FOR = timedelta(minutes=10)
+"""Uploads of one owner that are not finished, and moved in this time."""
 PIXELS = 40_000_000
 SMALL_PIXELS = 480
 """A thumbnail fits into a square of so many."""

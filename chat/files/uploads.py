@@ -35,7 +35,7 @@ from chat.files.errors import (
     TypeNotAllowed,
 )
 from chat.files.kinds import may_begin
-from chat.files.limits import MB, PER_DAY, PIECE, SITE_DAILY, UNDER_WAY
+from chat.files.limits import MB, PER_DAY, PIECE, SITE_DAILY, UNDER_WAY, UNDER_WAY_FOR
 from chat.files.models import CHECKING, READY, RECEIVING, REFUSED, File, FileContent
 from chat.files.names import label
 from chat.files.storage import Storage
@@ -130,8 +130,9 @@ class Uploads:
             taken = select(func.coalesce(func.sum(rows.c.size), 0)).where(column == key, kept)
             if key and (await session.execute(taken)).scalar_one() + size > most:
                 raise QuotaReached
-        open_ones = select(func.count()).select_from(rows).where(rows.c.owner == owner.key, rows.c.state == RECEIVING)
-        if (await session.execute(open_ones)).scalar_one() >= UNDER_WAY:
+        begun = rows.c.touched_at > self._clock.now() - UNDER_WAY_FOR
+        is_open = (rows.c.owner == owner.key, rows.c.state == RECEIVING, begun)
+        if (await session.execute(select(func.count()).select_from(rows).where(*is_open))).scalar_one() >= UNDER_WAY:
             raise TooManyAtOnce(retry_after=5)
 
     async def receive(self, owner: Owner, upload_id: UUID, offset: int, pieces: AsyncIterator[bytes]) -> Upload:

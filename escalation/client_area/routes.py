@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -12,21 +13,26 @@ from chat.csrf import require_ours
 from chat.ids import parse_id
 from chat.links import Links
 from chat.pages import Pages
+from chat.public import CUSTOMER_DAILY, Owner, Refusal, UploadDoor
 from escalation.actions import Tickets
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.watching import Watching, look_of
 from escalation.directory import named
-from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
+from escalation.errors import FilesRefused, NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
 from escalation.faces import ground, initials
+from escalation.files import TicketFiles
 from escalation.requesters_store import RequestersTicket, requesters_ticket
 from escalation.sla.durations import clock_text
-from escalation.states import HIGH, requesters_word
+from escalation.states import HIGH, State, requesters_word
 
 NOBODY = UUID(int=0)
 
 
 class ClientArea:
-    def __init__(self, tickets: Tickets, pages: Pages, links: Links, base_url: str, watching: Watching) -> None:
+    def __init__(
+        self, tickets: Tickets, pages: Pages, links: Links, files: TicketFiles, base_url: str, watching: Watching
+    ) -> None:
+        self._files = files
         self._tickets = tickets
         self._pages = pages
         self._links = links
@@ -34,9 +40,14 @@ class ClientArea:
         self._watching = watching
 
     def routes(self) -> list[BaseRoute]:
+        page = "/t/{link}/{signature}"
+        uploads = UploadDoor(self._files.uploads, self._tickets.strings, f"{page}/uploads", self._who)
         return [
-            Route("/t/{link}/{signature}", self._answer, methods=["GET", "POST"]),
-            Route("/t/{link}/{signature}/news", self._news, methods=["GET"]),
+            Route(page, self._answer, methods=["GET", "POST"]),
+            Route(f"{page}/files/{{id}}", self._file, methods=["GET"]),
+            Route(f"{page}/files/{{id}}/{{form}}", self._file, methods=["GET"]),
+            Route(f"{page}/news", self._news, methods=["GET"]),
+            *uploads.routes(),
         ]
 
     async def _news(self, request: Request) -> Response:
@@ -68,20 +79,40 @@ class ClientArea:
             found = await requesters_ticket(session, parse_id(link) or NOBODY, self._tickets.clock.now())
         return found if genuine else None
 
+    async def _who(self, request: Request) -> tuple[Owner, str]:
+        """Whoever has the link sends files. Raises 403 and 404."""
+        require_ours(request, self._base_url)
+        found = await self._found(request)
+        if found is None or found.state == State.CLOSED:
+            raise HTTPException(404)
+        return _owner(request), self._locale(request, found)
+
+    async def _file(self, request: Request) -> Response:
+        if await self._found(request) is None:
+            raise HTTPException(404)
+        form = {"small": "s", "save": "d", None: "f"}.get(request.path_params.get("form"), "")
+        return await self._files.downloads.redirect(_owner(request).key, request.path_params["id"], form)
+
     async def _act(self, request: Request, found: RequestersTicket) -> Response:
-        form = await request.form()
+        form = await self._files.form(request)
         text, ref = (str(form.get(name, "")) for name in ("text", "ref"))
         ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
         locale = self._locale(request, found)
         c = self._tickets.strings.catalogue(locale)
+        owner = _owner(request)
+        received = await self._files.received(form, owner, ref, locale)
         try:
-            if form.get("action") == "solved":
-                if text.strip():
-                    await self._tickets.answer(found.id, text, ref=ref)
+            files = received.ids()
+            solves = form.get("action") == "solved"
+            if not solves or text.strip() or files:
+                await self._tickets.answer(found.id, text, ref=ref, files=files, owner=owner.key)
+            if solves:
                 await self._tickets.solve(found.id)
-            else:
-                await self._tickets.answer(found.id, text, ref=ref)
             return RedirectResponse(_here(request, sent="1"), 303)
+        except FilesRefused as refused:
+            error = str(refused)
+        except Refusal as refusal:
+            error = self._files.said(refusal, locale)
         except TextEmpty:
             error = c.gettext("Write a few words first.")
         except TextTooLong:
@@ -90,7 +121,8 @@ class ClientArea:
             error = c.gettext("The ticket was closed meanwhile. It takes no more messages.")
         except TicketGone:
             return self._gone(request)
-        return self._page(request, await self._found(request) or found, 422, error=error, text=text, ref=ref)
+        kept = {"text": text, "ref": ref, "kept_files": received.ready}
+        return self._page(request, await self._found(request) or found, 422, error=error, **kept)
 
     def _page(self, request: Request, found: RequestersTicket, status: int = 200, **kept: Any) -> Response:
         locale = self._locale(request, found)
@@ -116,6 +148,9 @@ class ClientArea:
             "action": _here(request),
             "error": "",
             "text": "",
+            "kept_files": [],
+            "files_root": f"{request.url.path}/files/",
+            "uploads": f"{request.url.path}/uploads",
             "ref": uuid4().hex,
             **kept,
         }
@@ -136,6 +171,10 @@ class ClientArea:
     def _languages(self, request: Request, locale: str) -> list[tuple[str, str, str]]:
         others = [code for code in self._tickets.strings.locales if code != locale]
         return [(code, _NAMES.get(code, code), f"{request.url.path}?lang={code}") for code in others]
+
+
+def _owner(request: Request) -> Owner:
+    return Owner("link", parse_id(request.path_params["link"]) or NOBODY, CUSTOMER_DAILY)
 
 
 _NAMES = {"en": "English", "sl": "Slovenščina"}

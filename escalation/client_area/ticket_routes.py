@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from chat.public import form_of
+from chat.public import Refusal, form_of
 from escalation.actions import Tickets
 from escalation.change import Actor
 from escalation.client_area.began import UNSURE, ClockQuestion, exact, known_zone, question_in, unclear
 from escalation.client_area.doorway import HOME, Doorway
+from escalation.client_area.file_routes import FILES, UPLOADS, owner_of
 from escalation.client_area.kept import KeptForms
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.sign_in import Login
@@ -21,17 +22,19 @@ from escalation.client_area.tickets_store import customers_ticket
 from escalation.client_area.watching import Watching, look_of
 from escalation.directory import named
 from escalation.draft import Start
-from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
+from escalation.errors import FilesRefused, NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
 from escalation.faces import ground, initials
+from escalation.files import TicketFiles
 from escalation.requesters_store import RequestersTicket
 from escalation.sla.durations import clock_text
 from escalation.states import HIGH, requesters_word
 
-LARGEST = 256 * 1024
-
 
 class TicketRoutes:
-    def __init__(self, tickets: Tickets, doorway: Doorway, kept: KeptForms, watching: Watching) -> None:
+    def __init__(
+        self, tickets: Tickets, doorway: Doorway, files: TicketFiles, kept: KeptForms, watching: Watching
+    ) -> None:
+        self._files = files
         self._tickets = tickets
         self._doorway = doorway
         self._kept = kept
@@ -63,10 +66,11 @@ class TicketRoutes:
 
     async def _act(self, request: Request) -> Response:
         login = await self._doorway.login(request)
-        form = await form_of(request, LARGEST)
-        text, ref = form.get("text", "").replace("\x00", ""), form.get("ref", "")
+        form = await self._files.form(request)
+        text, ref = (str(form.get(name, "")).replace("\x00", "") for name in ("text", "ref"))
         ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
         if login is None:
+            await form.close()
             answer = self._doorway.to_sign_in(request)
             await self._kept.keep(answer, request.url.path, {"text": text})
             return answer
@@ -75,13 +79,21 @@ class TicketRoutes:
             return await self._doorway.gone(request, login)
         c = self._doorway.catalogue(request, login.reader)
         actor = Actor("requester", login.reader.name, login.reader.customer_id)
+        owner = owner_of(login.reader)
+        received = await self._files.received(form, owner, ref, c.locale)
         try:
-            if form.get("action") == "solved":
-                if text.strip():
-                    await self._tickets.answer(found.id, text, ref=ref, actor=actor, level=LEVEL)
+            files = received.ids()
+            solves = form.get("action") == "solved"
+            if not solves or text.strip() or files:
+                await self._tickets.answer(
+                    found.id, text, ref=ref, actor=actor, level=LEVEL, files=files, owner=owner.key
+                )
+            if solves:
                 await self._tickets.solve(found.id, actor)
-            else:
-                await self._tickets.answer(found.id, text, ref=ref, actor=actor, level=LEVEL)
+        except FilesRefused as refused:
+            error = str(refused)
+        except Refusal as refusal:
+            error = self._files.said(refusal, c.locale)
         except TextEmpty:
             error = c.gettext("Write a few words first.")
         except TextTooLong:
@@ -95,7 +107,7 @@ class TicketRoutes:
             await self._kept.forget(request, answer)
             return answer
         found = await self._found(request, login) or found
-        return await self._page(request, login, found, 422, error=error, text=text, ref=ref)
+        return await self._page(request, login, found, 422, error=error, text=text, ref=ref, kept_files=received.ready)
 
     async def _began(self, request: Request) -> Response:
         """The answer to "which 02:30 was it"; only a time that is unclear can be answered."""
@@ -134,6 +146,9 @@ class TicketRoutes:
         context = {
             "ticket": found,
             "me": login.reader.customer_id,
+            "kept_files": [],
+            "files_root": FILES,
+            "uploads": UPLOADS,
             "stops": path_of(found, c),
             "promise": promise_of(found, self._tickets.clock.now()),
             "word": requesters_word(found.state, c),

@@ -1,6 +1,6 @@
 """The dialog in which an operator makes a ticket of a conversation: everything is filled, Enter opens it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from chat.ids import parse_id
 from chat.pages import Pages
-from chat.public import Conversation, Operator, Transcript, visible_to
+from chat.public import Attached, Conversation, Operator, Transcript, visible_to
 from escalation import store
 from escalation.actions import Tickets
 from escalation.customers.known import confirmed, identified
@@ -74,6 +74,8 @@ class EscalationDialog:
         form = await request.form()
         values = {name: [text for text in form.getlist(name) if isinstance(text, str)] for name in form}
         fields = fields_from(values)
+        attached = attached_in(transcript)
+        left_out = {one["id"] for one in attached} - set(values.get("carry", ())) if "files" in values else set()
         c = self._tickets.strings.catalogue(operator.locale)
         found = read(fields, proposed, self._tickets.clock.now(), self._zone, c)
         if not found.errors:
@@ -81,14 +83,14 @@ class EscalationDialog:
                 draft = await confirmed(self._tickets.registry, proposed, found.draft)
                 opened = await open_ticket(
                     self._tickets, draft, transcript.conversation_id, actor_of(operator),
-                    channel="chat", zone=self._zone,
+                    channel="chat", zone=self._zone, left_out=left_out,
                 )  # fmt: skip
                 return await self._existing(operator, opened.ticket, DONE, 201 if opened.created else 200)
             except NotPossible:
                 found.errors["department"] = c.gettext("There is no such department. Choose one of these.")
             except TicketGone:
                 return self._partial("desk/_no_conversation.html", operator, 404)
-        return await self._form(operator, proposed, fields, transcript, found.errors)
+        return await self._form(operator, proposed, fields, transcript, found.errors, left_out)
 
     async def _form(
         self,
@@ -97,6 +99,7 @@ class EscalationDialog:
         fields: Fields,
         transcript: Transcript,
         errors: Mapping[str, str] | None = None,
+        left_out: Collection[str] = (),
     ) -> Response:
         errors = errors or {}
         departments = await self._tickets.directory.departments()
@@ -104,6 +107,7 @@ class EscalationDialog:
             "desk/_escalation.html", operator, 422 if errors else 200,
             draft=draft, fields=fields, errors=errors, departments=departments,
             conversation_id=transcript.conversation_id, due_at=await self._promised(draft),
+            attached=attached_in(transcript), left_out=left_out,
         )  # fmt: skip
 
     async def _promised(self, draft: TicketDraft) -> datetime | None:
@@ -133,3 +137,8 @@ class EscalationDialog:
     ) -> HTMLResponse:
         html = self._pages.partial(name, operator.locale, **context)
         return HTMLResponse(html, status, NO_STORE | dict(headers or {}))
+
+
+def attached_in(transcript: Transcript) -> list[Attached]:
+    """All files of the conversation, in their order."""
+    return [one for said in transcript.messages for one in said.files]

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.ids import parse_id
-from chat.public import Operator
+from chat.public import OPERATOR_DAILY, Operator, Owner, Refusal
 from escalation import store
 from escalation.actions import Tickets
 from escalation.beside import Beside, beside
@@ -20,6 +20,7 @@ from escalation.desk.clocks import clocks_of, next_time
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in, version_in
 from escalation.desk.timeline import steps_of, why_text
 from escalation.errors import (
+    FilesRefused,
     NotPossible,
     OperatorAbsent,
     TextEmpty,
@@ -29,6 +30,7 @@ from escalation.errors import (
     TicketMoved,
     TimeUnclear,
 )
+from escalation.files import Received, TicketFiles
 from escalation.models import Ticket
 from escalation.ownership import NEEDED, Action, action_word
 from escalation.reach import OperatorReader
@@ -41,7 +43,8 @@ NOTHING = dict.fromkeys(("act", "other", "tags", "action", "reason", "asked_in")
 
 
 class TicketDesk:
-    def __init__(self, tickets: Tickets, desk: DeskPages, zone: ZoneInfo) -> None:
+    def __init__(self, tickets: Tickets, desk: DeskPages, files: TicketFiles, zone: ZoneInfo) -> None:
+        self._files = files
         self._tickets = tickets
         self._desk = desk
         self._zone = zone
@@ -74,7 +77,8 @@ class TicketDesk:
     async def _ticket_page(
         self, request: Request, operator: Operator, found: OperatorsTicket, *, status: int = 200, **kept: Any
     ) -> Response:
-        context = {"error": "", "text": "", "kind": "reply", "then": "", "ref": uuid4().hex, "acted": NOTHING, **kept}
+        context = {"error": "", "text": "", "kind": "reply", "then": "", "ref": uuid4().hex, "acted": NOTHING}
+        context |= {"kept_files": [], **kept}
         return self._desk.page(
             request, operator, "desk/ticket.html", status=status,
             **await self._context(found, operator, reader_in(request)), **context,
@@ -91,7 +95,7 @@ class TicketDesk:
 
     async def _write(self, request: Request, operator: Operator) -> Response:
         """A reply or a note. Whatever is refused comes back with the text kept."""
-        form = await request.form()
+        form = await self._files.form(request)
         kind, text = field_of(form, "kind"), field_of(form, "text")
         found = await self._found(request)
         if found is None:
@@ -100,14 +104,30 @@ class TicketDesk:
         ref = ref_in(form) or uuid4().hex
         c = self._tickets.strings.catalogue(operator.locale)
         status, error = 422, ""
+        received = Received()
+        if kind == "note":
+            await form.close()
+        else:
+            owner = Owner("operator", operator.id, OPERATOR_DAILY)
+            received = await self._files.received(form, owner, ref, operator.locale)
         try:
             if kind == "note":
                 await self._tickets.note(found.ticket.id, actor_of(operator), text, ref=ref)
             else:
                 await self._tickets.reply(
-                    found.ticket.id, actor_of(operator), text, version=version_in(form), ref=ref, then=_state(then)
+                    found.ticket.id,
+                    actor_of(operator),
+                    text,
+                    version=version_in(form),
+                    ref=ref,
+                    then=_state(then),
+                    files=received.ids(),
                 )
             return RedirectResponse(f"/desk/tickets/{number}#end", 303)
+        except FilesRefused as refused:
+            error = str(refused)
+        except Refusal as refusal:
+            error = self._files.said(refusal, operator.locale)
         except TicketMoved:
             status = 409
             error = c.gettext("Something new came in while you wrote. Read it, then send again.")
@@ -121,7 +141,16 @@ class TicketDesk:
             return self._desk.gone(request, operator)
         fresh = await self._found(request) or found
         return await self._ticket_page(
-            request, operator, fresh, status=status, error=error, text=text, kind=kind, then=then, ref=ref
+            request,
+            operator,
+            fresh,
+            status=status,
+            error=error,
+            text=text,
+            kind=kind,
+            then=then,
+            ref=ref,
+            kept_files=received.ready,
         )
 
     async def _set(self, request: Request, operator: Operator) -> Response:

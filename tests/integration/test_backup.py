@@ -23,6 +23,8 @@ from chat.clock import SystemClock
 from chat.conversations import store
 from chat.conversations.entry import Author
 from chat.db import Database
+from chat.files.models import File
+from chat.files.storage import DiskStorage
 from chat.ids import new_id
 from chat.migrations import schema
 from chat.operations import copies
@@ -31,9 +33,11 @@ from chat.operations.copies import back_up, drill, restore
 from chat.people.models import Site
 from chat.program import migrate_now
 from chat.settings import Settings, load_settings
-from tests.support import nightdesk
+from tests.support import files
+from tests.support.clock import FakeClock
 from tests.support.databases import PostgresMaker, SqliteMaker
-from tests.support.nightdesk import NIGHTDESK
+from tests.support.demo import NIGHTDESK
+from tests.support.files import sender
 from tests.support.parts import running
 
 SECRET = "a key for tests only, thirty-two characters"
@@ -345,6 +349,29 @@ def test_what_is_restored_is_what_was_copied(copy: Path, desk: Settings, elsewhe
     assert (key.read_text(), key.stat().st_mode & 0o777) == ("s" * 40, 0o600)
     assert (elsewhere.data_dir / "uploads/a/slika.png").read_bytes() == b"\x89PNG" * 1000
     assert leftovers(desk.data_dir, elsewhere.data_dir) == []
+
+
+async def test_a_file_that_somebody_sent_is_in_the_copy_and_what_is_on_its_way_is_not(
+    desk: Settings, elsewhere: Settings, tmp_path: Path
+) -> None:
+    db, clock = Database(desk.effective_database_url), FakeClock()
+    async with sender(db, clock, desk.data_dir) as ann:
+        sent = await ann.send(files.PDF, "invoice.pdf")
+        begun = await ann.uploads.begin(ann.owner, "ref-00000001", "a.log", len(files.LOG))
+        await ann.uploads.receive(ann.owner, begun.id, 0, files.pieces(files.LOG[:300]))
+    await db.close()
+    made, _ = await asyncio.to_thread(back_up, desk, tmp_path / "with-files.tar.gz")
+    assert not [member.name for member in manifest_of(made).members if ".nightdesk" in member.name]
+    await asyncio.to_thread(restore, elsewhere, made)
+    db = Database(elsewhere.effective_database_url)
+    async with db.read() as session:
+        row = await session.get_one(File, sent.id)
+    assert row.content is not None
+    with DiskStorage(elsewhere.data_dir).open(row.content) as file:
+        assert file.read() == files.PDF
+    async with sender(db, clock, elsewhere.data_dir, person=ann.owner.id) as again:
+        assert (await again.uploads.look(again.owner, begun.id)).received == 0
+    await db.close()
 
 
 async def test_a_restored_desk_goes_on_where_the_copy_stood(copy: Path, elsewhere: Settings) -> None:

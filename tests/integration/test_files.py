@@ -26,9 +26,11 @@ from chat.files.errors import (
     OutOfStep,
     QuotaReached,
     TooLarge,
+    TooManyAtOnce,
     TooManyFiles,
     TypeNotAllowed,
 )
+from chat.files.limits import UNDER_WAY
 from chat.files.models import CHECKING, READY, RECEIVING, File, FileContent
 from chat.files.storage import DiskStorage
 from chat.files.tidying import Tidying
@@ -192,6 +194,18 @@ async def test_a_day_has_a_limit_and_the_next_one_another(db: Database, clock: F
         await ann.send(files.LOG, "c.log")
         with pytest.raises(TooLarge):
             await ann.uploads.begin(ann.owner, "ref-00000001", "a.log", 26_214_401)
+
+
+async def test_who_begins_very_many_waits_and_what_was_given_up_does_not_count(
+    db: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with sender(db, clock, tmp_path) as ann:
+        for number in range(UNDER_WAY):
+            await ann.uploads.begin(ann.owner, f"ref-{number:08}", "a.log", 10)
+        with pytest.raises(TooManyAtOnce):
+            await ann.uploads.begin(ann.owner, "ref-one-more", "a.log", 10)
+        clock.advance(601)
+        await ann.uploads.begin(ann.owner, "ref-one-more", "a.log", 10)
 
 
 async def test_a_full_disk_takes_no_file(

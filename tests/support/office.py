@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 import httpx2
 from starlette.applications import Starlette
@@ -10,6 +11,11 @@ from starlette.requests import HTTPConnection
 
 from chat.assets import Assets
 from chat.csrf import require_ours
+from chat.files.checking import Checks
+from chat.files.downloads import Downloads
+from chat.files.links import FileLinks
+from chat.files.storage import DiskStorage
+from chat.files.uploads import Uploads
 from chat.pages import Pages
 from chat.public import Operator
 from escalation import store
@@ -23,6 +29,7 @@ from escalation.desk.routes import TicketDesk
 from escalation.desk.search_routes import SearchDesk
 from escalation.desk.ticket_acts import TicketActs
 from escalation.desk.work_routes import WorkDesk
+from escalation.files import TicketFiles
 from escalation.models import Ticket
 from tests.support.tickets import LJUBLJANA, ROOT, Company
 
@@ -77,6 +84,7 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
         "shared": folder("chat", "static"),
         "console": folder("chat", "console", "static"),
         "escalation": folder("escalation", "desk", "static"),
+        "files": folder("chat", "files", "static"),
     }
     templates = {
         "console": folder("chat", "console", "templates"),
@@ -85,7 +93,8 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
     }
     pages = Pages(acme.strings, Assets(roots=roots, packed=False), templates, BASE, clock=acme.clock)
     desk = DeskPages(acme.tickets, pages, sign_in)
-    page = TicketDesk(acme.tickets, desk, LJUBLJANA)
+    files = _files(acme)
+    page = TicketDesk(acme.tickets, desk, files, LJUBLJANA)
     parts = (
         AlarmBoard(acme.tickets, acme.worker.engine.talks, pages, sign_in),
         WorkDesk(acme.tickets, desk, acme.pairing),
@@ -93,10 +102,18 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
         TicketActs(acme.tickets, desk, page, LJUBLJANA),
         SearchDesk(acme.tickets, desk),
         EscalationDialog(acme.tickets, pages, sign_in, LJUBLJANA),
-        ClientArea(acme.tickets, pages, acme.links, BASE, Watching(acme.conversations)),
+        ClientArea(acme.tickets, pages, acme.links, files, BASE, Watching(acme.conversations)),
         ContactPage(acme.tickets, pages),
     )
     return httpx2.ASGITransport(app=Starlette(routes=[route for part in parts for route in part.routes()]))
+
+
+def _files(acme: Company) -> TicketFiles:
+    """Nobody sends any here."""
+    storage = DiskStorage(Path(gettempdir()) / "nightdesk-office")
+    uploads = Uploads(acme.db, acme.clock, storage, Checks(storage, None), 26_214_400)
+    links = FileLinks("a secret of the tests, long enough for links", BASE)
+    return TicketFiles(acme.tickets, uploads, Downloads(acme.db, acme.clock, storage, links, BASE, BASE))
 
 
 def version_of(page: httpx2.Response) -> str:

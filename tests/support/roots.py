@@ -11,6 +11,8 @@ def asset_roots() -> dict[str, Path]:
     """First part of an asset's address -> folder."""
     candidates = {
         "console": ROOT / "chat" / "console" / "static",
+        "files": ROOT / "chat" / "files" / "static",
+        "late": ROOT / "widget" / "late" / "static",
         "escalation": ROOT / "escalation" / "desk" / "static",
         "shared": ROOT / "chat" / "static",
         "widget": ROOT / "widget" / "static",

@@ -6,7 +6,7 @@
 /** @typedef {import('../../chat/protocol/wire.d.ts').Card} Card */
 /** @typedef {import('./storage.js').Outgoing} Outgoing */
 
-/** @typedef {{ key: string, text: string, state: 'pending' | 'failed' | 'sent' | 'seen', at: number, refused?: string }} Message */
+/** @typedef {{ key: string, text: string, state: 'pending' | 'failed' | 'sent' | 'seen', at: number, refused?: string, files?: import('../files/uploads.js').Attached[] }} Message */
 /**
  * @typedef {{ kind: 'day', key: string, at: number }
  *   | { kind: 'event', key: string, event: string, at: number, data: Record<string, any>, text: string }
@@ -203,7 +203,7 @@ export function rowsOf(entries, outgoing, read = 0, refs = new Map()) {
     if (entry.kind === 'message' && entry.author.kind !== 'system') {
       const isVisitor = entry.author.kind === 'visitor'
       const state = isVisitor && entry.seq <= read ? 'seen' : 'sent'
-      say(isVisitor ? 'visitor' : 'operator', isVisitor ? '' : (entry.author.name ?? ''), { key, text: entry.text ?? '', state, at })
+      say(isVisitor ? 'visitor' : 'operator', isVisitor ? '' : (entry.author.name ?? ''), { key, text: entry.text ?? '', state, at, files: entry.files })
     } else if (entry.card) {
       const card = latest.get(entry.card.key)
       if (!card) continue
@@ -215,8 +215,8 @@ export function rowsOf(entries, outgoing, read = 0, refs = new Map()) {
       rows.push({ kind: 'event', key, event: entry.event ?? '', at, data: entry.data ?? {}, text: entry.text ?? '' })
     }
   }
-  for (const { ref, text, at, refused } of outgoing) {
-    if (text) say('visitor', '', { key: ref, text, at, state: refused === undefined ? 'pending' : 'failed', refused })
+  for (const { ref, text, at, refused, files } of outgoing) {
+    if (text || files) say('visitor', '', { key: ref, text, at, state: refused === undefined ? 'pending' : 'failed', refused, files })
   }
   return rows
 }

@@ -30,6 +30,8 @@ export class Desk {
   waitingSince = 0
   /** Server's clock minus ours, in ms, as far as live entries told. */
   skew = 0
+  /** Files that go along with what is posted next; or nothing of them stays. @type {(forget?: boolean) => import('../files/uploads.js').Attached[] | undefined} */
+  take = () => undefined
   #key
   #store
   #tell
@@ -106,11 +108,11 @@ export class Desk {
     return this.#post({ kind: 'leave', ...details })
   }
 
-  /** @param {Omit<Outgoing, 'ref' | 'at' | 'conversation'>} item */
+  /** @param {Omit<Outgoing, 'ref' | 'at' | 'conversation' | 'files'>} item */
   #post(item) {
     this.#store.keep(true)
     const ref = newRef()
-    this.outbox.add({ ...item, ref, at: Date.now() + this.skew, conversation: this.conversation?.id ?? '' })
+    this.outbox.add({ ...item, files: this.take(), ref, at: Date.now() + this.skew, conversation: this.conversation?.id ?? '' })
     this.flush()
     this.#changed()
     return ref
@@ -167,6 +169,7 @@ export class Desk {
 
   /** The host signs its person out: nothing of them stays here. */
   logout() {
+    this.take(true)
     this.outbox.clear()
     this.#store.clear()
     this.conversation = null
@@ -178,15 +181,15 @@ export class Desk {
   flush() {
     const item = this.outbox.items.find((one) => one.refused === undefined)
     if (!item || !this.connection.live || this.#isHeld || this.outbox.sent.has(item.ref)) return
-    const { ref, kind, text, conversation, name, email, department } = item
-    if (!this.#as) return this.#enroll()
+    const { ref, kind, text, files, conversation, name, email, department } = item
+    if (!this.#as) return this.enroll()
     this.outbox.sent.add(ref)
     const type = kind === 'leave' ? kind : conversation ? 'say' : 'start'
-    this.connection.send({ type, ref, text, conversation: conversation || undefined, name, email, department, page: this.page })
+    this.connection.send({ type, ref, text, files: files?.map(({ id }) => id), conversation: conversation || undefined, name, email, department, page: this.page })
   }
 
   /** One tab of this browser after the other, so that all of them are one visitor. */
-  #enroll() {
+  enroll() {
     if (this.#enrolled) return
     this.#enrolled = () => {}
     locked('enroll', {}, () => new Promise((enrolled) => {

@@ -194,6 +194,7 @@ function go(next) {
 /** @param {View} next */
 function change(next) {
   view = next
+  if (next !== 'home') import('../late/files.js').then(({ attach }) => attach(desk, store, panel), () => {})
   panel.classList.toggle('home', next === 'home')
   const parts = next === 'home' ? [line, ...views.home] : [header, line, ...views[next].slice(1)]
   panel.replaceChildren(...parts, footer)

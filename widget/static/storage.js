@@ -94,6 +94,7 @@ export class Store {
  * @property {string} text
  * @property {number} at milliseconds
  * @property {string} conversation empty: it begins one
+ * @property {import('../files/uploads.js').Attached[]} [files]
  * @property {string} [name]
  * @property {string} [email]
  * @property {string} [department]

@@ -1,19 +1,21 @@
 /** Where replies and notes are written. The mode is sticky per conversation and changes only by tabs and keys. */
 
 import { Canned } from './canned.js'
-import { desk } from './desk.js'
+import { desk, keep, recall } from './desk.js'
 import { byId, byIdAs, h } from './dom.js'
-import { momentOf, t } from './strings.js'
+import { Tray, invite, know } from '../files/tray.js'
+import { momentOf, strings, t } from './strings.js'
 
 /** @typedef {import('./drafts.js').Drafts} Drafts */
 /** @typedef {import('./drafts.js').Draft} Draft */
+/** @typedef {import('../files/uploads.js').Attached} Attached */
 /** @typedef {{ id: string, name: string, visitor: string, locale: string, site: string, draft: { mode?: string, text?: string, at?: string } }} Subject */
 
 const TYPING_EVERY = 2_500
 const TYPING_ENDS = 4_000
 
 export class Composer {
-  /** @type {(mode: 'reply' | 'note', text: string, then: string) => void} */
+  /** @type {(mode: 'reply' | 'note', text: string, then: string, files: Attached[]) => void} */
   #send
   /** @type {(typing: boolean) => void} */
   #typed
@@ -31,12 +33,14 @@ export class Composer {
   /** Names of colleagues who write in this conversation now. @type {string[]} */
   colleagues = []
   #asked = false
+  /** Of each conversation that was open: what is on its way goes on. @type {Map<string, Tray>} */
+  #trays = new Map()
   canned
 
   /**
    * @param {object} parts
    * @param {Drafts} parts.drafts
-   * @param {(mode: 'reply' | 'note', text: string, then: string) => void} parts.send `then` is `end` for "send and end"
+   * @param {(mode: 'reply' | 'note', text: string, then: string, files: Attached[]) => void} parts.send `then` is `end` for "send and end"
    * @param {(typing: boolean) => void} parts.typed
    * @param {(conversation: string) => void} parts.changed the draft of a conversation changed
    */
@@ -62,6 +66,11 @@ export class Composer {
         byId(`mode-${this.#draft.mode}`).focus()
       })
     }
+    know(strings)
+    invite(document, byId('conversation'), (files) => {
+      if (this.#draft.mode === 'note') this.setMode('reply')
+      this.#tray?.add(files)
+    }, () => Boolean(this.#subject) && !document.querySelector('dialog[open]'))
     byId('composer-keys').replaceChildren(
       ...(desk.enter_sends ? [h('kbd', {}, 'Enter')] : [h('kbd', {}, 'Ctrl'), h('kbd', {}, 'Enter')]),
       ` ${t('sends')}`,
@@ -78,11 +87,32 @@ export class Composer {
     this.#draft = this.#drafts.of(subject.id, subject.draft)
     this.#asked = false
     this.colleagues = []
+    this.#showTray(subject.id)
     this.setMode(this.#draft.mode, false)
     const restored = byId('draft-note')
     restored.hidden = !this.#draft[this.#draft.mode]
     const words = restored.querySelector('span')
     if (words) words.textContent = this.#draft.at ? t('Draft of {time} restored', { time: momentOf(this.#draft.at) }) : t('Draft restored')
+  }
+
+  /** @returns {Tray | undefined} */
+  get #tray() {
+    return this.#trays.get(this.#subject?.id ?? '')
+  }
+
+  /** @param {string} id */
+  #showTray(id) {
+    const key = `files:${id}`
+    let tray = this.#trays.get(id)
+    if (!tray) {
+      tray = new Tray({ address: '/console/uploads' }, recall(key) ?? [], () => keep(key, tray?.ready.length ? tray.ready : undefined))
+      tray.button.className = 'icon-button icon-button--small attach when-reply'
+      this.#trays.set(id, tray)
+    }
+    byId('composer-files').replaceChildren(tray.element)
+    const bar = this.#form.querySelector('.composer__bar')
+    bar?.querySelector('.attach')?.remove()
+    bar?.prepend(tray.button, tray.input)
   }
 
   /** @param {'reply' | 'note'} mode @param {boolean} [kept] */
@@ -122,8 +152,9 @@ export class Composer {
     this.#field.focus()
   }
 
-  /** Puts words back that could not be sent. @param {'reply' | 'note'} mode @param {string} text */
-  putBack(mode, text) {
+  /** Puts back what could not be sent. @param {'reply' | 'note'} mode @param {string} text @param {Attached[]} files */
+  putBack(mode, text, files) {
+    this.#tray?.putBack(files)
     this.#draft[mode] = this.#draft[mode] ? `${this.#draft[mode]}\n${text}` : text
     this.setMode(mode)
     this.#field.focus()
@@ -132,7 +163,10 @@ export class Composer {
   /** @param {string} [then] */
   submit(then = '') {
     const text = this.#field.value.trim()
-    if (!text || !this.#subject) return
+    const id = this.#subject?.id
+    const tray = this.#draft.mode === 'reply' ? this.#tray : undefined
+    if (!id || tray?.holds(() => id === this.#subject?.id && this.submit(then))) return
+    if (!text && !tray?.ready.length) return
     if (this.#draft.mode === 'reply' && this.colleagues.length && !this.#asked) {
       this.#asked = true
       this.#ask(t('{name} is writing to the visitor now. Send again to send anyway.', { name: this.colleagues.join(', ') }))
@@ -141,7 +175,7 @@ export class Composer {
     this.#ask('')
     this.#asked = false
     this.#stopTyping()
-    this.#send(this.#draft.mode, text, then)
+    this.#send(this.#draft.mode, text, then, tray?.take() ?? [])
     this.#field.value = ''
     byId('draft-note').hidden = true
     this.#input(false)

@@ -55,7 +55,7 @@ export class Console {
   drafts = new Drafts(this.connection)
   composer = new Composer({
     drafts: this.drafts,
-    send: (mode, text, then) => this.#sendWords(mode, text, then),
+    send: (mode, text, then, files) => this.#sendWords(mode, text, then, files),
     typed: (typing) => this.connection.send({ type: 'type', conversation: this.open.id, typing }),
     changed: (conversation) => this.inbox.draft(conversation),
   })
@@ -390,10 +390,10 @@ export class Console {
 
   // ── what people do ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param {'reply' | 'note'} mode @param {string} text @param {string} then */
-  #sendWords(mode, text, then) {
+  /** @param {'reply' | 'note'} mode @param {string} text @param {string} then @param {import('../files/uploads.js').Attached[]} files */
+  #sendWords(mode, text, then, files) {
     const conversation = this.open.id
-    this.outbox.send(conversation, mode, text)
+    this.outbox.send(conversation, mode, text, files)
     if (then === 'end') void this.ask({ type: 'end', conversation, ref: newRef() }, true)
   }
 
@@ -406,7 +406,7 @@ export class Console {
       else {
         this.outbox.confirm(unsent.ref)
         this.log.removeUnsent(unsent.ref)
-        this.composer.putBack(unsent.mode, unsent.text)
+        this.composer.putBack(unsent.mode, unsent.text, unsent.files ?? [])
       }
     })
   }

@@ -19,6 +19,7 @@ import { keep, newRef, recall } from './desk.js'
  * @property {'sent' | 'held' | 'stopped' | 'refused'} state
  * @property {string} [reason]
  * @property {boolean} [fresh]
+ * @property {import('../files/uploads.js').Attached[]} [files]
  */
 
 const PATIENCE = 3_000
@@ -40,12 +41,15 @@ export class Outbox {
     return this.#all.filter((unsent) => unsent.conversation === conversation)
   }
 
-  /** @param {string} conversation @param {'reply' | 'note'} mode @param {string} text @returns {string} its ref */
-  send(conversation, mode, text) {
+  /**
+   * @param {string} conversation @param {'reply' | 'note'} mode @param {string} text
+   * @param {import('../files/uploads.js').Attached[]} [files] @returns {string} its ref
+   */
+  send(conversation, mode, text, files = []) {
     const { live, lostAt } = this.#connection
     const held = !live && (lostAt === 0 || Date.now() - lostAt > PATIENCE)
     /** @type {Unsent} */
-    const unsent = { ref: newRef(), conversation, mode, text, at: Date.now(), state: held ? 'held' : 'sent' }
+    const unsent = { ref: newRef(), conversation, mode, text, files, at: Date.now(), state: held ? 'held' : 'sent' }
     this.#all.push(unsent)
     this.#keep()
     this.#show({ ...unsent, fresh: true })
@@ -102,8 +106,9 @@ export class Outbox {
   }
 
   /** @param {Unsent} unsent */
-  #transmit({ ref, conversation, mode, text }) {
-    this.#connection.send({ type: mode === 'note' ? 'note' : 'say', ref, conversation, text })
+  #transmit({ ref, conversation, mode, text, files = [] }) {
+    if (mode === 'note') this.#connection.send({ type: 'note', ref, conversation, text })
+    else this.#connection.send({ type: 'say', ref, conversation, text, files: files.map(({ id }) => id) })
   }
 
   #keep() {

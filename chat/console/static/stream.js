@@ -223,7 +223,8 @@ function unsentElement(unsent, act) {
     const head = h('p', { class: 'note__head' }, icon('lock', 12), h('b', {}, desk.operator.name))
     return h('li', { class: 'note note--unsent', ...data }, head, h('p', { class: 'note__text', dir: 'auto' }, unsent.text), meta)
   }
-  const bubble = h('div', { class: 'message__bubble', dir: 'auto' }, unsent.text)
+  const said = unsent.text || (unsent.files ?? []).map(({ name }) => name).join(', ')
+  const bubble = h('div', { class: 'message__bubble', dir: 'auto' }, said)
   const author = h('p', { class: 'message__author' }, desk.operator.name)
   return h('li', { class: `message message--operator message--own${trouble}`, ...data }, h('div', { class: 'message__stack' }, author, bubble, meta))
 }

@@ -1,7 +1,7 @@
 /** The page's strings: one language, written into it by the server. English is the source text. */
 
 /** @type {Record<string, string | string[]>} */
-const strings = JSON.parse(document.getElementById('strings')?.textContent || '{}')
+export const strings = JSON.parse(document.getElementById('strings')?.textContent || '{}')
 export const locale = document.documentElement.lang || 'en'
 const rules = new Intl.PluralRules(locale)
 const categories = new Set(rules.resolvedOptions().pluralCategories)

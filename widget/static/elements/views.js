@@ -109,11 +109,18 @@ export class Log extends HTMLElement {
     const last = /** @type {Message} */ (row.messages.at(-1))
     /** @type {(Message | string)[]} */
     const parts = [...row.messages, last.state === 'failed' ? 'failure' : 'meta']
-    sync(body, parts, (part) => (typeof part === 'string' ? part : part.key), (part) => (typeof part === 'string' ? makeEnd(part, last, this) : h('div.message', { dir: 'auto' }, linked(part.text))), (child, part) => {
+    sync(body, parts, (part) => (typeof part === 'string' ? part : part.key), (part) => (typeof part === 'string' ? makeEnd(part, last, this) : makeMessage(part)), (child, part) => {
       if (typeof part !== 'string') return set(child, 'data-state', part.state === 'pending' || part.state === 'failed' ? part.state : null)
       if (part === 'meta') meta(child, row, last, desk)
     })
   }
+}
+
+/** @param {Message} message */
+function makeMessage({ text, files }) {
+  const node = h('div.message', { dir: 'auto' }, linked(text))
+  if (files) import('../../late/files.js').then(({ show }) => show(node, files))
+  return node
 }
 
 /** @param {Row} row */
