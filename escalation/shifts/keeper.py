@@ -65,11 +65,16 @@ class ShiftKeeper:
         await self.renew(everybody)
 
     async def _off_duty(self, now: datetime) -> Sequence[Operator]:
-        """And those who are no operators any more and still have tickets: conversations go back by themselves."""
+        """Those who still have something, and who is no operator any more and has tickets: conversations of the latter
+        go back by themselves."""
         has_tickets = exists().where(col(Ticket.operator_id) == Operator.id, col(Ticket.open).is_(True))
         off = select(Operator).where(
             or_(
-                and_(col(Operator.off_since).is_not(None), not_(on_duty(now))),
+                and_(
+                    col(Operator.off_since).is_not(None),
+                    not_(on_duty(now)),
+                    or_(col(Operator.load) > 0, has_tickets),
+                ),
                 and_(col(Operator.active).is_(False), has_tickets),
             )
         )

@@ -210,8 +210,10 @@ class TalkClocks:
             elif talk.state not in OPEN or await _has_ticket(session, conversation_id):
                 # Nobody waits here any more: it has ended, or a ticket promises now.
                 clock.state, clock.met_at, clock.next_at = "cancelled", now, None
-            elif await _claim(session, clock_id, next_at):
+            elif next_at is not None and next_at <= now and await _claim(session, clock_id, next_at):
                 rang = await self._steps(session, talk, clock, now)
+            else:
+                return False
         if rang:
             await self._tickets.conversations.announce(conversation_id)
         await self._tickets.conversations.nudge("alarm", str(conversation_id))
