@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from chat.public import form_of
+from chat.public import form_of, in_words
 from escalation.actions import Tickets
 from escalation.client_area.began import UNSURE, ClockQuestion
 from escalation.client_area.doorway import HOME, Doorway
@@ -78,6 +78,7 @@ class NewTicketRoutes:
             locale=self._doorway.locale(request, login.reader),
             site_name=await self._doorway.site_name(),
             zone=self._zone,
+            browser=in_words(request.headers.get("user-agent", "")),
         )
         if not sent.is_same:
             error = c.gettext(

@@ -21,6 +21,7 @@ from escalation.client_area.ticket_form import NewTicket
 from escalation.client_area.tickets_store import seen_by
 from escalation.customers.models import EmailAddress
 from escalation.customers.reader import CustomerReader
+from escalation.customers.registry import OwnedService
 from escalation.errors import NotPossible
 from escalation.models import Ticket, TicketIp, TicketOrder, TicketRelation
 from escalation.opening import next_number
@@ -43,7 +44,15 @@ class Submitted:
 
 
 async def submit_ticket(
-    tickets: Tickets, reader: CustomerReader, new: NewTicket, *, ref: str, locale: str, site_name: str, zone: ZoneInfo
+    tickets: Tickets,
+    reader: CustomerReader,
+    new: NewTicket,
+    *,
+    ref: str,
+    locale: str,
+    site_name: str,
+    zone: ZoneInfo,
+    browser: str = "",
 ) -> Submitted:
     """`ref` is the form's: the same one is the same ticket. `zone` is the company's. Raises NotPossible for a
     department that went meanwhile."""
@@ -51,7 +60,8 @@ async def submit_ticket(
     department = departments.get(new.department)
     if department is None:
         raise NotPossible
-    service_id = new.service_id or await _owned(tickets, reader, new)
+    owned = None if new.service_id else await _owned(tickets, reader, new)
+    service_id = owned.id if owned else new.service_id
     digest = hashlib.sha256(repr((new.department, new.priority, new.subject, list(new.texts))).encode()).hexdigest()
     async with tickets.db.write() as session:
         ticket_id, now = new_id(), tickets.clock.now()
@@ -78,13 +88,13 @@ async def submit_ticket(
             verify_level=LEVEL,
             verify_method=METHOD,
             verified_at=now,
-            service_label=new.service_label[:200],
+            service_label=(owned.name if owned else new.service_label)[:200],
             service_id=service_id,
             started_at=start.instant if start else None,
             started_raw=start.raw[:120] if start else "",
             started_zone=start.zone[:64] if start else "",
             started_certainty=start.certainty.value if start else "",
-            environment={"locale": locale, "time_zone": reader.time_zone},
+            environment={"locale": locale, "time_zone": reader.time_zone, "browser": browser, "page": ""},
             waiting_since=now,
         )
         session.add(ticket)
@@ -138,7 +148,7 @@ async def _claim(
     return found.one()
 
 
-async def _owned(tickets: Tickets, reader: CustomerReader, new: NewTicket) -> UUID | None:
+async def _owned(tickets: Tickets, reader: CustomerReader, new: NewTicket) -> OwnedService | None:
     """What the numbers and addresses mean in their own account; what is unknown and what is foreign look the same."""
     asked: list[dict[str, str]] = [{"order_no": order} for order in new.orders]
     asked += [{"ip": address} for address in new.addresses]
@@ -146,7 +156,7 @@ async def _owned(tickets: Tickets, reader: CustomerReader, new: NewTicket) -> UU
     for one in asked:
         found = await tickets.registry.find_service(reader.account_id, **one)
         if found is not None:
-            return found.id
+            return found
     return None
 
 

@@ -65,7 +65,7 @@ async def test_a_ticket_is_opened_with_what_the_form_says(running: Running) -> N
         "#482913",
         "185.203.118.5",
         "Nov 25, 2026, 14:20",
-        "the name of",
+        "VPS-2 Ljubljana",
     ):
         assert part in page.text
     ticket = await ticket_of(running.desk.db, number)
@@ -79,6 +79,12 @@ async def test_a_ticket_is_opened_with_what_the_form_says(running: Running) -> N
     listed = await browser.get("/client/tickets")
     assert number in listed.text
     assert "With us" in listed.text
+    desk = await running.signed_in(await running.operator())
+    running.browsers.append(desk)
+    for path in ("/desk/tickets", f"/desk/tickets/{number}"):
+        page = await desk.get(path)
+        assert (page.status_code, number in page.text) == (200, True)
+    assert "VPS-2 Ljubljana" in page.text
 
 
 async def test_high_priority_wants_an_address_and_a_description_and_nothing_else(running: Running) -> None:

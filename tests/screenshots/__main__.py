@@ -99,7 +99,7 @@ async def _play(browser: Browser, program: DemoProgram) -> None:
 
     area = await _page(browser, {"width": 1280, "height": 800})
     await sign_in(area, program.client)
-    await expect(area.get_by_text("Needs your answer").first).to_be_visible()
+    await expect(area.get_by_role("heading", name="Needs your answer")).to_be_visible()
     await area.screenshot(path=FOLDER / "client-area.png")
 
 
