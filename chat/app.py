@@ -120,6 +120,7 @@ TEMPLATES = {
     "widget": WIDGET / "templates",
     "desk": ESCALATION / "desk" / "templates",
     "client": ESCALATION / "client_area" / "templates",
+    "mail": ESCALATION / "mail" / "templates",
 }
 
 
@@ -299,8 +300,10 @@ class Nightdesk:
         from chat.operations.figures import DeskFigures
         from chat.operations.metrics import DeskMetrics
         from escalation.figures import TicketFigures
+        from escalation.mail.figures import MailFigures
 
         tickets = TicketFigures(self.db, self.escalation.breaches)
+        mail = MailFigures(self.db, self.clock, self.escalation.mail.sent)
         return DeskMetrics(
             self.settings,
             db=self.db,
@@ -311,8 +314,8 @@ class Nightdesk:
             visitors=self.visitor_sockets,
             operators=self.operator_sockets,
             canary=self.canary,
-            readers=[DeskFigures(self.db, self.clock, lambda: self.outbox.kinds).read, tickets.read],
-            sources=[tickets.counted],
+            readers=[DeskFigures(self.db, self.clock, lambda: self.outbox.kinds).read, tickets.read, mail.read],
+            sources=[tickets.counted, mail.counted],
             ticket_replies=self.escalation.tickets.first_reply_seconds,
         )
 
@@ -332,6 +335,7 @@ class Nightdesk:
             about=self.escalation.about.of_conversation,
             alarms=self.escalation.alarms.html,
             modules=[ConsoleModule("escalation/alarms.js", style="escalation/alarms.css", strings="desk")],
+            warnings=self.escalation.mail_desk.warnings,
             canary=self.canary is not None,
             uploads=self.uploads,
             downloads=self.downloads,
@@ -364,7 +368,7 @@ class Nightdesk:
             demo = DemoRoutes(
                 pages=self.pages, strings=self.strings, base_url=self.settings.base_url, site_key=self.demo_site
             )
-            routes += demo.routes()
+            routes += [*demo.routes(), *self.escalation.demo_routes()]
         else:
             routes.append(Route("/", _root, methods=["GET"]))
         return routes

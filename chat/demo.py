@@ -111,8 +111,8 @@ def prepare(settings: Settings) -> tuple[Nightdesk, SignInLinks]:
 def announce(settings: Settings, links: SignInLinks, seconds: float, *, as_json: bool) -> None:
     site, console = f"{settings.base_url}/", links.console
     if as_json:
-        line = json.dumps({"site": site, **links._asdict(), "ready_seconds": round(seconds, 3)})
-        typer.echo(line)
+        said = {"site": site, **links._asdict(), "mailbox": f"{site}mailbox", "ready_seconds": round(seconds, 3)}
+        typer.echo(json.dumps(said))
         return
     typer.echo(
         f"\n  Nightdesk is ready ({seconds:.1f} s)\n\n"
@@ -120,7 +120,8 @@ def announce(settings: Settings, links: SignInLinks, seconds: float, *, as_json:
         f"  Operator console  {console}\n"
         f"                    (signs {OPERATORS[0][1]} in once; a new link at every start)\n"
         f"  Client area       {links.client}\n"
-        f"                    (signs {escalation_demo.NAME}, a customer, in once)\n\n"
+        f"                    (signs {escalation_demo.NAME}, a customer, in once)\n"
+        f"  Customers' mail   {site}mailbox\n\n"
         f"  Kept in           {settings.data_dir}\n"
         f"  Stop with         Ctrl+C\n"
     )

@@ -6,6 +6,7 @@ The table in the README is made from the descriptions here.
 import ipaddress
 import os
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -98,6 +99,30 @@ def _database_url(value: str | None) -> str | None:
     return value
 
 
+def _smtp_url(value: SecretStr | None) -> SecretStr | None:
+    url = value.get_secret_value() if value else ""
+    if not url:
+        return None
+    parts = urlsplit(url)
+    is_whole = parts.hostname and _has_good_port(url) and parts.path in ("", "/") and not parts.query
+    if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not is_whole:
+        raise ValueError("write smtp+starttls://user:password@host:587, smtps://… or smtp://…; in a password %40 for @")
+    if parts.scheme == "smtp" and parts.password and not _is_local(parts.hostname or ""):
+        raise ValueError("smtp:// would send the password readable: write smtp+starttls://… or smtps://…")
+    return value
+
+
+def _mail_from(value: str | None) -> str | None:
+    if not value:
+        return None
+    _name, address = parseaddr(value)
+    local, _, domain = address.rpartition("@")
+    plain = address.isascii() and address.isprintable() and " " not in address and value.isprintable()
+    if not local or "." not in domain.strip(".") or not plain or value.count("@") != 1:
+        raise ValueError("write an address, as support@example.com or Example <support@example.com>")
+    return value
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -165,6 +190,14 @@ class Settings(BaseModel):
     conversations_per_hour: int = Field(
         20, ge=1, description="how many conversations one address may begin in an hour, per process"
     )
+    smtp_url: Annotated[SecretStr | None, AfterValidator(_smtp_url)] = Field(
+        None,
+        description="`smtp+starttls://user:password@host:587`, `smtps://…` or, without encryption, `smtp://…`; "
+        "without it mail waits and the console says so",
+    )
+    mail_from: Annotated[str | None, AfterValidator(_mail_from)] = Field(
+        None, description="sender of mail, as `Example <support@example.com>`; required with `SMTP_URL`"
+    )
     metrics_listen: Annotated[str | None, AfterValidator(_listen_or_none)] = Field(
         None,
         description="where `/metrics` answers, as `127.0.0.1:9300`; "
@@ -204,6 +237,8 @@ class Settings(BaseModel):
             raise ValueError("NIGHTDESK_FILES_URL: a page over https shows nothing that comes over http; use the same")
         if self.secret_key is not None and len(self.secret_key.get_secret_value()) < 32:
             raise ValueError("NIGHTDESK_SECRET_KEY: write at least 32 characters")
+        if self.smtp_url is not None and self.mail_from is None:
+            raise ValueError("NIGHTDESK_MAIL_FROM: required with NIGHTDESK_SMTP_URL, as support@example.com")
         if self.metrics_token is not None and len(self.metrics_token.get_secret_value()) < 16:
             raise ValueError("NIGHTDESK_METRICS_TOKEN: write at least 16 characters")
         return self

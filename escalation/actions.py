@@ -27,6 +27,7 @@ from escalation.directory import Directory, named_in
 from escalation.draft import Start
 from escalation.errors import NotPossible, OperatorAbsent, TextTooLong, TicketGone
 from escalation.facts import Certainty
+from escalation.mail.about_tickets import mail_reply
 from escalation.mail.mailbox import Mailbox
 from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage, TicketRelation
 from escalation.sla.clocks import start_update_by
@@ -292,6 +293,7 @@ class Tickets:
             select(TicketLink)
             .where(
                 TicketLink.ticket_id == ticket.id,
+                TicketLink.scope == "requester",
                 col(TicketLink.revoked_at).is_(None),
                 col(TicketLink.expires_at) > now + LINK_LIFE / 2,
             )
@@ -303,6 +305,10 @@ class Tickets:
             session.add(link)
         return link.id
 
+    async def page(self, session: AsyncSession, ticket: Ticket, now: datetime) -> str:
+        """The path of the requester's page, to be signed."""
+        return f"/t/{await self.link(session, ticket, now)}"
+
     async def tell(self, ticket: Ticket, conversation_id: UUID | None) -> None:
         """After the commit. What fails here is a delay: views ask again, the outbox has the rows."""
         self.outbox.wake()
@@ -313,6 +319,12 @@ class Tickets:
 
     async def _spread(self, change: Change, message: TicketMessage) -> None:
         await self.outbox.add(change.session, SAID, {"message_id": str(message.id)}, f"{SAID}:{message.id}")
+        await self._mail(change, message)
+
+    async def _mail(self, change: Change, message: TicketMessage) -> None:
+        if message.author_kind == "operator":
+            link = await self.page(change.session, change.ticket, change.now)
+            await mail_reply(self.mailbox, change.session, change.ticket, message, link, change.now)
 
     # ── conversation and ticket ──────────────────────────────────────────────────────────────────────────────────
 
@@ -355,7 +367,10 @@ class Tickets:
                 )
                 place = Place(conversation_id, said.seq)
                 level = transcript.visitor.verify_level if said.author_kind != "operator" else 0
-                await change.say(said.text, channel="chat", place=place, at=said.at, files=said.files, level=level)
+                said_there = await change.say(
+                    said.text, channel="chat", place=place, at=said.at, files=said.files, level=level
+                )
+                await self._mail(change, said_there)
             fresh.copied_seq = max(fresh.copied_seq, transcript.upto_seq)
 
 

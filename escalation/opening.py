@@ -18,6 +18,7 @@ from escalation.change import Actor, Change, place_of
 from escalation.draft import TicketDraft
 from escalation.errors import NotPossible, TextEmpty, TicketGone
 from escalation.freezing import digest, operators_body, public_body
+from escalation.mail.about_tickets import mail_opened
 from escalation.models import (
     Ticket,
     TicketConversation,
@@ -90,6 +91,7 @@ async def open_ticket(
             await change.assign(actor.id, actor.name)
         change.settle()
         held = await tickets.show_card(session, ticket, now)
+        await mail_opened(tickets.mailbox, session, ticket, await tickets.page(session, ticket, now), now)
     await tickets.tell(ticket, held)
     return Opened(ticket, created=True)
 

@@ -90,7 +90,12 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
     found = await session.exec(
         select(Ticket)
         .join(TicketLink, col(TicketLink.ticket_id) == col(Ticket.id))
-        .where(TicketLink.id == link_id, col(TicketLink.revoked_at).is_(None), col(TicketLink.expires_at) > now)
+        .where(
+            TicketLink.id == link_id,
+            TicketLink.scope == "requester",
+            col(TicketLink.revoked_at).is_(None),
+            col(TicketLink.expires_at) > now,
+        )
     )
     ticket = found.first()
     return await public_ticket(session, ticket) if ticket is not None else None

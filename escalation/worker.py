@@ -14,6 +14,7 @@ from escalation.change import Actor
 from escalation.customers.known import identified
 from escalation.draft import Drafted, Origin, Source
 from escalation.handoff import draft_ticket
+from escalation.mail.worker import MailWorker
 from escalation.opening import open_ticket
 from escalation.search.indexer import Indexer
 from escalation.sla.engine import SlaEngine
@@ -31,11 +32,12 @@ log = structlog.get_logger(__name__)
 class EscalationWorker:
     """Construct it, then `run` it in a task: it takes the outbox kinds of tickets and copies what is said later."""
 
-    def __init__(self, tickets: Tickets, zone: ZoneInfo) -> None:
+    def __init__(self, tickets: Tickets, zone: ZoneInfo, mail: MailWorker | None = None) -> None:
         self._tickets = tickets
         self._zone = zone
         self.engine = SlaEngine(tickets)
         self.indexer = Indexer(tickets.db, tickets.clock)
+        self._mail = mail
         self._said: set[UUID] = set()
         self._look = asyncio.Event()
         tickets.outbox.on(LEFT, self.open_for_left)
@@ -53,6 +55,8 @@ class EscalationWorker:
             parts.create_task(self._copy(), name="copies")
             parts.create_task(self.engine.run(), name="sla")
             parts.create_task(self.indexer.run(), name="search")
+            if self._mail is not None:
+                parts.create_task(self._mail.run(), name="mail")
 
     async def _copy(self) -> None:
         """The cursor and the unique place of a message are the judges."""

@@ -1,6 +1,6 @@
 """What other packages add to the console. The console knows addresses and words, never who answers them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,6 +23,18 @@ class ConsoleModule:
     script: str
     style: str
     strings: str
+
+
+@dataclass(frozen=True)
+class ConsoleWarning:
+    """A word above the inbox, in the operator's language; with `url`, where more of it stands."""
+
+    text: str
+    url: str = ""
+
+
+Warnings = Callable[[Operator, str], Awaitable[Sequence[ConsoleWarning]]]
+"""(operator, locale) -> what this operator has to know now."""
 
 
 @dataclass(frozen=True)

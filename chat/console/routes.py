@@ -21,7 +21,7 @@ from chat.console.doorway import Doorway
 from chat.console.faces import ground, initials
 from chat.console.file_routes import FileRoutes
 from chat.console.inbox import departments_of, inbox_rows
-from chat.console.panels import About, Alarms, ConsoleModule, ConsolePanel, RailLink
+from chat.console.panels import About, Alarms, ConsoleModule, ConsolePanel, RailLink, Warnings
 from chat.console.preferences import Preferences
 from chat.console.rows import ConversationRow, group_of, row_of, visible_to
 from chat.console.settings_routes import SettingsRoutes
@@ -67,6 +67,7 @@ class ConsoleRoutes:
         about: About | None = None,
         alarms: Alarms | None = None,
         modules: Sequence[ConsoleModule] = (),
+        warnings: Warnings | None = None,
         signed_out: Callable[[UUID], None] | None = None,
         canary: bool = False,
         uploads: Uploads | None = None,
@@ -84,6 +85,7 @@ class ConsoleRoutes:
         self._known_about = about
         self._alarms = alarms
         self._modules = tuple(modules)
+        self._warnings = warnings
         self._canary = canary
         self._door = Doorway(pages, strings, sign_in)
         self._parts: list[SignInRoutes | SettingsRoutes | FileRoutes] = [
@@ -134,6 +136,7 @@ class ConsoleRoutes:
             "off_duty": not duty_of(operator).holds(self._clock.now()),
             "alarms": await self._alarms(operator, locale) if self._alarms is not None else Markup(),
             "modules": self._modules,
+            "warnings": await self._warnings(operator, locale) if self._warnings else (),
             "desk": self._for_modules(operator, locale),
         }
         return self._door.page(request, "page.html", context, operator)

@@ -6,6 +6,7 @@ It tests the way that people come: out by the public address, through whatever s
 from chat.doctor.bus import ask_bus
 from chat.doctor.database import ask_database
 from chat.doctor.finding import Finding
+from chat.doctor.mail import ask_mail
 from chat.doctor.place import address, disk, folder, secret_key
 from chat.doctor.way import ask_way
 from chat.settings import Settings
@@ -16,4 +17,6 @@ __all__ = ["Finding", "examine"]
 async def examine(settings: Settings) -> list[Finding]:
     found = [address(settings), disk(settings), folder(settings), secret_key(settings)]
     about_database, site = await ask_database(settings)
-    return [*found, *about_database, await ask_bus(settings), *await ask_way(settings, site)]
+    answers = all(finding.ok for finding in about_database if finding.name == "database")
+    mail = await ask_mail(settings, has_rows=answers)
+    return [*found, *about_database, await ask_bus(settings), mail, *await ask_way(settings, site)]

@@ -58,6 +58,10 @@ TICKETS_OPEN = Named(
 )
 SLA_BREACHES = Named("nightdesk_sla_breaches_total", "counter", "Promises broken, seen by this process.", ("target",))
 
+MAIL_SENT = Named("nightdesk_mail_sent_total", "counter", "Tries to send a mail, of this process.", ("result",))
+MAIL_WAITING = Named("nightdesk_mail_waiting", "gauge", "Mails that are due and not sent; 1000 stands for more.")
+MAIL_LAG = Named("nightdesk_mail_lag_seconds", "gauge", "How long the oldest of them is due.")
+
 OUTBOX_ROWS = Named("nightdesk_outbox_rows", "gauge", "Rows that are not done.", ("kind", "state"))
 OUTBOX_LAG = Named("nightdesk_outbox_lag_seconds", "gauge", "Age of the oldest row that is not done.", ("kind",))
 

@@ -27,6 +27,10 @@ class Letters(Protocol):
         """In the transaction that makes the link: both are there, or neither."""
         ...
 
+    def wake(self) -> None:
+        """After the commit."""
+        ...
+
 
 class MailedLetters:
     def __init__(self, mailbox: Mailbox) -> None:
@@ -45,3 +49,6 @@ class MailedLetters:
                 expires_at=letter.expires_at,
             ),
         )
+
+    def wake(self) -> None:
+        self._mailbox.wake()

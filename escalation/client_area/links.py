@@ -84,7 +84,7 @@ class SignInLinks:
             found = await _on_record(session, payload["email"])
             if found is None or there.first() is not None:
                 return
-            secret = new_secret()
+            secret, expires_at = new_secret(), self._clock.now() + LIFE
             session.add(
                 CustomerLink(
                     secret_hash=hashed(secret),
@@ -93,7 +93,7 @@ class SignInLinks:
                     asked_id=asked_id,
                     wanted=payload["wanted"],
                     kept_id=parse_id(payload["kept"]),
-                    expires_at=self._clock.now() + LIFE,
+                    expires_at=expires_at,
                 )
             )
             await session.flush()
@@ -103,9 +103,10 @@ class SignInLinks:
                 locale=found.locale or found.language or payload["locale"],
                 link=self.url(secret),
                 cause=str(asked_id),
-                expires_at=self._clock.now() + LIFE,
+                expires_at=expires_at,
             )
             await self._letters.sign_in(session, letter)
+        self._letters.wake()
 
     async def make(self, customer_id: UUID, wanted: str = "") -> str:
         """A link without a mail, for the command line."""

@@ -23,6 +23,7 @@ from escalation.customers.models import EmailAddress
 from escalation.customers.reader import CustomerReader
 from escalation.customers.registry import OwnedService
 from escalation.errors import NotPossible
+from escalation.mail.about_tickets import mail_opened
 from escalation.models import Ticket, TicketIp, TicketOrder, TicketRelation
 from escalation.opening import next_number
 from escalation.sla.clocks import start_first_reply
@@ -112,6 +113,7 @@ async def submit_ticket(
         if new.follows:
             await _follow(session, reader, new.follows, ticket_id, now)
         change.settle()
+        await mail_opened(tickets.mailbox, session, ticket, await tickets.page(session, ticket, now), now)
         number = ticket.number
     await tickets.tell(ticket, None)
     return Submitted(number, created=True)

@@ -82,6 +82,18 @@ class NotificationAddress(Row, table=True):
     active: bool = True
 
 
+class EmailProof(Row, table=True):
+    """A link that confirms an address, good once. The id stands in the link beside our signature."""
+
+    __tablename__ = "email_proof"
+    id: UUID = Field(primary_key=True)
+    email_id: UUID = Field(foreign_key="email_address.id", index=True)
+    locale: str = Field(default="", max_length=8)
+    expires_at: datetime = Field(sa_type=UTCDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    created_at: datetime = Field(sa_type=UTCDateTime)
+
+
 class Service(Row, table=True):
     """What an account has bought, under the name that its client area shows."""
 

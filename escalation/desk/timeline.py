@@ -50,6 +50,8 @@ _ICONS = {
     "handed_over": "assign",
     "priority": "high",
     "links_revoked": "lock",
+    "mail_refused": "bounce",
+    "proven": "verified",
     "alarm": "bell",
     "breached": "overdue",
     "tags": "tag",
@@ -109,6 +111,10 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("Automatic message")
         case "started":
             return c.gettext("The requester says which time was meant")
+        case "mail_refused":
+            return c.gettext("Mail to %(recipient)s was refused (%(code)s)") % data
+        case "proven":
+            return c.gettext("The requester has confirmed %(address)s") % data
         case "links_revoked":
             return c.gettext("All links to the ticket have ended")
         case "tags" | "mentioned" | "action" | "action_override":

@@ -18,6 +18,9 @@ ANSWERS = frozenset({TICKET_OPENED, TICKET_NEUTRAL})
 PERSONAL = frozenset({TICKET_REPLY})
 """Written by a person; all others say that a program wrote them."""
 
+TRIED_ANYWAY = frozenset({CONFIRM_ADDRESS})
+"""Goes to an address that was refused, too: its owner says that it takes mail again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -27,7 +30,7 @@ class Letter:
     `link`: where its button leads. A path of ours (`/client/…/<id>`) is signed as `Links.sign` does when the mail is
     made, so that no row holds a link that works. A whole URL is kept until the mail is out, then forgotten.
     `values`: what the words of the kind need besides, see `wording`.
-    `expires_at`: when it is of no more use; with a link, when that ends.
+    `not_before`: it waits until then. `expires_at`: when it is of no more use; with a link, when that ends.
     """
 
     kind: str
@@ -38,5 +41,6 @@ class Letter:
     name: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     expires_at: datetime | None = None
+    not_before: datetime | None = None
     ticket_id: UUID | None = None
     ticket_message_id: UUID | None = None

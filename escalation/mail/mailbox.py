@@ -1,6 +1,6 @@
 """The way to a mail: `post` writes its row in the transaction of its cause. Nothing is sent here."""
 
-import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,8 @@ from chat.clock import Clock
 from chat.db import table_of
 from chat.ids import new_id
 from chat.public import checked_address
-from escalation.mail.letter import KINDS, Letter
+from escalation.mail.headers import one_line
+from escalation.mail.letter import KINDS, TRIED_ANYWAY, Letter
 from escalation.mail.models import MailOut, Suppression
 
 
@@ -20,11 +21,15 @@ class Mailbox:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.woken = asyncio.Event()
+        self._wakers: list[Callable[[], None]] = []
 
     def wake(self) -> None:
         """A courtesy: the worker looks by itself every few seconds."""
-        self.woken.set()
+        for waker in self._wakers:
+            waker()
+
+    def on_wake(self, waker: Callable[[], None]) -> None:
+        self._wakers.append(waker)
 
     async def post(self, session: AsyncSession, letter: Letter) -> UUID | None:
         """The id of the mail; None where the same one was posted before. One for an address that takes none is
@@ -33,15 +38,17 @@ class Mailbox:
             raise ValueError(f"there is no kind {letter.kind}")
         now = self._clock.now()
         recipient = checked_address(letter.to).lower()
-        suppressed = await session.get(Suppression, recipient)
+        suppressed = await session.get(Suppression, recipient) if letter.kind not in TRIED_ANYWAY else None
         state = "suppressed" if suppressed is not None and suppressed.until > now else "waiting"
-        data: dict[str, Any] = {**letter.values, **({"link": letter.link} if letter.link else {})}
+        data = {name: one_line(value) for name, value in letter.values.items()}
+        if letter.link:
+            data["link"] = letter.link
         row = {
             "id": new_id(),
             "kind": letter.kind,
             "cause": letter.cause,
             "recipient": recipient,
-            "name": letter.name[:120],
+            "name": one_line(letter.name)[:120],
             "locale": letter.locale,
             "data": data if state == "waiting" else {},
             "ticket_id": letter.ticket_id,
@@ -49,7 +56,7 @@ class Mailbox:
             "state": state,
             "attempts": 0,
             "unsure": False,
-            "next_at": now,
+            "next_at": letter.not_before or now,
             "expires_at": letter.expires_at,
             "code": "",
             "says": "",

@@ -1,0 +1,140 @@
+"""Who gets mail about a ticket, and which. Posts in the transaction of what it tells of.
+
+An address that was only typed may be a stranger's: it gets one neutral question a day and not a word of what was said.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.ids import new_id
+from escalation.customers.delivery import targets_of
+from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, Letter
+from escalation.mail.mailbox import Mailbox
+from escalation.mail.models import MailOut
+from escalation.models import Ticket, TicketLink, TicketMessage
+
+PROVEN = 1
+"""The level from which on an address gets what was said."""
+PROVE = "prove"
+"""Scope of the link in a neutral question."""
+PROOF_LIFE = timedelta(minutes=15)
+UNREAD_FOR = timedelta(minutes=10)
+"""How long a reply may be read in the open conversation before it is mailed."""
+PER_HOUR, PER_DAY = 3, 10
+"""Acknowledgements to one address."""
+NEVER_ANSWERED = frozenset({"mailer-daemon", "postmaster", "abuse", "root", "noreply", "no-reply", "donotreply"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    address: str
+    name: str
+    locale: str
+
+
+async def recipients_of(session: AsyncSession, ticket: Ticket, now: datetime) -> list[Recipient]:
+    """The account's confirmed addresses for support, else the requester's, if it is proven to be theirs."""
+    if ticket.account_id is not None:
+        targets = await targets_of(session, ticket.account_id, "support", now)
+        if targets:
+            return [Recipient(target.address, "", target.language) for target in targets]
+    if ticket.requester_email and ticket.verify_level >= PROVEN:
+        return [Recipient(ticket.requester_email.lower(), ticket.requester_name, ticket.locale)]
+    return []
+
+
+async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, link: str, now: datetime) -> None:
+    """The acknowledgement, or the neutral question. `link`: path of the ticket's page."""
+    await session.flush()
+    people = await recipients_of(session, ticket, now)
+    if not people and ticket.requester_email:
+        await ask_for_proof(mailbox, session, ticket, now)
+    for one in people:
+        if not _may_be_answered(one.address) or await _had_enough(session, one.address, now):
+            continue
+        await mailbox.post(
+            session,
+            Letter(
+                TICKET_OPENED,
+                to=one.address,
+                cause=str(ticket.id),
+                locale=one.locale,
+                name=one.name,
+                link=link,
+                ticket_id=ticket.id,
+            ),
+        )
+
+
+async def mail_reply(
+    mailbox: Mailbox, session: AsyncSession, ticket: Ticket, message: TicketMessage, link: str, now: datetime
+) -> None:
+    """A public message of an operator. Where a conversation is open, it has some minutes to be read there."""
+    if message.kind != "message" or message.author_kind != "operator":
+        return
+    await session.flush()
+    for one in await recipients_of(session, ticket, now):
+        await mailbox.post(
+            session,
+            Letter(
+                TICKET_REPLY,
+                to=one.address,
+                cause=str(message.id),
+                locale=one.locale,
+                name=one.name,
+                link=link,
+                ticket_id=ticket.id,
+                ticket_message_id=message.id,
+                not_before=now + UNREAD_FOR if ticket.contact_channel == "chat" else None,
+            ),
+        )
+
+
+async def ask_for_proof(
+    mailbox: Mailbox, session: AsyncSession, ticket: Ticket, now: datetime, *, again: bool = False
+) -> bool:
+    """Whether the address was asked: once a day, without a word of who typed it. `again`: who has had one asks."""
+    address = ticket.requester_email.strip().lower()
+    if not _may_be_answered(address):
+        return False
+    if not again and await _count(session, address, now - timedelta(days=1), ANSWERS):
+        return False
+    proof = TicketLink(id=new_id(), ticket_id=ticket.id, scope=PROVE, expires_at=now + PROOF_LIFE, created_at=now)
+    session.add(proof)
+    await session.flush()
+    posted = await mailbox.post(
+        session,
+        Letter(
+            TICKET_NEUTRAL,
+            to=address,
+            cause=str(proof.id),
+            locale=ticket.locale,
+            link=f"/t/prove/{proof.id}",
+            values={"company": ticket.site_name},
+            expires_at=proof.expires_at,
+        ),
+    )
+    return posted is not None
+
+
+def _may_be_answered(address: str) -> bool:
+    return address.partition("@")[0] not in NEVER_ANSWERED
+
+
+async def _had_enough(session: AsyncSession, address: str, now: datetime) -> bool:
+    opened = frozenset({TICKET_OPENED})
+    if await _count(session, address, now - timedelta(hours=1), opened) >= PER_HOUR:
+        return True
+    return await _count(session, address, now - timedelta(days=1), opened) >= PER_DAY
+
+
+async def _count(session: AsyncSession, address: str, since: datetime, kinds: frozenset[str]) -> int:
+    found = await session.exec(
+        select(func.count())
+        .select_from(MailOut)
+        .where(MailOut.recipient == address, col(MailOut.created_at) > since, col(MailOut.kind).in_(kinds))
+    )
+    return found.one()

@@ -1,0 +1,108 @@
+"""What a mail meets besides the server: addresses that take none, words that were read meanwhile, refusals that people
+have to see."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.clock import Clock
+from chat.db import table_of
+from chat.public import Conversation, transcript_of
+from escalation.change import SYSTEM, Change
+from escalation.customers.models import EmailAddress
+from escalation.mail.letter import TICKET_OPENED, TICKET_REPLY, TRIED_ANYWAY, Letter
+from escalation.mail.mailbox import Mailbox
+from escalation.mail.models import MailOut, Suppression
+from escalation.mail.smtp import Outcome
+from escalation.models import Ticket, TicketConversation, TicketMessage
+
+SUPPRESSED_FOR = timedelta(days=60)
+SAID_REF = "ticket-message:"
+
+
+class After:
+    def __init__(self, clock: Clock, mailbox: Mailbox) -> None:
+        self._clock = clock
+        self._mailbox = mailbox
+
+    async def takes_none(self, session: AsyncSession, mail: MailOut) -> bool:
+        if mail.kind in TRIED_ANYWAY:
+            return False
+        found = await session.get(Suppression, mail.recipient)
+        return found is not None and found.until > self._clock.now()
+
+    async def was_read(self, session: AsyncSession, mail: MailOut) -> bool:
+        """The requester has seen it in the conversation, which is another window on the same thread."""
+        if mail.kind != TICKET_REPLY or mail.ticket_message_id is None:
+            return False
+        message = await session.get(TicketMessage, mail.ticket_message_id)
+        ticket = await session.get(Ticket, mail.ticket_id)
+        if message is None or ticket is None or ticket.requester_email.lower() != mail.recipient:
+            return False
+        tie = (
+            await session.exec(
+                select(TicketConversation).where(
+                    TicketConversation.ticket_id == ticket.id, col(TicketConversation.released_at).is_(None)
+                )
+            )
+        ).first()
+        conversation = await session.get(Conversation, tie.conversation_id) if tie else None
+        if conversation is None:
+            return False
+        seq = message.conversation_seq
+        if seq is None:
+            transcript = await transcript_of(session, conversation.id)
+            ref = f"{SAID_REF}{message.id}"
+            seq = next((said.seq for said in transcript.messages if said.ref == ref), None) if transcript else None
+        return seq is not None and conversation.visitor_read_seq >= seq
+
+    async def refused(self, session: AsyncSession, mail: MailOut, outcome: Outcome) -> None:
+        """In the transaction that records it. An address that does not exist gets nothing for a while; the ticket tells
+        of it, and the requester gets what an address of the account could not."""
+        if outcome.kind == "no_address":
+            await self._suppress(session, mail.recipient, outcome)
+        if mail.ticket_id is None:
+            return
+        ticket = (await session.exec(select(Ticket).where(Ticket.id == mail.ticket_id).with_for_update())).first()
+        if ticket is None:
+            return
+        now = self._clock.now()
+        # Without a new version: a reply that is being written is not refused because of a mail.
+        Change(session, ticket, SYSTEM, now).record("mail_refused", recipient=mail.recipient, code=outcome.code)
+        ticket.changed_at = now
+        registered = ticket.requester_email.lower()
+        if mail.kind in (TICKET_OPENED, TICKET_REPLY) and registered and registered != mail.recipient:
+            await self._mailbox.post(
+                session,
+                Letter(
+                    mail.kind,
+                    to=registered,
+                    cause=mail.cause,
+                    locale=ticket.locale,
+                    name=ticket.requester_name,
+                    link=str(mail.data.get("link", "")),
+                    ticket_id=ticket.id,
+                    ticket_message_id=mail.ticket_message_id,
+                ),
+            )
+
+    async def _suppress(self, session: AsyncSession, address: str, outcome: Outcome) -> None:
+        now = self._clock.now()
+        values = {"code": outcome.code, "says": outcome.says, "until": now + SUPPRESSED_FOR, "created_at": now}
+        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        suppress = insert(table_of(Suppression)).values(address=address, **values)
+        await session.execute(suppress.on_conflict_do_update(index_elements=["address"], set_=values))
+        known = table_of(EmailAddress)
+        await session.execute(
+            update(known)
+            .where(known.c.address == address)
+            .values(suppressed_until=values["until"], reason=f"{outcome.code} {outcome.says}"[:200])
+        )
+
+    def tell(self, mail: MailOut) -> None:
+        """After the commit: whoever took over is sent."""
+        self._mailbox.wake()

@@ -1,0 +1,171 @@
+"""The words of each kind of letter, in the language of who gets it. Pure.
+
+`data` holds what the letter was posted with: `company`, and of the kind confirm_address and address_changed also
+`types` (billing, support, abuse, service; apart by spaces), `account` and `change` (added, removed).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+
+from chat.strings import Catalogue
+from escalation.mail import letter
+from escalation.mail.headers import one_line, ticket_subject
+from escalation.mail.told import Told
+from escalation.mail.words import Button, Paragraph, Part, Said, Small, Words
+from escalation.states import requesters_word
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads it: in which language, what their clock shows, and what now is."""
+
+    c: Catalogue
+    zone: ZoneInfo
+    now: datetime
+
+    def time(self, at: datetime) -> str:
+        """`14:42 CET`, with the day if it is not today."""
+        local = at.astimezone(self.zone)
+        clock = f"{local:%H:%M} {local.tzname()}"
+        if local.date() == self.now.astimezone(self.zone).date():
+            return clock
+        return f"{format_date(local, 'medium', locale=self.c.locale)}, {clock}"
+
+
+def type_words(c: Catalogue) -> dict[str, str]:
+    return {
+        "billing": c.gettext("invoices and orders"),
+        "support": c.gettext("support and tickets"),
+        "abuse": c.gettext("abuse and security"),
+        "service": c.gettext("service notices"),
+    }
+
+
+def word(
+    kind: str, data: Mapping[str, str], link: str, expires_at: datetime | None, told: Told | None, reader: Reader
+) -> Words:
+    """`told` is there for all letters about tickets."""
+    until = reader.time(expires_at) if expires_at else ""
+    match kind:
+        case letter.SIGN_IN:
+            return _sign_in(data, link, until, reader)
+        case letter.CONFIRM_ADDRESS:
+            return _confirm(data, link, until, reader)
+        case letter.ADDRESS_CHANGED:
+            return _changed(data, link, reader)
+        case letter.TICKET_NEUTRAL:
+            return _neutral(data, link, reader)
+    if told is None:
+        raise ValueError(f"{kind} tells of a ticket")
+    return _opened(told, link, reader) if kind == letter.TICKET_OPENED else _reply(told, link, reader)
+
+
+def _sign_in(data: Mapping[str, str], link: str, until: str, reader: Reader) -> Words:
+    c = reader.c
+    says = c.gettext("with this link you sign in to the client area. It works once, until %(time)s.") % {"time": until}
+    parts: list[Part] = [
+        Paragraph(c.gettext("Hello,") + "\n" + says),
+        Button(c.gettext("Sign in"), link),
+        Small(c.gettext("If you did not ask for it, do nothing: without this mail nobody can sign in.")),
+    ]
+    return Words(_titled(c.gettext("Your sign-in link"), data), parts)
+
+
+def _confirm(data: Mapping[str, str], link: str, until: str, reader: Reader) -> Words:
+    c = reader.c
+    says = c.gettext(
+        "this address is to get mail of the account %(account)s: %(types)s. Nothing is sent to it before you confirm. "
+        "The link works once, until %(time)s."
+    ) % {"account": one_line(data.get("account", "")), "types": _types(data, c), "time": until}
+    parts: list[Part] = [
+        Paragraph(c.gettext("Hello,") + "\n" + says),
+        Button(c.gettext("Confirm the address"), link),
+        Small(c.gettext("If you know nothing of it, do nothing: nobody will write to you.")),
+    ]
+    return Words(_titled(c.gettext("Please confirm your address"), data), parts)
+
+
+def _changed(data: Mapping[str, str], link: str, reader: Reader) -> Words:
+    c = reader.c
+    values = {"account": one_line(data.get("account", "")), "types": _types(data, c)}
+    if data.get("change") == "removed":
+        says = c.gettext("this address gets no more mail of the account %(account)s about: %(types)s.") % values
+    else:
+        says = (
+            c.gettext(
+                "another address was confirmed for mail of the account %(account)s about: %(types)s. "
+                "That mail goes there now."
+            )
+            % values
+        )
+    parts: list[Part] = [Paragraph(c.gettext("Hello,") + "\n" + says)]
+    if link:
+        parts.append(Button(c.gettext("Look at the addresses"), link))
+    parts.append(Small(c.gettext("If nobody of yours did this, tell us at once.")))
+    return Words(_titled(c.gettext("Your mail goes to another address"), data), parts)
+
+
+def _neutral(data: Mapping[str, str], link: str, reader: Reader) -> Words:
+    """To an address that somebody typed: not a word of theirs, since it may be a stranger's."""
+    c = reader.c
+    says = c.gettext(
+        "somebody wrote to us and gave this address for the answer. "
+        "If it was you, confirm it, and our answers come here."
+    )
+    parts: list[Part] = [
+        Paragraph(c.gettext("Hello,") + "\n" + says),
+        Button(c.gettext("Confirm the address"), link),
+        Small(c.gettext("If it was not you, do nothing: no answer is sent here then.")),
+    ]
+    return Words(_titled(c.gettext("Please confirm your address"), data), parts)
+
+
+def _opened(told: Told, link: str, reader: Reader) -> Words:
+    c = reader.c
+    says = c.gettext("we have your message. The number of your ticket is %(number)s.") % {"number": told.number}
+    if told.due_at is not None and told.due_at > reader.now:
+        says += " " + c.gettext("A person answers by %(time)s.") % {"time": reader.time(told.due_at)}
+    parts: list[Part] = [
+        Paragraph(_greeting(told, c) + "\n" + says),
+        Button(c.gettext("Open the ticket"), link),
+        _alone(c),
+    ]
+    return Words(ticket_subject(told.number, told.subject), parts, one_line(told.company))
+
+
+def _reply(told: Told, link: str, reader: Reader) -> Words:
+    c = reader.c
+    state = c.gettext("Ticket %(number)s: %(state)s.") % {
+        "number": told.number,
+        "state": requesters_word(told.state, c),
+    }
+    parts: list[Part] = [Said(one_line(told.by), told.text)] if told.text else []
+    if told.files:
+        names = ", ".join(one_line(name) for name in told.files)
+        parts.append(Paragraph(c.gettext("Files, on the page of the ticket: %(names)s") % {"names": names}))
+    parts += [Button(c.gettext("Answer on the page of the ticket"), link), Small(state), _alone(c)]
+    by = " · ".join(part for part in (one_line(told.by), one_line(told.company)) if part)
+    return Words(ticket_subject(told.number, told.subject), parts, by)
+
+
+def _greeting(told: Told, c: Catalogue) -> str:
+    name = one_line(told.requester)
+    return c.gettext("Hello %(name)s,") % {"name": name} if name else c.gettext("Hello,")
+
+
+def _alone(c: Catalogue) -> Small:
+    return Small(c.gettext("The link opens this ticket without a sign-in: keep it to yourself."))
+
+
+def _types(data: Mapping[str, str], c: Catalogue) -> str:
+    words = type_words(c)
+    return ", ".join(words[one] for one in data.get("types", "").split() if one in words)
+
+
+def _titled(title: str, data: Mapping[str, str]) -> str:
+    company = one_line(data.get("company", ""))
+    return f"{title} – {company}" if company else title

@@ -1,0 +1,101 @@
+"""An address that somebody typed is proven to be theirs: by a link that was mailed there, good once."""
+
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chat.db import rows_changed, table_of
+from escalation.actions import Tickets
+from escalation.change import Actor, Change
+from escalation.mail.about_tickets import PROOF_LIFE, PROVE, PROVEN, ask_for_proof
+from escalation.models import Ticket, TicketLink
+
+AGAIN_PER_TICKET = 5
+"""Links for one ticket in all."""
+
+
+async def is_open(tickets: Tickets, proof_id: UUID) -> bool:
+    """Asking uses nothing, since mail scanners open links."""
+    async with tickets.db.read() as session:
+        proof = await session.get(TicketLink, proof_id)
+    return proof is not None and _holds(proof, tickets)
+
+
+async def locale_of(tickets: Tickets, proof_id: UUID) -> str | None:
+    """Of who got the link."""
+    async with tickets.db.read() as session:
+        found = await session.exec(
+            select(Ticket.locale)
+            .join(TicketLink, col(TicketLink.ticket_id) == col(Ticket.id))
+            .where(TicketLink.id == proof_id, TicketLink.scope == PROVE)
+        )
+        return found.first()
+
+
+async def prove(tickets: Tickets, proof_id: UUID) -> str | None:
+    """Uses the link: from now on this address gets what is said. The path of the ticket's page; None for a link that is
+    unknown, used, expired or revoked."""
+    now = tickets.clock.now()
+    links = table_of(TicketLink)
+    async with tickets.db.write() as session:
+        used = await session.execute(
+            update(links)
+            .where(
+                links.c.id == proof_id,
+                links.c.scope == PROVE,
+                links.c.used_at.is_(None),
+                links.c.revoked_at.is_(None),
+                links.c.expires_at > now,
+            )
+            .values(used_at=now)
+        )
+        if rows_changed(used) == 0:
+            return None
+        ticket = await _locked(session, proof_id)
+        change = Change(session, ticket, Actor("requester", ticket.requester_name), now)
+        if ticket.verify_level < PROVEN:
+            ticket.verify_level, ticket.verify_method, ticket.verified_at = PROVEN, "link", now
+            # Without a new version: no reply that is being written is refused for it.
+            change.record("proven", address=ticket.requester_email)
+            ticket.changed_at = now
+        path = await tickets.page(session, ticket, now)
+    await tickets.tell(ticket, None)
+    return path
+
+
+async def ask_again(tickets: Tickets, proof_id: UUID) -> bool:
+    """Whoever holds an expired link got our mail before, so a new one floods nobody. False where that is enough."""
+    now = tickets.clock.now()
+    async with tickets.db.write() as session:
+        proof = await session.get(TicketLink, proof_id)
+        if proof is None or proof.scope != PROVE or proof.used_at is not None or proof.expires_at > now:
+            return False
+        ticket = await _locked(session, proof_id)
+        asked = await session.exec(
+            select(func.count(), func.max(TicketLink.created_at)).where(
+                TicketLink.ticket_id == ticket.id, TicketLink.scope == PROVE
+            )
+        )
+        number, last = asked.one()
+        if number >= AGAIN_PER_TICKET or last > now - PROOF_LIFE:
+            return False
+        await ask_for_proof(tickets.mailbox, session, ticket, now, again=True)
+    tickets.mailbox.wake()
+    return True
+
+
+async def _locked(session: AsyncSession, proof_id: UUID) -> Ticket:
+    found = await session.exec(
+        select(Ticket)
+        .join(TicketLink, col(TicketLink.ticket_id) == col(Ticket.id))
+        .where(TicketLink.id == proof_id)
+        .with_for_update(of=Ticket)
+    )
+    return found.one()
+
+
+def _holds(proof: TicketLink, tickets: Tickets) -> bool:
+    now = tickets.clock.now()
+    return proof.scope == PROVE and proof.used_at is None and proof.revoked_at is None and proof.expires_at > now

@@ -1,0 +1,258 @@
+"""What is mailed of tickets: to whom it may be said, once, as one thread, and never a note."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlmodel import col, select
+
+from chat.db import Database
+from chat.ids import new_id
+from chat.public import Conversation
+from escalation.customers.models import Account, EmailAddress, NotificationAddress
+from escalation.mail.about_tickets import mail_opened
+from escalation.mail.models import MailOut
+from escalation.models import Ticket, TicketEvent, TicketLink
+from escalation.proofs import ask_again, is_open, prove
+from tests.support.clock import FakeClock
+from tests.support.mail_server import Taken
+from tests.support.post_office import PostOffice, post_office
+from tests.support.tickets import Company, company
+
+
+@dataclass
+class Scene:
+    acme: Company
+    office: PostOffice
+
+    async def ticket(
+        self, email: str = "rita@example.com", *, level: int = 2, text: str = "The server is down"
+    ) -> Ticket:
+        """As if it came from a requester of this level; the mail of its opening is not sent yet."""
+        found = (await self.acme.escalate(await self.acme.conversation(text, email=email))).ticket
+        async with self.acme.db.write() as session:
+            fresh = await session.get_one(Ticket, found.id)
+            fresh.verify_level, fresh.contact_channel = level, "form"
+        return fresh
+
+    async def reply(self, ticket: Ticket, text: str) -> None:
+        async with self.acme.db.read() as session:
+            version = (await session.get_one(Ticket, ticket.id)).version
+        await self.acme.tickets.reply(ticket.id, self.acme.as_omar, text, version=version, ref=uuid4().hex)
+
+    async def sent(self) -> list[Taken]:
+        await self.office.send_due()
+        taken, self.office.server.taken = self.office.server.taken, []
+        return taken
+
+    async def account(self, ticket: Ticket, *support: str) -> None:
+        """Its ticket belongs to an account with these confirmed addresses for support."""
+        account_id = new_id()
+        async with self.acme.db.write() as session:
+            session.add(Account(id=account_id, account_no="A1", name="Acme", language="sl", tags=[]))
+            await session.flush()
+            for address in support:
+                email_id = new_id()
+                session.add(
+                    EmailAddress(
+                        id=email_id,
+                        account_id=account_id,
+                        address=address,
+                        raw=address,
+                        verified_at=self.acme.clock.now(),
+                    )
+                )
+                await session.flush()
+                session.add(NotificationAddress(id=new_id(), account_id=account_id, kind="support", email_id=email_id))
+            (await session.get_one(Ticket, ticket.id)).account_id = account_id
+
+
+@pytest.fixture
+async def scene(database_url: str) -> AsyncIterator[Scene]:
+    db, clock = Database(database_url), FakeClock()
+    try:
+        async with company(db, clock) as acme, post_office(db, clock, acme.tickets.mailbox) as office:
+            yield Scene(acme, office)
+    finally:
+        await db.close()
+
+
+async def test_an_address_that_was_only_typed_is_asked_and_told_nothing(scene: Scene) -> None:
+    ticket = await scene.ticket(level=0, text="My secret is 1234")
+    await scene.reply(ticket, "Dear secret holder")
+    (asked,) = await scene.sent()
+    assert asked.message["Subject"] == "Please confirm your address – Acme"
+    assert asked.sender == ""
+    assert asked.message["Auto-Submitted"] == "auto-replied"
+    for word in ("1234", "secret", ticket.number, "Ann"):
+        assert word not in asked.text() + asked.text("html") + str(asked.message)
+
+
+async def test_a_thousand_forms_are_one_mail(scene: Scene) -> None:
+    for _ in range(20):
+        await scene.acme.another_visitor()
+        await scene.ticket("victim@example.com", level=0)
+    assert len(await scene.sent()) == 1
+    scene.acme.clock.advance(86_401)
+    await scene.acme.another_visitor()
+    await scene.ticket("victim@example.com", level=0)
+    assert len(await scene.sent()) == 1
+
+
+@pytest.mark.parametrize("address", ["noreply@example.com", "MAILER-DAEMON@example.com", "abuse@example.com"])
+async def test_robots_are_not_answered(scene: Scene, address: str) -> None:
+    await scene.ticket(address, level=0)
+    assert await scene.sent() == []
+
+
+async def test_replies_are_mailed_as_one_thread(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.sent()
+    await scene.reply(ticket, "We are on it.\n<b>Soon</b>")
+    await scene.reply(ticket, "It runs again.")
+    for number in range(8):
+        await scene.reply(ticket, f"And {number}")
+    taken = await scene.sent()
+    assert [one.text().splitlines()[2] for one in taken[2:]] == [f"And {number}" for number in range(8)]
+    assert len(str(taken[-1].message["References"]).split()) == 9
+    first, second, *_ = taken
+    assert first.message["Subject"] == second.message["Subject"] == f"[{ticket.number}] The server is down"
+    assert first.message["From"] == "Omar · Acme <support@acme.example>"
+    assert first.sender == "support@acme.example"
+    assert first.message["Auto-Submitted"] is None
+    assert "<b>Soon</b>" in first.text()
+    assert "&lt;b&gt;Soon&lt;/b&gt;" in first.text("html")
+    assert str(first.message["Message-ID"]).startswith(f"<t.{ticket.number}.")
+    assert second.message["In-Reply-To"] == first.message["Message-ID"]
+    assert second.message["References"] == first.message["Message-ID"]
+    assert "/t/" in first.text()
+
+
+async def test_a_reply_sent_twice_is_one_mail(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.sent()
+    async with scene.acme.db.read() as session:
+        version = (await session.get_one(Ticket, ticket.id)).version
+    for _ in range(2):
+        await scene.acme.tickets.reply(ticket.id, scene.acme.as_omar, "Once", version=version, ref="the-same")
+    assert len(await scene.sent()) == 1
+
+
+async def test_a_note_and_the_requesters_own_words_are_not_mailed(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.sent()
+    await scene.acme.tickets.note(ticket.id, scene.acme.as_omar, "planted-word", ref="n")
+    await scene.acme.tickets.answer(ticket.id, "my own words", ref="a")
+    await scene.reply(ticket, "Answer")
+    (taken,) = await scene.sent()
+    assert b"planted-word" not in taken.content
+    assert b"my own words" not in taken.content
+
+
+async def test_addresses_for_support_receive_instead_of_the_requester_in_their_language(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.account(ticket, "help@example.com", "noc@example.com")
+    await scene.sent()
+    await scene.reply(ticket, "Hello")
+    taken = await scene.sent()
+    assert sorted(one.recipient for one in taken) == ["help@example.com", "noc@example.com"]
+    assert {str(one.message["Content-Language"]) for one in taken} == {"sl"}
+    assert len({str(one.message["Message-ID"]) for one in taken}) == 2
+    for one in taken:
+        assert str(one.message["To"]) == one.recipient
+        assert one.message["Cc"] is None
+
+
+async def test_what_an_address_of_the_account_cannot_take_goes_to_the_requester(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.account(ticket, "help@example.com")
+    await scene.sent()
+    scene.office.server.answers["help@example.com"] = "550 5.1.1 gone"
+    await scene.reply(ticket, "Important")
+    (taken,) = await scene.sent()
+    assert taken.recipient == "rita@example.com"
+    assert "Important" in taken.text()
+    async with scene.acme.db.read() as session:
+        events = (await session.exec(select(TicketEvent).where(TicketEvent.type == "mail_refused"))).all()
+    assert [event.data for event in events] == [{"recipient": "help@example.com", "code": "550 5.1.1"}]
+    await scene.reply(ticket, "Next")
+    (taken,) = await scene.sent()
+    assert taken.recipient == "rita@example.com"
+
+
+async def test_a_refused_mail_does_not_stand_in_the_way_of_a_reply(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.sent()
+    await scene.reply(ticket, "One")
+    async with scene.acme.db.read() as session:
+        version = (await session.get_one(Ticket, ticket.id)).version
+    scene.office.server.answers["rita@example.com"] = "550 5.1.1 gone"
+    assert await scene.sent() == []
+    await scene.acme.tickets.reply(ticket.id, scene.acme.as_omar, "Two", version=version, ref="two")
+
+
+async def test_what_she_reads_in_the_conversation_is_not_mailed(scene: Scene) -> None:
+    conversation_id = await scene.acme.conversation("Down", email="rita@example.com")
+    ticket = (await scene.acme.escalate(conversation_id)).ticket
+    async with scene.acme.db.write() as session:
+        (await session.get_one(Ticket, ticket.id)).verify_level = 2
+    await scene.sent()
+    await scene.reply(ticket, "Seen at once")
+    while await scene.acme.tickets.outbox.work_once():
+        pass
+    async with scene.acme.db.write() as session:
+        conversation = await session.get_one(Conversation, conversation_id)
+        conversation.visitor_read_seq = conversation.last_seq
+    await scene.reply(ticket, "Never seen")
+    while await scene.acme.tickets.outbox.work_once():
+        pass
+    assert await scene.sent() == []
+    scene.acme.clock.advance(timedelta(minutes=10).total_seconds())
+    (taken,) = await scene.sent()
+    assert "Never seen" in taken.text()
+    async with scene.acme.db.read() as session:
+        states = (await session.exec(select(MailOut.state).where(MailOut.kind == "ticket_reply"))).all()
+    assert sorted(states) == ["accepted", "read"]
+
+
+async def test_acknowledgements_end_after_three_in_an_hour(scene: Scene) -> None:
+    for _ in range(5):
+        await scene.acme.another_visitor()
+        ticket = await scene.ticket("", level=2)
+        async with scene.acme.db.write() as session:
+            fresh = await session.get_one(Ticket, ticket.id)
+            fresh.requester_email = "rita@example.com"
+            link = await scene.acme.tickets.page(session, fresh, scene.acme.clock.now())
+            await mail_opened(scene.acme.tickets.mailbox, session, fresh, link, scene.acme.clock.now())
+    taken = await scene.sent()
+    assert len(taken) == 3
+    assert "A person answers by" in taken[0].text()
+    assert taken[0].sender == ""
+
+
+async def test_the_link_of_the_question_is_good_once_for_a_quarter_of_an_hour(scene: Scene) -> None:
+    ticket = await scene.ticket(level=0)
+    await scene.sent()
+    async with scene.acme.db.read() as session:
+        (proof,) = (await session.exec(select(TicketLink).where(TicketLink.scope == "prove"))).all()
+    assert not await ask_again(scene.acme.tickets, proof.id)  # it still works
+    scene.acme.clock.advance(900)
+    assert not await is_open(scene.acme.tickets, proof.id)
+    assert await prove(scene.acme.tickets, proof.id) is None
+    assert await ask_again(scene.acme.tickets, proof.id)
+    assert len(await scene.sent()) == 1
+    async with scene.acme.db.read() as session:
+        fresh_ones = select(TicketLink).where(TicketLink.scope == "prove").order_by(col(TicketLink.created_at).desc())
+        proof = (await session.exec(fresh_ones)).all()[0]
+    assert await is_open(scene.acme.tickets, proof.id)
+    assert await prove(scene.acme.tickets, proof.id) is not None
+    assert await prove(scene.acme.tickets, proof.id) is None
+    async with scene.acme.db.read() as session:
+        fresh = await session.get_one(Ticket, ticket.id)
+        assert (fresh.verify_level, fresh.verify_method) == (1, "link")
+        assert (await session.exec(select(TicketLink).where(col(TicketLink.used_at).is_not(None)))).one().id == proof.id
+    await scene.reply(ticket, "Now you may read it")
+    (taken,) = await scene.sent()
+    assert "Now you may read it" in taken.text()
