@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import table_of
 from chat.public import Operator
-from escalation.models import TicketLooker
+from escalation.desk_tables import TicketLooker
 
 LEASE = timedelta(seconds=30)
 """An open page says every 12 s that it is there."""

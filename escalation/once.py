@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import table_of
-from escalation.models import DeskRef
+from escalation.desk_tables import DeskRef
 
 KEPT = timedelta(days=1)
 

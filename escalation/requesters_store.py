@@ -110,11 +110,13 @@ async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTick
     )
     clocks = found_clocks.all()
     first = next((clock for clock in clocks if clock.metric == FIRST_REPLY), None)
-    bodies = await session.exec(
-        select(TicketTranscript.body)
+    transcripts = await session.exec(
+        select(TicketTranscript)
         .where(TicketTranscript.ticket_id == ticket.id)
-        .order_by(col(TicketTranscript.revision).desc())
+        .order_by(col(TicketTranscript.created_at), col(TicketTranscript.revision))
     )
+    # The newest revision of each conversation: there are several after a merge.
+    bodies = {one.conversation_id: one.body for one in transcripts}
     return RequestersTicket(
         id=ticket.id,
         number=ticket.number,
@@ -143,7 +145,7 @@ async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTick
         update_by=next(
             (clock.due_at for clock in clocks if clock.metric == UPDATE_BY and clock.state == "running"), None
         ),
-        transcript=bodies.first() or [],
+        transcript=[row for body in bodies.values() for row in body],
         messages=await _messages(session, ticket.id),
         events=await _events(session, ticket.id),
     )

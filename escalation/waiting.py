@@ -65,15 +65,17 @@ async def waiting_conversations(
     after: Standing | None = None,
     limit: int = 50,
 ) -> list[WaitingConversation]:
-    """In the order of service. `free`: those that nobody has or is being offered. What belongs to a ticket stands in
-    the list as that ticket."""
+    """In the order of service. `free`: those that wait for anybody, or are being offered to this reader. What belongs
+    to a ticket stands in the list as that ticket."""
     rows = table_of(Conversation).c
+    ours = rows.operator_id == reader.operator_id
     kinds: list[tuple[ColumnElement[bool], ...]] = []
-    if not free:
-        kinds.append((rows.state == "active", rows.operator_id == reader.operator_id))
-    if not mine:
-        states = ("waiting",) if free else ("waiting", "offered")
-        kinds += [(rows.state == state,) for state in states]
+    if free:
+        kinds += [(rows.state == "waiting",), (rows.state == "offered", ours)]
+    else:
+        kinds.append((rows.state == "active", ours))
+        if not mine:
+            kinds += [(rows.state == "waiting",), (rows.state == "offered",)]
     parts: list[Any] = []
     for department, priority in promises:
         if department_id not in (None, department) or department not in reader.departments:
@@ -86,15 +88,18 @@ async def waiting_conversations(
     if not parts:
         return []
     found = union_all(*parts).subquery()
-    ids = [row.id for row in await session.execute(sql.select(found.c.id))]
-    return sorted(await _rows(session, ids, promises), key=lambda row: row.place)[:limit]
+    standings = sorted(
+        _standing(row.id, row.priority, row.waiting_since, promises[row.department_id, row.priority])
+        for row in await session.execute(sql.select(found))
+    )[:limit]
+    return await _rows(session, standings)
 
 
 def _part(*conditions: ColumnElement[bool], limit: int) -> Any:
     rows, ties = table_of(Conversation).c, table_of(TicketConversation).c
     held = exists().where(ties.conversation_id == rows.id, ties.released_at.is_(None))
     part = (
-        sql.select(rows.id)
+        sql.select(rows.id, rows.priority, rows.waiting_since, rows.department_id)
         .where(*conditions, rows.waiting_since.is_not(None), ~held)
         .order_by(rows.waiting_since, rows.id)
         .limit(limit)
@@ -119,25 +124,25 @@ def _behind(after: Standing | None, promise: timedelta, priority: int) -> Column
     return or_(rows.waiting_since > since, and_(rows.waiting_since == since, rows.id > after.id))
 
 
-async def _rows(session: AsyncSession, ids: Sequence[UUID], promises: Promises) -> list[WaitingConversation]:
+async def _rows(session: AsyncSession, standings: Sequence[Standing]) -> list[WaitingConversation]:
+    """In this order; who was answered meanwhile is left out."""
     rows, visitors = table_of(Conversation), table_of(Visitor)
     departments, operators = table_of(Department), table_of(Operator)
     found = await session.execute(
         sql.select(
-            rows.c.id, rows.c.priority, rows.c.waiting_since, rows.c.department_id, rows.c.last_message_text,
-            rows.c.operator_id, rows.c.state, visitors.c.name, departments.c.names, operators.c.name.label("operator"),
+            rows.c.id, rows.c.last_message_text, rows.c.operator_id, rows.c.state, visitors.c.name,
+            departments.c.names, operators.c.name.label("operator"),
         )
         .join(visitors, visitors.c.id == rows.c.visitor_id)
         .join(departments, departments.c.id == rows.c.department_id)
         .outerjoin(operators, operators.c.id == rows.c.operator_id)
-        .where(rows.c.id.in_(ids), rows.c.waiting_since.is_not(None))
+        .where(rows.c.id.in_([one.id for one in standings]), rows.c.waiting_since.is_not(None))
     )  # fmt: skip
+    by_id = {row.id: row for row in found}
     return [
         WaitingConversation(
             id=row.id,
-            standing=_standing(
-                row.id, row.priority, row.waiting_since, promises.get((row.department_id, row.priority))
-            ),
+            standing=standing,
             name=(row.name or "").strip(),
             text=row.last_message_text,
             department=row.names,
@@ -145,9 +150,10 @@ async def _rows(session: AsyncSession, ids: Sequence[UUID], promises: Promises) 
             operator_name=row.operator or "",
             state=row.state,
         )
-        for row in found
+        for standing in standings
+        if (row := by_id.get(standing.id)) is not None
     ]
 
 
-def _standing(identity: UUID, priority: int, since: datetime, promise: timedelta | None) -> Standing:
-    return Standing(0, priority, since + (promise or timedelta()), since, identity)
+def _standing(identity: UUID, priority: int, since: datetime, promise: timedelta) -> Standing:
+    return Standing(0, priority, since + promise, since, identity)

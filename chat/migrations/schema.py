@@ -32,6 +32,7 @@ TABLES = (
     "chat.outbox",
     "chat.files.models",
     "escalation.models",
+    "escalation.desk_tables",
     "escalation.customers.models",
     "escalation.search.models",
     "escalation.mail.models",

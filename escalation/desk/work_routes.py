@@ -126,9 +126,13 @@ class WorkDesk:
         return f"{LIST}?said=nothing"
 
     async def _take_conversation(self, conversation: WaitingConversation, operator: Operator) -> bool:
-        if conversation.state == "offered":
-            return await self._pairing.accept(conversation.id, operator.id)
-        return await self._pairing.take_waiting(conversation.id, operator)
+        """Between the look and now it may have been offered to this very operator, or withdrawn from them."""
+        identity = conversation.id
+        return (
+            await self._pairing.accept(identity, operator.id)
+            or await self._pairing.take_waiting(identity, operator)
+            or await self._pairing.accept(identity, operator.id)
+        )
 
 
 def _group(row: WorkRow, lane: str, now: datetime) -> str:

@@ -47,7 +47,6 @@ async def test_axe_finds_nothing_on_any_page_of_the_desk(
     visitor, operator = await person(new_context), await person(new_context)
     await attend(operator, own_demo.sign_in_link())
     number = await escalated(operator, visitor, own_demo)
-    await operator.context.close()
     waiting = await person(new_context)
     await visit(waiting, own_demo, "Nobody has answered me yet")
     page = await person(new_context, scheme, locale, **options)
@@ -60,8 +59,7 @@ async def test_axe_finds_nothing_on_any_page_of_the_desk(
     await axe.check(page)
     await page.goto(f"{own_demo.origin}/desk/tickets/{number}")
     await expect(page.locator("#canned-button")).to_be_visible()
-    for fold in await page.locator("details:not([open]) > summary").all():
-        await fold.click()
+    await page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
     await axe.check(page)
     await page.goto(f"{own_demo.origin}/desk/tickets?lane=closed")
     await axe.check(page)
@@ -108,6 +106,7 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     await operator.keyboard.type("Watch for packet loss")
     await operator.keyboard.press("Control+Enter")
     await expect(operator.locator(".letter--note").get_by_text("Watch for packet loss")).to_be_visible()
+    await expect(operator.locator("#ticket-text")).to_have_value("")
     await expect(operator.locator("#canned-button")).to_be_visible()
     await operator.keyboard.press("r")
     await operator.keyboard.type("/")
@@ -117,20 +116,24 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     assert len(await operator.locator("#ticket-text").input_value()) > 10
     await operator.keyboard.press("Control+Enter")
     await expect(operator.locator(".letter--ours")).to_be_visible()
+    await expect(operator.locator("#ticket-text")).to_have_value("")
+    await expect(operator.locator("#canned-button")).to_be_visible()
     await operator.keyboard.press("e")
-    await expect(operator.locator("#p-state")).to_have_value("solved")
+    await expect(operator.locator("#ticket-timeline").get_by_text("State: Solved")).to_be_visible()
+    await expect(operator.locator("#canned-button")).to_be_visible()
     await operator.keyboard.press("Escape")
     await operator.wait_for_url("**/desk/tickets")
 
 
-async def test_w_takes_who_waits_and_a_double_click_takes_one(new_context: NewContext, own_demo: DemoProgram) -> None:
-    waiting = [await person(new_context) for _ in range(2)]
-    for n, page in enumerate(waiting):
-        await visit(page, own_demo, f"Question {n}")
+async def test_w_takes_who_has_waited_longest(new_context: NewContext, own_demo: DemoProgram) -> None:
     operator = await person(new_context)
-    await sign_in(operator, own_demo.sign_in_link(capacity="1"))
+    await attend(operator, own_demo.sign_in_link(capacity="1"))
+    for n in range(2):
+        await visit(await person(new_context), own_demo, f"Question {n}")
     await operator.goto(f"{own_demo.origin}/desk/tickets")
-    await expect(operator.get_by_text("Question 0").first).to_be_visible()
+    for n in range(2):
+        await expect(operator.get_by_text(f"Question {n}").first).to_be_visible()
+    await expect(operator.locator("#live-state").get_by_text("Connected")).to_be_visible()
     await operator.keyboard.press("w")
     await operator.wait_for_url("**/console/conversations/**")
     await expect(thread(operator).get_by_text("Question 0")).to_be_visible()
@@ -183,9 +186,8 @@ async def test_mallory_of_another_department_sees_nothing(new_context: NewContex
     mallory = await person(new_context)
     await sign_in(mallory, own_demo.sign_in_link("Mallory", department="financial"))
     for path in (f"/desk/tickets/{number}", f"/desk/tickets/{number}/thread", f"/desk/tickets/{number}/lookers"):
-        found = await mallory.goto(f"{own_demo.origin}{path}")
+        found = await mallory.request.get(f"{own_demo.origin}{path}")
         unknown = await mallory.request.get(f"{own_demo.origin}{path.replace(number, 'T-26-999999')}")
-        assert found is not None
         assert (found.status, unknown.status) == (404, 404)
     await mallory.goto(f"{own_demo.origin}/desk/tickets")
     await expect(mallory.get_by_text("No tickets here.")).to_be_visible()

@@ -14,6 +14,7 @@ from sqlmodel import select
 from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import new_id
+from chat.people.models import Operator
 from escalation.models import Ticket, TicketAssignment
 from escalation.reach import reader_of
 from escalation.sla.policies import policies_in
@@ -190,3 +191,16 @@ async def test_a_row_without_a_place_is_at_the_head_rather_than_nowhere(acme: Co
         rows = table_of(Ticket)
         await session.execute(update(rows).where(rows.c.id == second.id).values(place=""))
     assert (await names(acme))[0] == second.number
+
+
+async def test_what_is_offered_to_omar_is_his_next(acme: Company) -> None:
+    async with acme.db.write() as session:
+        (await session.get_one(Operator, acme.omar.id)).present = True
+    first = await acme.conversation("Question 0")
+    assert await acme.pairing.offer_next()
+    await acme.another_visitor()
+    acme.clock.advance(1)
+    second = await acme.conversation("Question 1")
+    office = office_of(acme)
+    led = [(await office.post("/desk/next", ref=f"next-{n:04}")).headers["location"] for n in range(2)]
+    assert led == [f"/console/conversations/{first}", f"/console/conversations/{second}"]

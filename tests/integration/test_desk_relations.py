@@ -39,10 +39,14 @@ async def acme(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
         yield found
 
 
-@pytest.fixture
-def office(acme: Company) -> Office:
+def office_of(acme: Company) -> Office:
     sign_in = SignedIn(acme.omar)
     return Office(acme, httpx2.AsyncClient(transport=transport(acme, sign_in), base_url=BASE), sign_in)
+
+
+@pytest.fixture
+def office(acme: Company) -> Office:
+    return office_of(acme)
 
 
 async def fresh(acme: Company, ticket: Ticket) -> Ticket:
@@ -106,11 +110,18 @@ async def test_a_merge_keeps_every_word_the_older_start_and_the_conversation(acm
     assert (await events(acme, merged))[-2:] == ["merged", "state"]
     assert "absorbed" in await events(acme, target)
     async with acme.db.read() as session:
-        clocks = (await session.exec(select(SlaClock).where(SlaClock.state == "running"))).all()
+        running = select(SlaClock).where(
+            SlaClock.state == "running", SlaClock.subject_kind == "ticket", SlaClock.metric == "first_reply"
+        )
+        clocks = (await session.exec(running)).all()
         found = await store.operators_ticket(session, target.number, await acme.reader())
     assert [(clock.subject_id, clock.started_at) for clock in clocks] == [(target.id, first.created_at)]
     assert found is not None
     assert len(found.transcripts) == 2
+    page = await office_of(acme).http.get(await office_of(acme).link(target))
+    for said_before in ("The server does not answer", "It still does not answer"):
+        assert said_before in page.text
+    assert "seen before" not in page.text
     # What is said in the second one's conversation now belongs to the first, and the other way.
     talk = await conversation_of(acme, second)
     await acme.says(talk, "Are you there?")

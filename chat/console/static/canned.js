@@ -21,8 +21,8 @@ export class Canned {
   /** @type {Response[]} */
   #found = []
   #chosen = 0
-  /** Closed with Escape for this very word. */
-  #dismissed = ''
+  /** Closed with Escape for this very word. @type {string | undefined} */
+  #dismissed
 
   /** @param {HTMLTextAreaElement} field @param {() => void} inserted */
   constructor(field, inserted) {
@@ -39,7 +39,7 @@ export class Canned {
   async look() {
     const word = this.#word()
     if (word === undefined || word === this.#dismissed) return this.close()
-    this.#dismissed = ''
+    this.#dismissed = undefined
     this.#responses ??= await load()
     if (this.#word() !== word) return undefined
     this.#found = matching(this.#responses, word).slice(0, MOST)
@@ -71,7 +71,7 @@ export class Canned {
     else if (event.key === 'ArrowUp' && count) this.#choose((this.#chosen + count - 1) % count)
     else if ((event.key === 'Enter' || event.key === 'Tab') && count && !event.shiftKey) this.#insert(this.#found[this.#chosen])
     else if (event.key === 'Escape') {
-      this.#dismissed = this.#word() ?? ''
+      this.#dismissed = this.#word()
       this.close()
     } else return false
     event.preventDefault()

@@ -315,6 +315,8 @@ export class Console {
       case 'refused':
         return this.#refused(frame)
       case 'nudged':
+        // Who looks at a ticket is no news of a conversation.
+        if (frame.topic === 'looking') return undefined
         document.dispatchEvent(new CustomEvent('nightdesk:nudged', { detail: frame }))
         return void this.open.renewContext()
       default:

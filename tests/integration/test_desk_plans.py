@@ -1,0 +1,92 @@
+"""With thousands open and years of history behind, the list, its next and the search read no whole table."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from chat.db import Database, table_of
+from chat.ids import new_id
+from chat.people.models import Operator
+from escalation.models import Ticket
+from escalation.queue import parse_place, place_of
+from escalation.reach import OperatorReader, reader_of
+from escalation.sla.policies import policies_in
+from escalation.states import HIGH, NORMAL
+from escalation.store import Wanted
+from escalation.worklist import counts, free_work, work_page
+from tests.support.clock import FakeClock
+from tests.support.crowd import Crowd, analyse, gather
+from tests.support.plans import Statements, watched
+from tests.support.tickets import Company, company
+
+LONG = ("ticket", "conversation", "visitor")
+
+
+@pytest.fixture
+async def acme(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
+    async with company(db, clock) as found:
+        yield found
+
+
+@pytest.fixture
+async def crowd(acme: Company, db: Database, clock: FakeClock) -> Crowd:
+    crowd = await gather(db, clock.now(), waiting=2000, operators=25, ended=4000)
+    now, rows = clock.now(), []
+    for n in range(9000):
+        is_open, since = n % 3 == 0, now - timedelta(seconds=n)
+        ticket = Ticket(
+            id=new_id(), number=f"T-25-{n:06}", department_id=crowd.departments[n % 2],
+            priority=HIGH if n % 20 == 0 else NORMAL, state="open" if is_open else "solved", open=is_open,
+            operators_turn=is_open and n % 2 == 0, contact_channel="chat", subject="Something",
+            operator_id=crowd.operators[n % 25] if n % 7 else None, environment={}, waiting_since=since,
+            due_at=since + timedelta(minutes=10), created_at=since, changed_at=since,
+        )  # fmt: skip
+        ticket.place = place_of(ticket)
+        rows.append(ticket.model_dump())
+    async with db.write() as session:
+        await session.execute(insert(table_of(Ticket)), rows)
+    await analyse(db)
+    return crowd
+
+
+async def readers(db: Database, crowd: Crowd) -> list[OperatorReader]:
+    """One of the departments, and one who supervises."""
+    async with db.read() as session:
+        operator = await session.get_one(Operator, crowd.operators[0])
+        plain = await reader_of(session, operator)
+    return [plain, OperatorReader(plain.operator_id, True, plain.departments)]
+
+
+async def reads_no_whole_table(statements: Statements, db: Database) -> None:
+    assert statements.sent
+    for table in LONG:
+        assert await statements.scans(db, table) == []
+
+
+@pytest.mark.parametrize("lane", ["open", "mine", "solved"])
+async def test_a_page_and_the_next_one(acme: Company, db: Database, crowd: Crowd, lane: str) -> None:
+    policies = await policies_in(db)
+    wanted = {"open": Wanted(), "mine": Wanted(mine=True), "solved": Wanted(lane="solved")}[lane]
+    for reader in await readers(db, crowd):
+        async with db.read() as session:
+            with watched(db) as statements:
+                page = await work_page(session, reader, policies, wanted)
+                assert parse_place(page.next) is not None
+                after = await work_page(session, reader, policies, wanted, after=page.next)
+        assert len(page.rows) == len(after.rows) == 50
+        assert page.rows[-1].place < after.rows[0].place
+        await reads_no_whole_table(statements, db)
+        if not db.is_sqlite:
+            assert not any("OFFSET" in statement for statement, _ in statements.sent)
+
+
+async def test_the_tabs_and_what_is_next(acme: Company, db: Database, crowd: Crowd) -> None:
+    policies = await policies_in(db)
+    for reader in await readers(db, crowd):
+        async with db.read() as session:
+            with watched(db) as statements:
+                assert await counts(session, reader) == {"open": 100, "mine": 100}
+                assert len(await free_work(session, reader, policies)) == 20
+        await reads_no_whole_table(statements, db)
