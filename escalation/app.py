@@ -122,7 +122,7 @@ class Escalation:
             SettingsRoutes(db, clock, self.doorway),
             DeliveryRoutes(db, clock, self.doorway, Delivery(db, clock, self.tickets.mailbox), links),
             TicketsRoutes(self.tickets, self.doorway),
-            NewTicketRoutes(self.tickets, self.doorway, kept, zone),
+            NewTicketRoutes(self.tickets, self.doorway, self.files, kept, zone),
             TicketRoutes(self.tickets, self.doorway, self.files, kept, self.watching),
             MoreRoutes(self.tickets, self.doorway),
             FileRoutes(self.files, self.doorway),

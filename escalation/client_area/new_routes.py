@@ -1,5 +1,6 @@
 """Add ticket: the form, what is wrong with it, and the ticket. Whoever is not signed in comes back to it as it was."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -9,19 +10,21 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from chat.public import form_of, in_words
+from chat.public import Attached, in_words
 from escalation.actions import Tickets
 from escalation.client_area.began import UNSURE, ClockQuestion
 from escalation.client_area.doorway import HOME, Doorway
+from escalation.client_area.file_routes import UPLOADS, owner_of
 from escalation.client_area.kept import KeptForms
 from escalation.client_area.sign_in import Login
 from escalation.client_area.submitting import submit_ticket
-from escalation.client_area.ticket_form import LARGEST_FORM, Fields, read
+from escalation.client_area.ticket_form import Fields, read
+from escalation.files import TicketFiles
 from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
 from escalation.states import NORMAL
 
 NEW = f"{HOME}/new"
-SHOWN = ("form", "department", "subject", "where", "day", "clock", "text")
+SHOWN = ("form", "department", "subject", "where", "day", "clock", "text", "files")
 """What can be wrong, in the order of the form."""
 ZONES = (
     "UTC", "Europe/London", "Europe/Lisbon", "Europe/Berlin", "Europe/Helsinki", "Europe/Kyiv", "Europe/Istanbul",
@@ -31,7 +34,8 @@ ZONES = (
 
 
 class NewTicketRoutes:
-    def __init__(self, tickets: Tickets, doorway: Doorway, kept: KeptForms, zone: ZoneInfo) -> None:
+    def __init__(self, tickets: Tickets, doorway: Doorway, files: TicketFiles, kept: KeptForms, zone: ZoneInfo) -> None:
+        self._files = files
         self._tickets = tickets
         self._doorway = doorway
         self._kept = kept
@@ -52,8 +56,10 @@ class NewTicketRoutes:
 
     async def _send(self, request: Request) -> Response:
         login = await self._doorway.login(request)
-        fields = Fields.of(await form_of(request, LARGEST_FORM))
+        form = await self._files.form(request)
+        fields = Fields.of(form)
         if login is None:
+            await form.close()
             answer = self._doorway.to_sign_in(request)
             await self._kept.keep(answer, NEW, fields.kept())
             return answer
@@ -67,9 +73,22 @@ class NewTicketRoutes:
             company=self._zone,
             c=c,
         )
-        if found.new is None or found.errors or found.question:
-            return await self._page(request, login, fields, errors=found.errors, question=found.question, status=422)
         ref = fields.ref if 8 <= len(fields.ref) <= 56 and fields.ref.isascii() else uuid4().hex
+        owner = owner_of(login.reader)
+        received = await self._files.received(form, owner, ref, c.locale)
+        # An outage is reported whatever becomes of a file; its page says that one is missing.
+        if received.refused and not fields.is_high:
+            found.errors["files"] = received.refused
+        if found.new is None or found.errors or found.question:
+            return await self._page(
+                request,
+                login,
+                fields,
+                errors=found.errors,
+                question=found.question,
+                status=422,
+                kept_files=received.ready,
+            )
         sent = await submit_ticket(
             self._tickets,
             login.reader,
@@ -79,6 +98,8 @@ class NewTicketRoutes:
             site_name=await self._doorway.site_name(),
             zone=self._zone,
             browser=in_words(request.headers.get("user-agent", "")),
+            files=[one["id"] for one in received.ready],
+            owner=owner.key,
         )
         if not sent.is_same:
             error = c.gettext(
@@ -87,7 +108,8 @@ class NewTicketRoutes:
             errors = {"form": error % {"number": sent.number}}
             fresh = replace(fields, ref=uuid4().hex)
             return await self._page(request, login, fresh, errors=errors, already=sent.number, status=409)
-        answer = RedirectResponse(f"{HOME}/{sent.number}?opened=1", 303)
+        missing = "&missing=1" if received.refused else ""
+        answer = RedirectResponse(f"{HOME}/{sent.number}?opened=1{missing}", 303)
         await self._kept.forget(request, answer)
         return answer
 
@@ -102,6 +124,7 @@ class NewTicketRoutes:
         already: str = "",
         is_kept: bool = False,
         status: int = 200,
+        kept_files: Sequence[Attached] = (),
     ) -> Response:
         locale = self._doorway.locale(request, login.reader)
         departments = await self._tickets.directory.departments()
@@ -126,6 +149,8 @@ class NewTicketRoutes:
             "today": self._tickets.clock.now().astimezone(self._zone),
             "minutes": await self._promised_minutes(),
             "here": NEW,
+            "kept_files": kept_files,
+            "uploads": UPLOADS,
         }
         return await self._doorway.page(request, "new_ticket.html", context, login, status=status)
 

@@ -1,6 +1,7 @@
 """A customer opens a ticket in the client area: one transaction, and however often the form is sent, one ticket."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import table_of
 from chat.ids import new_id
-from chat.public import Department
+from chat.public import Department, claim_files
 from escalation.actions import Tickets
-from escalation.change import Actor, Change
+from escalation.change import Actor, Change, place_of
 from escalation.client_area.models import TicketSubmission
 from escalation.client_area.ticket_form import NewTicket
 from escalation.client_area.tickets_store import seen_by
@@ -54,9 +55,11 @@ async def submit_ticket(
     site_name: str,
     zone: ZoneInfo,
     browser: str = "",
+    files: Sequence[str] = (),
+    owner: str = "",
 ) -> Submitted:
-    """`ref` is the form's: the same one is the same ticket. `zone` is the company's. Raises NotPossible for a
-    department that went meanwhile."""
+    """`ref` is the form's: the same one is the same ticket. `zone` is the company's. `files`: ids of uploads of
+    `owner`. Raises NotPossible for a department that went meanwhile."""
     departments = {department.slug: department for department in await tickets.directory.departments()}
     department = departments.get(new.department)
     if department is None:
@@ -108,8 +111,9 @@ async def submit_ticket(
         await start_first_reply(session, ticket)
         change = Change(session, ticket, Actor("requester", reader.name, reader.customer_id), now)
         change.record("created", channel="form", priority=new.priority, department=department.slug)
+        attached = await claim_files(session, owner, files, place_of(ticket_id))
         for n, text in enumerate(new.texts):
-            await change.say(text, channel="page", ref=f"{ref}:{n}", level=LEVEL)
+            await change.say(text, channel="page", ref=f"{ref}:{n}", level=LEVEL, files=() if n else attached)
         if new.follows:
             await _follow(session, reader, new.follows, ticket_id, now)
         change.settle()

@@ -160,6 +160,7 @@ class TicketRoutes:
             "ground": ground,
             "sent": "sent" in request.query_params and status == 200,
             "opened": opened,
+            "missing": opened and "missing" in request.query_params,
             "helps": _missing(found, c) if opened else [],
             "question": _question(found),
             "unsure": UNSURE,

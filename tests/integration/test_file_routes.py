@@ -398,3 +398,27 @@ async def _ticket_of(running: Running, customer_id: UUID, file_id: str) -> UUID:
         row.customer_id = customer_id
         await claim_files(session, f"customer:{customer_id}", [file_id], f"ticket:{row.id}")
     return opened.ticket.id
+
+
+async def test_a_new_ticket_of_a_customer_takes_its_files_and_an_outage_is_reported_without_a_bad_one(
+    running: Running,
+) -> None:
+    rita = await signed_in(running, await add_customer(running))
+    new = "/client/tickets/new"
+    async with aclosing(rita):
+        ready = await Post(rita, "/client/uploads").send(files.image(), "screen.png")
+        form = {"ref": "new-00000001", "department": "technical", "priority": "normal", "text": "It is slow"}
+        bad = [("files", ("run.exe", files.EXE)), ("files", ("trace.log", files.LOG))]
+        answer = await rita.post(new, data=form | {"file": ready["id"]}, files=bad)
+        assert answer.status_code == 422
+        assert "run.exe: This file type is not allowed." in answer.text
+        assert answer.text.count('name="file" value="') == 2
+        outage = form | {"ref": "new-00000002", "priority": "high", "where": "192.0.2.7", "text": "It is down"}
+        answer = await rita.post(new, data=outage | {"file": ready["id"]}, files=bad)
+        assert answer.status_code == 303
+        page = (await rita.get(answer.headers["location"])).text
+        assert "A file was not accepted." in page
+        assert "trace.log" in page
+        small = f"/client/files/{ready['id']}/small"
+        assert small in page
+        assert (await rita.get(small, follow_redirects=True)).headers["content-type"] == "image/webp"

@@ -105,6 +105,7 @@ export class Tray {
       void upload.start()
     }
     this.show()
+    this.element.scrollIntoView({ block: 'nearest' })
     if (files.length > room) this.tell(t('Up to 10 files go with one message.'))
   }
 
