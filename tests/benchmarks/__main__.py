@@ -14,6 +14,7 @@ NAMES = (
     "registry",
     "pairing",
     "desk",
+    "day",
     "history",
     "ephemeral",
     "fanout",
