@@ -33,11 +33,11 @@ from chat.operations.copies import back_up, drill, restore
 from chat.people.models import Site
 from chat.program import migrate_now
 from chat.settings import Settings, load_settings
-from tests.support import files
+from tests.support import files, nightdesk
 from tests.support.clock import FakeClock
 from tests.support.databases import PostgresMaker, SqliteMaker
-from tests.support.demo import NIGHTDESK
 from tests.support.files import sender
+from tests.support.nightdesk import NIGHTDESK
 from tests.support.parts import running
 
 SECRET = "a key for tests only, thirty-two characters"
