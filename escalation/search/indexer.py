@@ -5,7 +5,7 @@ so that a slow transaction is not passed over. What is known already costs one c
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -64,27 +64,26 @@ class Indexer:
         now = self._clock.now()
         async with self._db.write() as session:
             upto = await self._claim(session, kind, now)
-            if upto is None:
-                return False
-            rows = table_of(SOURCES[kind]).c
-            subject = rows.ticket_id if kind == TICKET else rows.conversation_id
-            known = self._young[kind]
-            query = select(rows.id, subject.label("subject"), rows.text).where(rows.id > upto).order_by(rows.id)
-            found = (await session.execute(query.limit(BATCH + len(known)))).all()
-            fresh = [row for row in found if row.id not in known][:BATCH]
-            texts: dict[UUID, list[str]] = {}
-            for row in fresh:
-                texts.setdefault(row.subject, []).append(row.text)
-            if kind == TICKET:
-                await _add_tickets(session, texts)
-            await _put(session, kind, texts)
-            for row in fresh:
-                known[row.id] = now
-            self._young[kind] = {one: since for one, since in known.items() if _made_at(one) > now - YOUNG}
-            old = [one for one in known if one not in self._young[kind]]
-            # Up to the last old one; the young ones behind it are read again, and known.
-            if old:
-                await _move(session, kind, max(old))
+        if upto is None:
+            return False
+        known = self._young[kind]
+        async with self._db.read() as session:
+            fresh, texts = await _found(session, kind, upto, known)
+        # Strangers wrote it: neither the loop nor the one writer waits until it is taken apart.
+        pairs = await asyncio.to_thread(_pairs, texts)
+        young = {
+            row: since for row, since in (known | dict.fromkeys(fresh, now)).items() if _made_at(row) > now - YOUNG
+        }
+        # Up to the last old one; the young ones behind it are read again, and known.
+        old = [row for row in (*known, *fresh) if row not in young]
+        if pairs or old:
+            async with self._db.write() as session:
+                if await self._claim(session, kind, self._clock.now()) != upto:
+                    return False  # another took over meanwhile
+                await _put(session, kind, pairs)
+                if old:
+                    await _move(session, kind, max(old))
+        self._young[kind] = young
         return len(fresh) >= BATCH
 
     async def _claim(self, session: AsyncSession, kind: str, now: datetime) -> UUID | None:
@@ -105,6 +104,23 @@ class Indexer:
         return upto
 
 
+async def _found(
+    session: AsyncSession, kind: str, upto: UUID, known: Collection[UUID]
+) -> tuple[list[UUID], dict[UUID, list[str]]]:
+    """The ids of what is new, and its texts by ticket or conversation."""
+    rows = table_of(SOURCES[kind]).c
+    subject = rows.ticket_id if kind == TICKET else rows.conversation_id
+    query = select(rows.id, subject.label("subject"), rows.text).where(rows.id > upto).order_by(rows.id)
+    found = (await session.execute(query.limit(BATCH + len(known)))).all()
+    fresh = [row for row in found if row.id not in known][:BATCH]
+    texts: dict[UUID, list[str]] = {}
+    for row in fresh:
+        texts.setdefault(row.subject, []).append(row.text)
+    if kind == TICKET:
+        await _add_tickets(session, texts)
+    return [row.id for row in fresh], texts
+
+
 async def _add_tickets(session: AsyncSession, texts: dict[UUID, list[str]]) -> None:
     """What stands on the ticket itself is found with any of its messages."""
     rows = table_of(Ticket).c
@@ -113,10 +129,13 @@ async def _add_tickets(session: AsyncSession, texts: dict[UUID, list[str]]) -> N
         texts[row.id] += [row.number, row.subject, row.requester_name, row.requester_email, row.service_label]
 
 
-async def _put(session: AsyncSession, kind: str, texts: dict[UUID, list[str]]) -> None:
+def _pairs(texts: dict[UUID, list[str]]) -> list[tuple[str, UUID]]:
     """Sorted, so that two who write the same words never wait for each other in a circle."""
+    return sorted({(word, subject) for subject, said in texts.items() for text in said for word in words_of(text)})
+
+
+async def _put(session: AsyncSession, kind: str, pairs: list[tuple[str, UUID]]) -> None:
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    pairs = sorted({(word, subject) for subject, said in texts.items() for word in words_of("\n".join(said))})
     for part in _parts(pairs, 300):
         values = [{"word": word, "kind": kind, "subject_id": subject} for word, subject in part]
         await session.execute(insert(table_of(SearchWord)).values(values).on_conflict_do_nothing())

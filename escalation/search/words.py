@@ -8,20 +8,30 @@ PREFIX = 3
 """A word that is still being typed is looked for by its beginning from so many letters on."""
 MOST = 8
 """Words of a question; more make no answer better."""
-_TOKEN = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*|\d+(?:\.\d+)+|t-\d\d-\d{6,}|\w+")
+MOST_LETTERS = 40_000
+"""Folded, of one text: no message is longer, unless its letters were chosen to swell."""
+# The parts of an address of mail are as long as RFC 5321 lets them be: without a bound each dot of a long row of dots
+# would be tried as the beginning of one, up to the end.
+_TOKEN = re.compile(
+    r"[\w.+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+)+"
+    r"|[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*|\d+(?:\.\d+)+|t-\d\d-\d{6,}|\w+"
+)
+_PIECE = 64
 _PARTS = re.compile(r"\w+")
 
 
 def folded(text: str) -> str:
     """Čebela -> cebela. As long as the text in most cases, not in all."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+    lower = text.casefold()
+    # In pieces: marks are put in order by a sort that takes a second for ten thousand of them, and no mark is kept.
+    pieces = (unicodedata.normalize("NFKD", lower[at : at + _PIECE]) for at in range(0, len(lower), _PIECE))
+    return "".join(letter for piece in pieces for letter in piece if not unicodedata.combining(letter))
 
 
 def words_of(text: str) -> set[str]:
     """Each token, and the words inside an address of mail: who knows a part finds the whole."""
     found: set[str] = set()
-    for token in _TOKEN.findall(folded(text)):
+    for token in _TOKEN.findall(folded(text)[:MOST_LETTERS]):
         found.add(token[:LONGEST])
         found.update(part[:LONGEST] for part in _PARTS.findall(token))
     return {word for word in found if len(word) > 1}

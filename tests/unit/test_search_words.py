@@ -1,5 +1,7 @@
 """Words as search knows them."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,17 @@ from escalation.search.words import LONGEST, MOST, excerpt, question_of, words_o
 )
 def test_words(text: str, expected: set[str]) -> None:
     assert words_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["…" * 10_000, "+-" * 5_000, "a." * 3_000 + "@" + "b" * 4_000, "\u0301" * 5_000 + "\u0316" * 5_000,
+     "\u0f73" * 10_000, ":" + "a.1" * 3_000, "\ufdfa" * 10_000],
+)  # fmt: skip
+def test_a_message_made_to_be_slow_is_taken_apart_at_once(text: str) -> None:
+    began = time.thread_time()
+    words_of(text)
+    assert time.thread_time() - began < 0.25  # a twentieth of it is needed; unbounded, it was one second and more
 
 
 @given(st.text(max_size=300))
