@@ -172,4 +172,4 @@ async def test_it_is_in_her_language(running: Running) -> None:
     browser = await signed_in(running, rita)
     page = await browser.get(PAGE)
     assert "Dostava e‑pošte" in page.text
-    assert "Prazno: prejme jo registrirani naslov" in page.text
+    assert "Prazno: prejme jo naslov v evidenci" in page.text
