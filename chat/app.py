@@ -29,7 +29,7 @@ from chat.console.admin.people import OperatorPages
 from chat.console.admin.sites import SitePages
 from chat.console.doorway import Doorway
 from chat.console.panels import ConsoleModule
-from chat.console.routes import ConsolePanel, ConsoleRoutes, RailLink
+from chat.console.routes import ConsolePanel, ConsoleRoutes
 from chat.console.stream import Stream
 from chat.conversations.actions import Conversations
 from chat.conversations.file_readers import FileReaders
@@ -84,6 +84,7 @@ from chat.sockets.visitors import VisitorSockets
 from chat.strings import Strings
 from chat.supervision import supervised
 from escalation.app import Escalation
+from escalation.desk.rail import RAIL
 from widget.demo import DemoRoutes
 from widget.routes import WidgetRoutes
 
@@ -331,7 +332,7 @@ class Nightdesk:
             sign_in=self.sign_in,
             signed_out=self.operator_sockets.end_login,
             panels=[ConsolePanel(key="c", label="Ticket", url="/desk/conversations/{id}/ticket", icon="ticket")],
-            links=[RailLink(label="Tickets", url="/desk/tickets", icon="ticket", keys="g t")],
+            links=RAIL,
             about=self.escalation.about.of_conversation,
             alarms=self.escalation.alarms.html,
             modules=[ConsoleModule("escalation/alarms.js", style="escalation/alarms.css", strings="desk")],

@@ -3,7 +3,7 @@
 from chat.console.admin.fields import Fields
 from chat.console.forms import form_of, local_path
 from chat.console.inbox import departments_of
-from chat.console.panels import ConsoleWarning
+from chat.console.panels import ConsoleWarning, RailLink
 from chat.console.rows import visible_to
 from chat.conversations.actions import DESK, LEFT, Conversations, checked_address
 from chat.conversations.cards import CardDraft, CardDraftLink
@@ -59,6 +59,7 @@ __all__ = [
     "PasswordTooShort",
     "Passwords",
     "PerAddress",
+    "RailLink",
     "Refusal",
     "Said",
     "SignInWaits",

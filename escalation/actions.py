@@ -17,7 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from chat.clock import Clock
 from chat.db import Database
 from chat.ids import new_id
-from chat.public import Conversations, Department, Operator, Outbox, claim_files, duty_of
+from chat.public import Conversations, Department, Outbox, claim_files
 from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
@@ -25,13 +25,13 @@ from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of
 from escalation.customers.registry import Registry
 from escalation.directory import Directory, named_in
 from escalation.draft import Start
-from escalation.errors import NotPossible, OperatorAbsent, TextTooLong, TicketGone
+from escalation.errors import NotPossible, TextTooLong, TicketGone
 from escalation.facts import Certainty
 from escalation.mail.about_tickets import mail_reply
 from escalation.mail.mailbox import Mailbox
 from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, TicketMessage, TicketRelation
 from escalation.sla.clocks import start_update_by
-from escalation.sla.crew import in_department
+from escalation.sla.crew import require_room
 from escalation.states import HIGH, NORMAL, State
 
 SAID = "ticket.said"
@@ -120,16 +120,15 @@ class Tickets:
         return change.ticket
 
     async def assign(self, ticket_id: UUID, actor: Actor, operator_id: UUID | None, *, version: int) -> Ticket:
-        """Nobody hands a ticket to who is off duty (OperatorAbsent); what people take by themselves is theirs."""
+        """Nobody hands a ticket to who is off duty (OperatorAbsent) or has no room for it (OperatorFull); what people
+        take by themselves is theirs."""
         names = {colleague.id: colleague.name for colleague in await self.directory.operators()}
         if operator_id is not None and operator_id not in names:
             raise NotPossible
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
-            if operator_id not in (None, actor.id, change.ticket.operator_id):
-                colleague = await change.session.get_one(Operator, operator_id)
-                if not duty_of(colleague).holds(change.now):
-                    raise OperatorAbsent
+            if operator_id is not None and operator_id not in (actor.id, change.ticket.operator_id):
+                await require_room(change.session, operator_id, change.now)
             await change.assign(operator_id, names[operator_id] if operator_id else "")
         return change.ticket
 
@@ -147,18 +146,6 @@ class Tickets:
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
             await change.rank(priority)
-        return change.ticket
-
-    async def set_department(self, ticket_id: UUID, actor: Actor, slug: str, *, version: int) -> Ticket:
-        departments = {department.slug: department for department in await self.directory.departments()}
-        if slug not in departments:
-            raise NotPossible
-        async with self._change(ticket_id, actor) as change:
-            _expect(change, version)
-            await change.hand_to(departments[slug].id, slug)
-            holder = change.ticket.operator_id
-            if holder is not None and departments[slug].id not in await in_department(change.session, holder):
-                await change.assign(None, "")
         return change.ticket
 
     async def promise_update(self, ticket_id: UUID, actor: Actor, due_at: datetime, *, version: int) -> Ticket:

@@ -45,7 +45,9 @@ from escalation.desk.dialog import EscalationDialog
 from escalation.desk.mail import MailDesk
 from escalation.desk.routes import TicketDesk
 from escalation.desk.search_routes import SearchDesk
+from escalation.desk.shift_routes import ShiftDesk
 from escalation.desk.ticket_acts import TicketActs
+from escalation.desk.transfer_routes import TransferDesk
 from escalation.desk.work_routes import WorkDesk
 from escalation.directory import Directory
 from escalation.files import TicketFiles
@@ -113,7 +115,9 @@ class Escalation:
             WorkDesk(self.tickets, desk, pairing),
             page,
             TicketActs(self.tickets, desk, page, zone),
+            TransferDesk(self.tickets, desk, page),
             SearchDesk(self.tickets, desk),
+            ShiftDesk(self.tickets, desk, zone),
             EscalationDialog(self.tickets, pages, sign_in, zone),
             ClientArea(self.tickets, pages, links, self.files, settings.base_url, self.watching),
             SignInRoutes(self.doorway, self.sign_in_links, kept),

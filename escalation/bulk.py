@@ -3,7 +3,7 @@ and each can be taken back for a minute, as long as nobody has changed the ticke
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,11 +13,12 @@ from sqlmodel import col, select
 from chat.ids import parse_id
 from chat.public import Department
 from escalation.actions import Tickets
-from escalation.change import Actor
-from escalation.errors import NotPossible, TicketError
+from escalation.change import Actor, checked
+from escalation.errors import NotPossible, OperatorAbsent, OperatorFull, TicketError
 from escalation.models import Ticket, TicketTag
 from escalation.reach import OperatorReader
 from escalation.states import HIGH, NORMAL, State
+from escalation.transfers import send_back, transfer
 
 MOST = 100
 UNDO = timedelta(minutes=1)
@@ -29,27 +30,39 @@ class Chosen:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
     """`changed`: what it takes to go back, as JSON."""
 
     changed: list[dict[str, Any]]
-    refused: int
+    refused: int = 0
+    absent: int = 0
+    """Whoever should have got them is off duty."""
+    full: int = 0
+    """Whoever should have got them has no room for more."""
+    left: list[str] = field(default_factory=list)
+    """Numbers of those that nobody could be given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`kind`: operator, department, priority, tag, state. `value` as a form writes it."""
+    """`kind`: operator, department, priority, tag, state. `value` as a form writes it. `note`: what a department that
+    gets them reads first."""
 
     kind: str
     value: str
+    note: str = ""
+    ref: str = ""
 
 
-def parse_order(text: str, tag: str) -> Order | None:
+def parse_order(text: str, tag: str, note: str, ref: str) -> Order | None:
+    """Raises TextEmpty for a transfer without a note, TextTooLong for one with a book."""
     kind, _, value = text.partition(":")
     if kind == "tag":
         return Order("tag", tag) if tag.strip() else None
-    return Order(kind, value) if kind in ("operator", "department", "priority", "state") else None
+    if kind == "department":
+        return Order(kind, value, checked(note), ref)
+    return Order(kind, value) if kind in ("operator", "priority", "state") else None
 
 
 def parse_chosen(values: Sequence[str]) -> list[Chosen]:
@@ -66,41 +79,59 @@ async def carry_out(
     tickets: Tickets, reader: OperatorReader, actor: Actor, order: Order, chosen: Sequence[Chosen]
 ) -> Done:
     """In the order they were chosen. What moved meanwhile, is out of reach or cannot be is counted, not forced."""
-    changed: list[dict[str, Any]] = []
-    refused = 0
+    done = Done([])
     for one in chosen:
         async with tickets.db.read() as session:
             found = await session.exec(select(Ticket).where(Ticket.number == one.number, reader.reaches()))
             ticket = found.first()
             before = await _before(session, ticket, order.kind) if ticket is not None else ""
         if ticket is None:
-            refused += 1
+            done.refused += 1
             continue
         try:
             after = await _change(tickets, ticket.id, actor, order, one.version)
-        except TicketError:
-            refused += 1
+        except TicketError as error:
+            _count(done, error, ticket.number)
             continue
         if after.version != one.version:
-            changed.append({"ticket": str(ticket.id), "version": after.version, "kind": order.kind, "before": before})
-    return Done(changed, refused)
+            way = {"ticket": str(ticket.id), "version": after.version, "kind": order.kind, "before": before}
+            done.changed.append(way | {"holder": str(ticket.operator_id or "")})
+    return done
 
 
 async def take_back(tickets: Tickets, actor: Actor, changed: Sequence[dict[str, Any]]) -> Done:
-    """What has moved since stays as it is."""
-    back: list[dict[str, Any]] = []
-    refused = 0
+    """What has moved since stays as it is, and what belonged to somebody who is off duty or full by now."""
+    done = Done([])
     for one in reversed(changed):
         ticket_id = parse_id(str(one["ticket"]))
         try:
             if ticket_id is None:
                 raise NotPossible
-            order = Order(f"{one['kind']}", str(one["before"]))
-            await _change(tickets, ticket_id, actor, order, int(one["version"]), whole=True)
-            back.append(one)
-        except TicketError:
-            refused += 1
-    return Done(back, refused)
+            await _go_back(tickets, ticket_id, actor, one)
+            done.changed.append(one)
+        except TicketError as error:
+            _count(done, error)
+    return done
+
+
+def _count(done: Done, error: TicketError, number: str = "") -> None:
+    match error:
+        case OperatorAbsent():
+            done.absent += 1
+        case OperatorFull():
+            done.full += 1
+        case _:
+            done.refused += 1
+            return
+    done.left.append(number)
+
+
+async def _go_back(tickets: Tickets, ticket_id: UUID, actor: Actor, way: dict[str, Any]) -> None:
+    before, version = str(way["before"]), int(way["version"])
+    if way["kind"] == "department":
+        await send_back(tickets, ticket_id, actor, before, parse_id(str(way.get("holder", ""))), version=version)
+    else:
+        await _change(tickets, ticket_id, actor, Order(str(way["kind"]), before), version, whole=True)
 
 
 async def _before(session: Any, ticket: Ticket, kind: str) -> str:
@@ -131,7 +162,7 @@ async def _change(
                 raise NotPossible
             return await tickets.assign(ticket_id, actor, operator_id, version=version)
         case "department":
-            return await tickets.set_department(ticket_id, actor, order.value, version=version)
+            return await transfer(tickets, ticket_id, actor, order.value, order.note, version=version, ref=order.ref)
         case "priority":
             priority = {"high": HIGH, "normal": NORMAL}.get(order.value, -1)
             return await tickets.set_priority(ticket_id, actor, priority, version=version)

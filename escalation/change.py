@@ -245,9 +245,10 @@ class Change:
             self.ticket.priority = priority
             await move_clocks(self.session, self.ticket)
 
-    async def hand_to(self, department_id: UUID, slug: str) -> None:
+    async def hand_to(self, department_id: UUID, slug: str, note: int | None = None) -> None:
+        """`note`: the seq of the one that the department reads first."""
         if self.ticket.department_id != department_id:
-            self.record("department", to=slug)
+            self.record("department", to=slug, **({"note": note} if note is not None else {}))
             self.ticket.department_id = department_id
             await move_clocks(self.session, self.ticket)
 

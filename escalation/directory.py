@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlmodel import col, select
 
 from chat import public
 from chat.db import Database
+from chat.public import Duty, duty_of
+
+ROLES = ("operator", "supervisor", "administrator")
+"""Of people; what tests the way of a message is an operator, too."""
 
 
 def named(names: Mapping[str, str], locale: str) -> str:
@@ -29,6 +33,7 @@ class Department:
 class Colleague:
     id: UUID
     name: str
+    duty: Duty = field(default_factory=Duty)
 
 
 def named_in(note: str, people: Sequence[Colleague]) -> list[Colleague]:
@@ -53,7 +58,9 @@ class Directory:
             return [Department(row.id, row.slug, row.names) for row in await session.exec(ordered)]
 
     async def operators(self) -> Sequence[Colleague]:
-        active = select(public.Operator).where(col(public.Operator.active).is_(True))
+        active = select(public.Operator).where(
+            col(public.Operator.active).is_(True), col(public.Operator.role).in_(ROLES)
+        )
         async with self._db.read() as session:
             found = await session.exec(active.order_by(col(public.Operator.name), col(public.Operator.id)))
-            return [Colleague(row.id, row.name) for row in found]
+            return [Colleague(row.id, row.name, duty_of(row)) for row in found]

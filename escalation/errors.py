@@ -6,7 +6,8 @@ TicketError
 ├── TicketClosed    it is final
 ├── FilesRefused    a file that came along is not taken: nothing was said
 ├── NotPossible     the state, operator or department does not exist or cannot follow
-│   └── OperatorAbsent  who should get it is off duty
+│   ├── OperatorAbsent  who should get it is off duty
+│   └── OperatorFull    who should get it has no room for another ticket
 ├── TimeUnclear     what was written is no time of the coming day
 ├── DifferentPeople the requesters of two tickets are not known to be one person
 ├── NeedsOwnership  who asks is not known well enough for this action
@@ -40,6 +41,10 @@ class NotPossible(TicketError):
 
 class OperatorAbsent(NotPossible):
     """Whoever should get it is off duty."""
+
+
+class OperatorFull(NotPossible):
+    """Whoever should get it has as many open tickets as they take."""
 
 
 class TimeUnclear(TicketError):

@@ -162,6 +162,18 @@ async def message_of(session: AsyncSession, ticket_id: UUID, seq: int) -> Ticket
     return found.first()
 
 
+async def has_noted(session: AsyncSession, number: str, operator_id: UUID, ref: str) -> bool:
+    """Whether this very operator sent this very note, wherever the ticket is by now."""
+    if not number.isprintable():
+        return False
+    query = (
+        select(TicketMessage.id)
+        .join(Ticket, col(Ticket.id) == col(TicketMessage.ticket_id))
+        .where(Ticket.number == number, TicketMessage.ref == ref, TicketMessage.author_id == operator_id)
+    )
+    return (await session.exec(query)).first() is not None
+
+
 async def is_reached(session: AsyncSession, ticket_id: UUID, reader: OperatorReader) -> bool:
     return (await session.exec(select(Ticket.id).where(Ticket.id == ticket_id, reader.reaches()))).first() is not None
 

@@ -20,6 +20,7 @@ from escalation.directory import Department
 from escalation.models import CalendarRow, SlaClock, SlaPolicy
 from escalation.sla.engine import SlaEngine
 from escalation.sla.policies import (
+    ACCOUNT_TAGS,
     ALWAYS,
     FIRST_REPLY,
     NEXT_REPLY,
@@ -134,6 +135,7 @@ def _read(
 ) -> Policy | None:  # fmt: skip
     """The policy as it was written; None where `fields.errors` says what is wrong."""
     name, position = fields.line("name", 120), fields.number("position", 0, 999)
+    fields.line("account_tags", 400, needed=False)
     calendars = {str(row.id): row for row in rows}
     row = calendars.get(fields.choice("calendar", list(calendars)))
     target = fields.number("target", 1, LONGEST) * 60
@@ -163,6 +165,11 @@ def _read(
         targets["update_by"] = Target("update_by", 0, 0, (every,), calendar, (), row.id)
     key = found.key if found else f"policy-{new_id().hex[-12:]}"
     match = {"subject_kind": [kind]} | _match(form, departments)
+    if kind == "conversation" and match.pop(ACCOUNT_TAGS, None):
+        fields.errors["account_tags"] = c.gettext(
+            "Only for tickets: of who writes in a conversation no account is known."
+        )
+        return None
     changed = Policy(new_id(), key, 0, position, name, match, targets)
     return replace(found, name=name, position=position, match=match, targets=targets) if found else changed
 
@@ -179,6 +186,9 @@ def _match(form: Mapping[str, str], departments: Sequence[Department]) -> dict[s
     priorities = [one for one in (HIGH, NORMAL) if f"priority_{one}" in form]
     if len(priorities) == 1:
         match["priority"] = priorities
+    tags = dict.fromkeys(" ".join(tag.split()).casefold() for tag in form.get("account_tags", "").split(","))
+    if found := [tag for tag in tags if tag]:
+        match[ACCOUNT_TAGS] = found
     return match
 
 

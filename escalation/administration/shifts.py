@@ -1,7 +1,6 @@
 """The roster: shifts, who works in them, who is away, and who is on duty hour by hour."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,26 +25,16 @@ from escalation.administration.written import (
     wall_of,
     zones,
 )
+from escalation.directory import ROLES
 from escalation.models import CalendarRow
 from escalation.shifts.keeper import ShiftKeeper
 from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
+from escalation.shifts.picture import picture_of
 from escalation.shifts.store import rosters
 from escalation.who import AdminDoor
 
 PLACE = "/desk/admin/shifts"
 KINDS = ("leave", "sick", "training", "other")
-ROLES = ("operator", "supervisor", "administrator")
-WIDTH = 960
-"""Of the picture of a day: 40 for an hour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One span of duty in the picture: from `x` on, `width` wide, with its words."""
-
-    x: int
-    width: int
-    text: str
 
 
 class ShiftPages:
@@ -90,30 +79,15 @@ class ShiftPages:
             away = [(row, next((one.name for one in people if one.id == row.operator_id), "")) for row in absences]
             begins, ends = spans_of_day(day, self._zone)
             found = await rosters(session, [one.id for one in people], begins)
-        bars = {one.id: self._bars(found[one.id].between(begins, ends), begins, ends) for one in people}
-        by_hour = [
-            sum(any(since <= at < until for since, until in found[one.id].between(begins, ends)) for one in people)
-            for at in (begins + timedelta(hours=hour) for hour in range(int((ends - begins).total_seconds()) // 3600))
-        ]
+        picture = picture_of({one.id: found[one.id] for one in people}, (begins, ends), now, self._zone)
         return self._door.page(
             request, operator, "desk/admin/shifts.html", errors=errors, shifts=shifts, people=people, away=away,
-            day=day, before=day - timedelta(days=1), after=day + timedelta(days=1), bars=bars, by_hour=by_hour,
-            now=now, now_x=self._x(now, begins, ends) if begins <= now < ends else None, kinds=KINDS, values=values,
+            drawn=people,
+            day=day, before=day - timedelta(days=1), after=day + timedelta(days=1), picture=picture, kinds=KINDS,
+            values=values,
             hours_of=lambda shift: _hours(shift.weekly), days_of=lambda shift: sorted({one[0] for one in shift.weekly}),
             zone=self._zone.key,
         )  # fmt: skip
-
-    def _bars(self, spans: Sequence[tuple[datetime, datetime]], begins: datetime, ends: datetime) -> list[Bar]:
-        found = []
-        for since, until in spans:
-            x = self._x(max(since, begins), begins, ends)
-            width = self._x(min(until, ends), begins, ends) - x
-            words = f"{since.astimezone(self._zone):%H:%M}–{until.astimezone(self._zone):%H:%M}"
-            found.append(Bar(x, max(width, 2), words))
-        return found
-
-    def _x(self, at: datetime, begins: datetime, ends: datetime) -> int:
-        return round((at - begins) / (ends - begins) * WIDTH)
 
     # ── one shift ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -20,6 +20,7 @@ from escalation.client_area.sign_in import Login
 from escalation.client_area.submitting import submit_ticket
 from escalation.client_area.ticket_form import Fields, read
 from escalation.files import TicketFiles
+from escalation.sla.clocks import tags_of_account
 from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
 from escalation.states import NORMAL
 
@@ -147,16 +148,19 @@ class NewTicketRoutes:
             "company_zone": self._zone.key,
             "zones": [zone for zone in ZONES if zone != self._zone.key],
             "today": self._tickets.clock.now().astimezone(self._zone),
-            "minutes": await self._promised_minutes(),
+            "minutes": await self._promised_minutes(login.reader.account_id),
             "here": NEW,
             "kept_files": kept_files,
             "uploads": UPLOADS,
         }
         return await self._doorway.page(request, "new_ticket.html", context, login, status=status)
 
-    async def _promised_minutes(self) -> int:
+    async def _promised_minutes(self, account_id: UUID) -> int:
         departments = await self._tickets.directory.departments()
         policies = await policies_in(self._tickets.db)
-        policy = first_fitting(policies, Subject("ticket", "form", departments[0].slug if departments else "", NORMAL))
+        async with self._tickets.db.read() as session:
+            tags = await tags_of_account(session, account_id)
+        first = departments[0].slug if departments else ""
+        policy = first_fitting(policies, Subject("ticket", "form", first, NORMAL, tags))
         target = policy.targets.get(FIRST_REPLY) if policy else None
         return target.target_seconds // 60 if target else 0

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from chat.pages import Pages
 from chat.public import Operator
 from escalation.actions import Tickets
+from escalation.desk.rail import RAIL
 from escalation.faces import ground, initials
 from escalation.reach import OperatorReader, reader_of
 from escalation.sla.alerts import alerts_for
@@ -44,7 +45,7 @@ class DeskPages:
     def page(
         self, request: Request, operator: Operator, name: str, *, status: int = 200, **context: Any
     ) -> HTMLResponse:
-        common = self.common(operator) | {"alerts": request.state.alerts}
+        common = self.common(operator) | {"alerts": request.state.alerts, "rail": RAIL}
         return self._pages.render(request, name, common | context, locale=operator.locale, status=status)
 
     def partial(self, operator: Operator, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:

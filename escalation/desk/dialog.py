@@ -23,6 +23,7 @@ from escalation.handoff import draft_ticket
 from escalation.models import Ticket
 from escalation.opening import open_ticket
 from escalation.reach import reader_of
+from escalation.sla.clocks import tags_of_account
 from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
 from escalation.sla.timing import plan_of
 from escalation.states import operators_word
@@ -112,7 +113,9 @@ class EscalationDialog:
 
     async def _promised(self, draft: TicketDraft) -> datetime | None:
         """When the first reply would be due if the ticket were opened now."""
-        subject = Subject("ticket", "chat", draft.department.value, draft.priority.value)
+        async with self._tickets.db.read() as session:
+            tags = await tags_of_account(session, draft.account_id)
+        subject = Subject("ticket", "chat", draft.department.value, draft.priority.value, tags)
         policy = first_fitting(await policies_in(self._tickets.db), subject)
         target = policy.targets.get(FIRST_REPLY) if policy else None
         return plan_of(target, self._tickets.clock.now()).due_at if target else None

@@ -18,11 +18,12 @@ from escalation.customers.known import known
 from escalation.desk.asking import asking_of
 from escalation.desk.clocks import clocks_of, next_time
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in, version_in
-from escalation.desk.timeline import steps_of, why_text
+from escalation.desk.timeline import handed_note, steps_of, why_text
 from escalation.errors import (
     FilesRefused,
     NotPossible,
     OperatorAbsent,
+    OperatorFull,
     TextEmpty,
     TextTooLong,
     TicketClosed,
@@ -154,7 +155,7 @@ class TicketDesk:
         )
 
     async def _set(self, request: Request, operator: Operator) -> Response:
-        """State, priority, department or assignment: one field per form."""
+        """State, priority or assignment: one field per form."""
         form = await request.form()
         found = await self._found(request)
         if found is None:
@@ -167,6 +168,8 @@ class TicketDesk:
             status, error = 409, c.gettext("A colleague changed the ticket meanwhile. This is how it stands now.")
         except OperatorAbsent:
             status, error = 422, c.gettext("Who is off duty gets no tickets. Choose somebody on shift, or nobody.")
+        except OperatorFull:
+            status, error = 422, c.gettext("They have as many tickets as they take. Choose somebody else, or nobody.")
         except (NotPossible, TicketClosed):
             status, error = 422, c.gettext("This change is not possible from here.")
         except TimeUnclear:
@@ -189,8 +192,6 @@ class TicketDesk:
             case "priority":
                 priority = {"high": HIGH, "normal": NORMAL}.get(field_of(form, "priority"), -1)
                 await self._tickets.set_priority(ticket.id, actor, priority, version=version)
-            case "department":
-                await self._tickets.set_department(ticket.id, actor, field_of(form, "department"), version=version)
             case "operator":
                 chosen = field_of(form, "operator")
                 operator_id = parse_id(chosen)
@@ -241,9 +242,9 @@ class TicketDesk:
             "ticket": found.ticket,
             "steps": steps_of(found, departments, c, self._zone),
             "why": [(event.at, why_text(event, names, c, self._zone)) for event in reversed(found.events)],
-            "options_of_departments": [(item.slug, item.name(operator.locale)) for item in departments],
-            "options_of_operators": [("", c.gettext("Nobody"))]
-            + [(str(item.id), item.name) for item in await self._tickets.directory.operators()],
+            "handed": handed_note(found),
+            "department_name": names.get(found.department.slug, found.department.slug),
+            "people": await self._tickets.directory.operators(),
             "beside": await self._beside(found.ticket, operator, reader),
             "asking": asking_of(found, c),
             "owners_actions": [(one.value, action_word(one, c), NEEDED[one]) for one in Action],

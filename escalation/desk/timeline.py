@@ -43,10 +43,22 @@ def steps_of(found: OperatorsTicket, departments: Sequence[Department], c: Catal
     return sorted([*said, *happened], key=lambda step: (step.at, step.kind == "event"))
 
 
+def handed_note(found: OperatorsTicket) -> TicketMessage | None:
+    """What who handed the ticket over wrote for the department that has it; None once somebody there has answered."""
+    for event in reversed(found.events):
+        if event.type == "replied":
+            return None
+        if event.type == "department":
+            seq = event.data.get("note")
+            return next((message for message in found.messages if message.seq == seq), None)
+    return None
+
+
 _ICONS = {
     "created": "ticket",
     "state": "half",
     "assigned": "assign",
+    "department": "transfer",
     "handed_over": "assign",
     "priority": "high",
     "links_revoked": "lock",

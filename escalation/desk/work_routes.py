@@ -1,6 +1,7 @@
 """The operators' one list of work, and taking the next of it. Thin: parse, read or act once, answer."""
 
 import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,8 +14,9 @@ from starlette.routing import BaseRoute, Route
 from chat.public import Operator, Pairing
 from escalation import once
 from escalation.actions import Tickets
-from escalation.bulk import UNDO, carry_out, parse_chosen, parse_order, take_back
+from escalation.bulk import UNDO, Done, carry_out, parse_chosen, parse_order, take_back
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in
+from escalation.errors import TextRefused
 from escalation.sla.policies import policies_in
 from escalation.states import HIGH
 from escalation.store import Wanted
@@ -26,12 +28,21 @@ LIST = "/desk/tickets"
 NUMBER = re.compile(r"T-\d{2}-\d{6,12}", re.ASCII)
 FEW = re.compile(r"\d{1,3}", re.ASCII)
 REF = re.compile(r"[\w-]{8,64}", re.ASCII)
+SLUG = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 LANES: dict[str, Wanted] = {
     "open": Wanted(),
     "mine": Wanted(mine=True),
     "solved": Wanted(lane="solved"),
     "closed": Wanted(lane="closed"),
 }
+
+
+COUNTED = ("done", "back", "refused", "absent", "full")
+NOTHING: dict[str, Any] = {
+    "kind": "", "number": "", "undo": "", "done": None, "back": None, "refused": 0, "absent": 0, "full": 0,
+    "wrong": False,
+}  # fmt: skip
+"""What the list has to say first, when that is nothing."""
 
 
 class WorkDesk:
@@ -49,8 +60,15 @@ class WorkDesk:
         ]
 
     async def _list(self, request: Request, operator: Operator) -> Response:
-        asked = request.query_params
-        lane = asked.get("lane", "open") if asked.get("lane") in LANES else "open"
+        return await self._shown(request, operator, request.query_params, _said(request))
+
+    async def _shown(
+        self, request: Request, operator: Operator, asked: Mapping[str, str], said: Mapping[str, Any], *,
+        kept: Collection[str] = (), note: str = "",
+    ) -> Response:  # fmt: skip
+        """`asked`: lane, department and the place to go on after. `kept`: numbers that are still selected."""
+        lane = asked.get("lane", "") if asked.get("lane") in LANES else "open"
+        after = asked.get("after", "")
         departments = await self._tickets.directory.departments()
         department = next((one for one in departments if one.slug == asked.get("department")), None)
         wanted = LANES[lane]
@@ -58,7 +76,7 @@ class WorkDesk:
         policies = await policies_in(self._tickets.db)
         reader = reader_in(request)
         async with self._tickets.db.read() as session:
-            page = await work_page(session, reader, policies, wanted, after=asked.get("after", ""))
+            page = await work_page(session, reader, policies, wanted, after=after)
             counted = await counts(session, reader)
         now = self._tickets.clock.now()
         groups: list[tuple[str, list[WorkRow]]] = []
@@ -69,10 +87,11 @@ class WorkDesk:
             groups[-1][1].append(row)
         slug = department.slug if department else ""
         return self._desk.page(
-            request, operator, "desk/tickets.html",
+            request, operator, "desk/tickets.html", status=422 if said.get("wrong") else 200,
             lane=lane, counts=counted, groups=groups, next=page.next, continued="after" in asked, ref=uuid4().hex,
-            department=slug, said=_said(request), people=await self._tickets.directory.operators(),
+            department=slug, said=said, people=await self._tickets.directory.operators(), kept=kept, note=note,
             href=lambda **query: _href(lane, slug, **query), all_departments=departments,
+            here=_href(lane, slug, after=after),
             departments=[one for one in departments if one.id in reader.departments],
         )  # fmt: skip
 
@@ -89,29 +108,43 @@ class WorkDesk:
         return RedirectResponse(answer, 303)
 
     async def _bulk(self, request: Request, operator: Operator) -> Response:
-        """One order for all that were chosen; the list says what came of it and offers the way back."""
+        """One order for all that were chosen; the list says what came of it and offers the way back. What nobody could
+        be given stays selected."""
         form = await request.form()
         ref = ref_in(form) or uuid4().hex
-        order = parse_order(field_of(form, "act"), field_of(form, "tag")[:200])
         chosen = parse_chosen([one for one in form.getlist("ticket") if isinstance(one, str)])
+        lane, slug = field_of(form, "lane"), field_of(form, "department")
+        asked = {"lane": lane if lane in LANES else "", "department": slug if SLUG.fullmatch(slug) else ""}
+        note = field_of(form, "note")
+        try:
+            order = parse_order(field_of(form, "act"), field_of(form, "tag")[:200], note, ref)
+        except TextRefused:
+            said = NOTHING | {"kind": "note", "wrong": True}
+            return await self._shown(request, operator, asked, said, kept={one.number for one in chosen}, note=note)
         if order is None or not chosen:
-            return RedirectResponse(f"{LIST}?said=none", 303)
+            return RedirectResponse(_href(asked["lane"], asked["department"], said="none"), 303)
         async with self._tickets.db.write() as session:
             known = await once.claim(session, operator.id, ref, self._tickets.clock.now())
         if known is not None:
             return RedirectResponse(known or LIST, 303)
         done = await carry_out(self._tickets, reader_in(request), actor_of(operator), order, chosen)
-        answer = f"{LIST}?{urlencode({'done': len(done.changed), 'refused': done.refused, 'undo': ref})}"
+        counted = _counted(done, "done") | {"undo": ref}
+        answer = _href(asked["lane"], asked["department"], **counted)
         async with self._tickets.db.write() as session:
             await once.answered(session, operator.id, ref, answer, done.changed)
-        return RedirectResponse(answer, 303)
+        if not done.left:
+            return RedirectResponse(answer, 303)
+        # Sent again it leads to the answer above.
+        said = NOTHING | {"kind": "bulk", "done": len(done.changed), "refused": done.refused, "wrong": True}
+        said |= {"absent": done.absent, "full": done.full, "undo": ref if done.changed else ""}
+        return await self._shown(request, operator, asked, said, kept=set(done.left))
 
     async def _undo(self, request: Request, operator: Operator) -> Response:
         ref = ref_in(await request.form())
         async with self._tickets.db.write() as session:
             changed = await once.undo_of(session, operator.id, ref, self._tickets.clock.now() - UNDO)
         done = await take_back(self._tickets, actor_of(operator), changed)
-        return RedirectResponse(f"{LIST}?{urlencode({'back': len(done.changed), 'refused': done.refused})}", 303)
+        return RedirectResponse(f"{LIST}?{urlencode(_counted(done, 'back'))}", 303)
 
     async def _take_first(self, request: Request, operator: Operator) -> str:
         policies = await policies_in(self._tickets.db)
@@ -146,23 +179,28 @@ def _group(row: WorkRow, lane: str, now: datetime) -> str:
     return "ours_overdue" if row.due_at is not None and row.due_at < now else "ours"
 
 
+def _counted(done: Done, name: str) -> dict[str, str]:
+    """For an address."""
+    found = {name: str(len(done.changed)), "refused": str(done.refused)}
+    return found | {which: str(n) for which, n in (("absent", done.absent), ("full", done.full)) if n}
+
+
 def _said(request: Request) -> dict[str, Any]:
     """What the list has to say first; `kind` is empty for nothing. Words of ours only: of the address no more than
     numbers are taken."""
     asked = request.query_params
-    said: dict[str, Any] = {"kind": "", "number": "", "undo": "", "done": None, "back": None, "refused": 0}
-    counted = {name: int(asked[name]) for name in ("done", "back", "refused") if FEW.fullmatch(asked.get(name, ""))}
+    counted = {name: int(asked[name]) for name in COUNTED if FEW.fullmatch(asked.get(name, ""))}
     if NUMBER.fullmatch(asked.get("handed", "")):
-        return said | {"kind": "handed", "number": asked["handed"]}
+        return NOTHING | {"kind": "handed", "number": asked["handed"]}
     if asked.get("said") in ("nothing", "none"):
-        return said | {"kind": asked["said"]}
+        return NOTHING | {"kind": asked["said"]}
     if "done" in counted or "back" in counted:
         undo = asked.get("undo", "")
-        return said | counted | {"kind": "bulk", "undo": undo if counted.get("done") and REF.fullmatch(undo) else ""}
-    return said
+        return NOTHING | counted | {"kind": "bulk", "undo": undo if counted.get("done") and REF.fullmatch(undo) else ""}
+    return NOTHING
 
 
 def _href(lane: str, department: str, **query: str) -> str:
-    asked = {"lane": lane, "department": department} | query
+    asked = {"lane": "" if lane == "open" else lane, "department": department} | query
     tail = urlencode({name: value for name, value in asked.items() if value})
     return f"{LIST}?{tail}" if tail else LIST

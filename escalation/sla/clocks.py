@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
 from chat.public import Department
+from escalation.customers.models import Account
 from escalation.models import SlaClock, SlaEvent, Ticket, TicketEvent
 from escalation.sla.calendars import Pause, elapsed
 from escalation.sla.policies import (
@@ -166,8 +167,14 @@ async def running_clocks(session: AsyncSession, ticket_id: UUID) -> Sequence[Sla
 
 async def fitting_policy(session: AsyncSession, ticket: Ticket) -> Policy | None:
     department = await session.get_one(Department, ticket.department_id)
-    subject = Subject("ticket", ticket.contact_channel, department.slug, ticket.priority)
+    tags = await tags_of_account(session, ticket.account_id)
+    subject = Subject("ticket", ticket.contact_channel, department.slug, ticket.priority, tags)
     return first_fitting(await current_policies(session), subject)
+
+
+async def tags_of_account(session: AsyncSession, account_id: UUID | None) -> Sequence[str]:
+    account = await session.get(Account, account_id) if account_id is not None else None
+    return account.tags if account is not None else ()
 
 
 async def target_of(session: AsyncSession, ticket: Ticket, clock: SlaClock) -> Target | None:

@@ -1,4 +1,4 @@
-"""Who can be called to what waits, and how it stood when nobody came."""
+"""Who can be called to what waits or be given it, and how it stood when nobody came."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Operator, OperatorDepartment, duty_of, is_online
+from escalation.errors import OperatorAbsent, OperatorFull
 from escalation.models import Ticket
 
 SUPERVISING = ("supervisor", "administrator")
@@ -58,6 +59,36 @@ async def least_loaded(session: AsyncSession, where: Place, now: datetime) -> Pi
     )
     fit = found.all()
     return Pick(fit[0], len(fit)) if fit else None
+
+
+async def require_room(session: AsyncSession, operator_id: UUID, now: datetime) -> None:
+    """Nobody hands a ticket to who is off duty or has as many as they take. Raises OperatorAbsent or OperatorFull. The
+    lock makes those who hand to one person at once take turns."""
+    row = select(Operator).where(Operator.id == operator_id).with_for_update(key_share=True)
+    operator = (await session.exec(row.execution_options(populate_existing=True))).one()
+    if not operator.active or not duty_of(operator).holds(now):
+        raise OperatorAbsent
+    some = (
+        select(Ticket.id)
+        .where(Ticket.operator_id == operator_id, col(Ticket.open).is_(True))
+        .limit(operator.ticket_capacity)
+        .subquery()
+    )
+    if (await session.exec(select(func.count()).select_from(some))).one() >= operator.ticket_capacity:
+        raise OperatorFull
+
+
+async def on_duty_in(session: AsyncSession, now: datetime) -> dict[UUID, int]:
+    """By department, how many are on duty."""
+    found: dict[UUID, int] = {}
+    members = await session.exec(
+        select(OperatorDepartment.department_id, Operator)
+        .join(Operator, col(OperatorDepartment.operator_id) == col(Operator.id))
+        .where(col(Operator.active).is_(True))
+    )
+    for department_id, operator in members:
+        found[department_id] = found.get(department_id, 0) + duty_of(operator).holds(now)
+    return found
 
 
 async def supervisors(session: AsyncSession, now: datetime) -> list[str]:

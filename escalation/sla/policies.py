@@ -18,6 +18,8 @@ from escalation.models import CalendarRow, SlaPolicy, SlaTarget
 from escalation.sla.calendars import Calendar, Weekly
 
 FIRST_REPLY, NEXT_REPLY, UPDATE_BY, SOLVE = "first_reply", "next_reply", "update_by", "solve"
+ACCOUNT_TAGS = "account_tags"
+"""Of a match, in small letters: one of them is enough."""
 WAITING = ("waiting_customer", "waiting_third_party")
 
 
@@ -48,6 +50,7 @@ class Subject:
     contact_channel: str
     department: str
     priority: int
+    account_tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,11 @@ class Policy:
             "department": subject.department,
             "priority": subject.priority,
         }
-        return all(values.get(name) in allowed for name, allowed in self.match.items())
+        tags = {tag.casefold() for tag in subject.account_tags}
+        return all(
+            not tags.isdisjoint(allowed) if name == ACCOUNT_TAGS else values.get(name) in allowed
+            for name, allowed in self.match.items()
+        )
 
 
 def first_fitting(policies: Sequence[Policy], subject: Subject) -> Policy | None:

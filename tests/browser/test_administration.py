@@ -1,17 +1,11 @@
 """What administrators do, by keyboard alone; axe over each of their pages; and the alarm above the inbox."""
 
-from datetime import datetime, timedelta
-
 import pytest
 from playwright.async_api import Page, expect
-from sqlalchemy import update
-from sqlmodel import select
 
-from chat.conversations.models import Conversation, Message
-from chat.db import Database, table_of
-from escalation.models import SlaClock
 from tests.browser.axe import Axe
 from tests.browser.conftest import NewContext, sign_in
+from tests.browser.earlier import all_earlier
 from tests.browser.scenes import attend, take, visit
 from tests.support.demo import DemoProgram
 
@@ -119,7 +113,7 @@ async def test_an_alarm_stands_above_the_inbox_until_it_is_seen(
     await take(operator, "The server is down")
     alarms = operator.get_by_role("region", name="Alarms")
     await expect(alarms).to_have_count(0)
-    await _waited(own_demo, minutes=6)
+    await all_earlier(own_demo, minutes=6)
     await expect(alarms.get_by_text("it is yours and waits for a reply")).to_be_visible()
     await axe.check(operator)
     # What is new in it is said aloud, and the next tab shows the same.
@@ -130,34 +124,8 @@ async def test_an_alarm_stands_above_the_inbox_until_it_is_seen(
     await operator.reload()
     await expect(operator.locator(".strip").get_by_text("Connected")).to_be_visible()
     await expect(alarms).to_have_count(0)
-    await _waited(own_demo, minutes=6)
+    await all_earlier(own_demo, minutes=6)
     await expect(alarms.get_by_text("breached: reply, and say why it was late")).to_be_visible()
     await alarms.get_by_label("Why was it late?").fill("I was on the telephone")
     await operator.keyboard.press("Enter")
     await expect(operator.get_by_text("Why it was late: I was on the telephone")).to_be_visible()
-
-
-async def _waited(demo: DemoProgram, minutes: int) -> None:
-    """All that was said was said so much earlier."""
-    db = Database(f"sqlite:///{demo.folder}/demo/nightdesk.sqlite3")
-    earlier = timedelta(minutes=minutes)
-    try:
-        async with db.write() as session:
-            talks = (await session.exec(select(Conversation).where(Conversation.state == "active"))).all()
-            for talk in talks:
-                talk.created_at -= earlier
-                since: datetime | None = talk.waiting_since
-                talk.waiting_since = since - earlier if since else None
-                rows = table_of(Message)
-                said = (
-                    await session.exec(select(Message.id, Message.at).where(Message.conversation_id == talk.id))
-                ).all()
-                for message_id, at in said:
-                    await session.execute(update(rows).where(rows.c.id == message_id).values(at=at - earlier))
-            for clock in await session.exec(select(SlaClock).where(SlaClock.state == "running")):
-                clock.started_at -= earlier
-                for name in ("due_at", "breach_at", "next_at"):
-                    at = getattr(clock, name)
-                    setattr(clock, name, at - earlier if at else None)
-    finally:
-        await db.close()

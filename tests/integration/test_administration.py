@@ -251,10 +251,17 @@ async def test_a_policy_is_a_new_version_and_two_at_once_are_one(ada: Bureau) ->
     async with ada.db.read() as session:
         versions = await session.exec(select(SlaPolicy.version).where(SlaPolicy.key == "tickets"))
         assert sorted(versions) == [1, 2]
+    page = await ada.post("/desk/admin/policies/chat", **good | {"kind": "conversation", "account_tags": "VIP"})
+    assert 'id="account_tags-error"' in page.text
+    tagged = good | {"version": "2", "account_tags": " VIP, gold  plan,vip,"}
+    await ada.post("/desk/admin/policies/tickets", **tagged)
+    assert 'value="vip, gold plan"' in (await ada.http.get("/desk/admin/policies/tickets")).text
+    assert "accounts with “gold plan”" in (await ada.http.get("/desk/admin/policies")).text
+    await ada.post("/desk/admin/policies/tickets", **good | {"version": "3"})
     page = await ada.http.get("/desk/admin/policies/tickets")
-    assert "Publish version 3" in page.text
+    assert "Publish version 5" in page.text
     assert "0 clocks run under this policy now" in page.text
-    assert await actions(ada) == ["policy.changed"]
+    assert await actions(ada) == ["policy.changed"] * 3
 
 
 async def test_a_calendar_has_hours_and_holidays_that_can_be_read(ada: Bureau) -> None:

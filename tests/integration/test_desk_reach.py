@@ -99,8 +99,9 @@ async def test_a_ticket_handed_over_leaves_who_hands_it_and_reaches_who_gets_it(
 ) -> None:
     version = str((await office.fresh(ticket)).version)
     answer = await office.post(
-        f"/desk/tickets/{ticket.number}/properties", field="department", department="financial", version=version
-    )
+        f"/desk/tickets/{ticket.number}/transfer", department="financial", note="An invoice", version=version,
+        ref="transfer-1",
+    )  # fmt: skip
     assert answer.headers["location"] == f"/desk/tickets?handed={ticket.number}"
     assert ticket.number in (await office.http.get(answer.headers["location"])).text
     assert (await office.http.get(f"/desk/tickets/{ticket.number}")).status_code == 404

@@ -26,6 +26,7 @@ from escalation.ownership import Action, record_action
 from escalation.relations import link, merge, unlink
 from escalation.splitting import split
 from escalation.states import State
+from escalation.transfers import transfer
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport
 from tests.support.tickets import LJUBLJANA, Company, company
@@ -365,7 +366,7 @@ async def test_omar_links_merges_and_splits_without_script(acme: Company, office
 
 async def test_a_ticket_of_another_department_is_no_target(acme: Company, office: Office) -> None:
     first, second = await two_of_ann(acme)
-    await acme.tickets.set_department(first.id, acme.as_omar, "financial", version=first.version)
+    await transfer(acme.tickets, first.id, acme.as_omar, "financial", "Yours", version=first.version, ref="move-0001")
     for act in ("link", "merge"):
         answer = await office.post(
             f"/desk/tickets/{second.number}/acts", act=act, other=first.number, version=str(second.version)
@@ -406,7 +407,7 @@ async def test_one_order_for_many_and_the_way_back(acme: Company, office: Office
 
 @pytest.mark.parametrize(
     ("act", "more"),
-    [("operator:me", {}), ("department:financial", {}), ("priority:high", {}), ("tag:", {"tag": "vps"})],
+    [("operator:me", {}), ("department:financial", {"note": "Yours"}), ("priority:high", {}), ("tag:", {"tag": "vps"})],
 )
 async def test_each_order_is_carried_out_and_taken_back(
     acme: Company, office: Office, act: str, more: dict[str, str]

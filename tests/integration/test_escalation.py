@@ -35,6 +35,7 @@ from escalation.opening import open_ticket
 from escalation.queue import FAR, LANES
 from escalation.requesters_store import requesters_ticket
 from escalation.states import HIGH, NORMAL, State
+from escalation.transfers import transfer
 from escalation.worklist import counts
 from tests.support.clock import FakeClock
 from tests.support.tickets import LJUBLJANA, Company, company
@@ -306,10 +307,11 @@ async def test_assignments_are_records_with_a_start_and_an_end(acme: Company) ->
 
 async def test_a_department_can_change_and_an_unknown_one_cannot(acme: Company) -> None:
     ticket = await acme.ticket()
-    moved = await acme.tickets.set_department(ticket.id, acme.as_omar, "financial", version=ticket.version)
+    version = ticket.version
+    moved = await transfer(acme.tickets, ticket.id, acme.as_omar, "financial", "Yours", version=version, ref="move-001")
     assert moved.department_id != ticket.department_id or moved is not ticket
     with pytest.raises(NotPossible):
-        await acme.tickets.set_department(ticket.id, acme.as_omar, "nowhere", version=moved.version)
+        await transfer(acme.tickets, ticket.id, acme.as_omar, "nowhere", "?", version=moved.version, ref="move-002")
 
 
 async def test_a_note_is_on_no_way_to_the_requester(acme: Company) -> None:

@@ -12,17 +12,19 @@ from sqlmodel import col, select
 from chat.db import Database
 from chat.public import Operator
 from escalation.change import SYSTEM, Actor
+from escalation.customers.models import Account
 from escalation.desk.timeline import event_text
 from escalation.errors import NotPossible
 from escalation.models import CalendarRow, SlaClock, SlaEvent, SlaPolicy, SlaTarget, Ticket, TicketEvent
 from escalation.opening import open_ticket
 from escalation.requesters_store import requesters_ticket
 from escalation.sla.alerts import alerts_for
-from escalation.sla.clocks import take_over
+from escalation.sla.clocks import fitting_policy, take_over
 from escalation.sla.engine import SlaEngine
 from escalation.sla.measured import MAIL_CHANNELS, TICKET_CHANNELS, measure_tickets
 from escalation.sla.policies import Alarm, Policy, current_policies, policies_in, publish
 from escalation.states import HIGH, NORMAL, State
+from escalation.transfers import transfer
 from tests.support.clock import FakeClock
 from tests.support.tickets import LJUBLJANA, Company, company
 
@@ -165,7 +167,8 @@ async def test_rule_5_a_promise_may_become_earlier_but_never_later(acme: Company
     ticket = await acme.tickets.set_priority(ticket.id, acme.as_omar, NORMAL, version=ticket.version)
     assert ticket.due_at == ticket.created_at + timedelta(minutes=5)
     await add_policy(acme, "invoices", 240, department=["financial"])
-    ticket = await acme.tickets.set_department(ticket.id, acme.as_omar, "financial", version=ticket.version)
+    version = ticket.version
+    ticket = await transfer(acme.tickets, ticket.id, acme.as_omar, "financial", "Yours", version=version, ref="move-01")
     assert ticket.due_at == ticket.created_at + timedelta(minutes=4)
 
 
@@ -470,6 +473,23 @@ async def test_policies_are_versioned_and_the_old_one_stays(acme: Company) -> No
     assert [(row.version, row.retired_at is None) for row in rows] == [(1, False), (2, True)]
     assert {target.target_seconds for target in old if target.metric == "first_reply"} == {600}
     assert (await acme.ticket()).due_at == acme.clock.now() + timedelta(minutes=15)
+
+
+async def test_a_policy_is_for_accounts_with_a_tag(acme: Company) -> None:
+    ticket = await acme.ticket()
+    await add_policy(acme, "vip", 120, account_tags=["vip", "gold"])
+    account = Account(id=uuid4(), account_no="A-1", name="Acme", language="en", zone="", tags=["VIP"])
+    async with acme.db.write() as session:
+        session.add(account)
+        await session.flush()
+        found = await session.get_one(Ticket, ticket.id)
+        for account_id, tags, key in ((None, ["VIP"], "tickets"), (account.id, ["plain"], "tickets"),
+                                      (account.id, ["plain", "VIP"], "vip")):  # fmt: skip
+            account.tags, found.account_id = tags, account_id
+            await session.flush()
+            policy = await fitting_policy(session, found)
+            assert policy is not None
+            assert policy.key == key
 
 
 async def test_solve_is_measured_without_the_waits_and_promises_nothing(acme: Company) -> None:

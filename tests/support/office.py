@@ -27,7 +27,9 @@ from escalation.desk.desk_pages import DeskPages
 from escalation.desk.dialog import EscalationDialog
 from escalation.desk.routes import TicketDesk
 from escalation.desk.search_routes import SearchDesk
+from escalation.desk.shift_routes import ShiftDesk
 from escalation.desk.ticket_acts import TicketActs
+from escalation.desk.transfer_routes import TransferDesk
 from escalation.desk.work_routes import WorkDesk
 from escalation.files import TicketFiles
 from escalation.models import Ticket
@@ -100,7 +102,9 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
         WorkDesk(acme.tickets, desk, acme.pairing),
         page,
         TicketActs(acme.tickets, desk, page, LJUBLJANA),
+        TransferDesk(acme.tickets, desk, page),
         SearchDesk(acme.tickets, desk),
+        ShiftDesk(acme.tickets, desk, LJUBLJANA),
         EscalationDialog(acme.tickets, pages, sign_in, LJUBLJANA),
         ClientArea(acme.tickets, pages, acme.links, files, BASE, Watching(acme.conversations)),
         ContactPage(acme.tickets, pages),

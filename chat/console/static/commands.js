@@ -1,9 +1,9 @@
 /** Everything an operator can do, with its keys: for shortcuts, palette and help. */
 
 import { desk } from './desk.js'
-import { byId, byIdAs, h } from './dom.js'
+import { byId, byIdAs } from './dom.js'
+import { drawHelp } from './help.js'
 import { closeSearch, openSearch } from './inbox.js'
-import { capsOf } from './shortcuts.js'
 import { t } from './strings.js'
 
 /** @typedef {import('./console.js').Console} Console */
@@ -112,24 +112,14 @@ function stepBack(console) {
   else (console.inbox.links().find((link) => link.ariaCurrent === 'true') ?? console.inbox.links()[0])?.focus()
 }
 
-/** The help, by groups. @param {Command[]} commands */
-export function drawHelp(commands) {
+/** What the help says of them. @param {Command[]} commands */
+export function helpOf(commands) {
   const composer = t('Composer')
-  /** @type {{ group: string, label: string, keys: string[] }[]} */
-  const all = [
+  drawHelp([
     ...commands.filter((command) => command.keys.length),
     { group: composer, label: t('Send'), keys: desk.enter_sends ? ['Enter'] : ['Control+Enter'] },
     { group: composer, label: t('New line'), keys: desk.enter_sends ? ['Shift+Enter'] : ['Enter'] },
     { group: composer, label: t('Send and end'), keys: ['Control+Shift+Enter'] },
     { group: composer, label: t('Canned responses'), keys: ['/'] },
-  ]
-  const groups = [...new Set(all.map((one) => one.group))]
-  byId('keys').replaceChildren(
-    ...groups.map((group) => {
-      const lines = all
-        .filter((one) => one.group === group)
-        .map((one) => h('div', {}, h('dt', {}, one.label), h('dd', {}, ...one.keys.flatMap(capsOf).map((cap) => h('kbd', {}, cap)))))
-      return h('section', {}, h('h3', {}, group), h('dl', {}, ...lines))
-    }),
-  )
+  ])
 }

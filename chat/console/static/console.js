@@ -10,7 +10,7 @@ import { Dialogs } from './dialogs.js'
 import { alertAloud, byId, byIdAs, toast } from './dom.js'
 import { Drafts } from './drafts.js'
 import './elements/wait-timer.js'
-import { commandsOf, drawHelp } from './commands.js'
+import { commandsOf, helpOf } from './commands.js'
 import { Inbox, attachSearch } from './inbox.js'
 import { attachMenu, showStatus } from './menu.js'
 import { Offers } from './offer.js'
@@ -78,7 +78,7 @@ export class Console {
     for (const row of this.inbox.all()) this.#ringFor(row.id)
     this.#light()
     const shortcuts = new Shortcuts(commandsOf(this))
-    drawHelp(shortcuts.commands)
+    helpOf(shortcuts.commands)
     const palette = new Palette(
       () => shortcuts.commands,
       () => this.inbox.all().map((row) => ({ label: row.name, detail: row.text, icon: 'chat', keys: [], group: t('Jump to'), run: () => void this.open.show(row.id) })),
@@ -126,7 +126,7 @@ export class Console {
     addEventListener('focus', () => this.#read())
     document.addEventListener('visibilitychange', () => this.#read())
     shortcuts.commands.push({ id: 'palette', label: t('All actions'), group: t('Everywhere'), keys: ['Control+K'], run: () => palette.open() })
-    drawHelp(shortcuts.commands)
+    helpOf(shortcuts.commands)
   }
 
   /** @param {KeyboardEvent} event */

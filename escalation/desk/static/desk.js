@@ -12,7 +12,7 @@ const kind = page instanceof HTMLElement ? page.dataset.live : "";
 const number = page instanceof HTMLElement ? (page.dataset.number ?? "") : "";
 const parts = kind === "ticket" ? ["ticket-head", "ticket-timeline", "ticket-facts"] : ["ticket-list"];
 const LIST_EVERY = 700;
-const address = kind === "ticket" ? `/desk/tickets/${encodeURIComponent(number)}/thread` : location.href;
+const address = kind === "ticket" ? `/desk/tickets/${encodeURIComponent(number)}/thread` : page instanceof HTMLElement && page.dataset.address ? page.dataset.address : location.href;
 
 /**
  * A document that runs nothing: the parser of the request makes it, so no policy for HTML from text is needed.
