@@ -159,6 +159,11 @@ def connect_sqlite_writer(url: str) -> sqlite3.Connection:
     return connection
 
 
+def _lower(text: str | None) -> str | None:
+    """SQLite's own knows A to Z alone: Č and č would be two letters."""
+    return text.lower() if isinstance(text, str) else text
+
+
 def log_bytes(url: str) -> int:
     """How large SQLite's log is."""
     try:
@@ -224,6 +229,7 @@ def means_locked(error: BaseException | None) -> bool:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself: see _begin_sqlite
+    connection.create_function("lower", 1, _lower, deterministic=True)
     cursor = connection.cursor()
     for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")

@@ -8,14 +8,15 @@ from chat.console.rows import visible_to
 from chat.conversations.actions import DESK, LEFT, Conversations, checked_address
 from chat.conversations.cards import CardDraft, CardDraftLink
 from chat.conversations.entry import Author
+from chat.conversations.file_readers import conversations_in
 from chat.conversations.models import Conversation, Message
 from chat.conversations.said import Said, said_in
 from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
 from chat.files.attachments import Attached, claim_files, put_files_along, ready_files
 from chat.files.downloads import Downloads
 from chat.files.errors import NoSuchFile
-from chat.files.forms import FormFiles, files_of, form_with_files
-from chat.files.limits import CUSTOMER_DAILY, OPERATOR_DAILY
+from chat.files.forms import CHOSEN_FILES, SENT_FILES, FormFiles, files_of, form_with_files
+from chat.files.limits import CUSTOMER_DAILY, FILES_PER_MESSAGE, OPERATOR_DAILY
 from chat.files.routes import UploadDoor, sentence
 from chat.files.uploads import Owner, Uploads
 from chat.hub.admission import PerAddress
@@ -31,10 +32,13 @@ from chat.people.sign_in_waits import SignInWaits
 from chat.protocol.errors import Refusal, Unavailable, UnknownConversation
 
 __all__ = [
+    "CHOSEN_FILES",
     "CUSTOMER_DAILY",
     "DESK",
+    "FILES_PER_MESSAGE",
     "LEFT",
     "OPERATOR_DAILY",
+    "SENT_FILES",
     "SUPERVISING",
     "Attached",
     "Author",
@@ -75,6 +79,7 @@ __all__ = [
     "audit",
     "checked_address",
     "claim_files",
+    "conversations_in",
     "departments_of",
     "differences",
     "duty_of",

@@ -91,10 +91,9 @@ class Escalation:
         self.shifts = ShiftKeeper(self.tickets, duties, zone)
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)
-        self.customers = CustomerSignIn(db, clock, settings, passwords)
-        self.sign_in_links = SignInLinks(
-            db, clock, outbox, self.customers, MailedLetters(self.tickets.mailbox), settings.base_url
-        )
+        letters = MailedLetters(self.tickets.mailbox, settings.base_url)
+        self.customers = CustomerSignIn(db, clock, settings, passwords, letters)
+        self.sign_in_links = SignInLinks(db, clock, outbox, self.customers, letters, settings.base_url)
         self.tokens = Tokens(db, clock, SiteSecrets(secret_key_of(settings)))
         kept = KeptForms(db, clock, settings)
         self.watching = Watching(conversations)

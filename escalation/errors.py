@@ -5,6 +5,7 @@ TicketError
 ├── TicketMoved     somebody changed it since the reader looked
 ├── TicketClosed    it is final
 ├── FilesRefused    a file that came along is not taken: nothing was said
+├── TooManyTickets  of one customer in a short time; `again_at` says when there is room
 ├── NotPossible     the state, operator or department does not exist or cannot follow
 │   ├── OperatorAbsent  who should get it is off duty
 │   └── OperatorFull    who should get it has no room for another ticket
@@ -13,6 +14,8 @@ TicketError
 ├── NeedsOwnership  who asks is not known well enough for this action
 └── TextRefused     TextEmpty, TextTooLong
 """
+
+from datetime import datetime
 
 
 class TicketError(Exception):
@@ -29,6 +32,15 @@ class TicketMoved(TicketError):
 
 class FilesRefused(TicketError):
     """A file that came along is not taken; nothing was said."""
+
+
+class TooManyTickets(TicketError):
+    """One customer has opened very many."""
+
+    def __init__(self, count: int, again_at: datetime) -> None:
+        super().__init__(f"{count}, the next at {again_at}")
+        self.count = count
+        self.again_at = again_at
 
 
 class TicketClosed(TicketError):

@@ -20,12 +20,14 @@ from chat.public import (
     Owner,
     Refusal,
     Uploads,
+    conversations_in,
     files_of,
     form_with_files,
     ready_files,
     sentence,
 )
 from escalation.actions import Tickets
+from escalation.client_area.conversations_store import is_theirs
 from escalation.client_area.tickets_store import seen_by
 from escalation.customers.models import Account, Customer
 from escalation.customers.reader import CustomerReader
@@ -102,7 +104,9 @@ class TicketFiles:
                 "",
                 "",
             )
-            return "own" in places or await _is_any(session, places, seen_by(reader))
+            if "own" in places or await _is_any(session, places, seen_by(reader)):
+                return True
+            return await is_theirs(session, reader, *conversations_in(places))
 
     async def _link(self, link_id: UUID, places: list[str]) -> bool:
         async with self._tickets.db.read() as session:

@@ -45,7 +45,7 @@ class FileReaders:
         return "own" in places or await self._is_any(places, is_real)
 
     async def _is_any(self, places: Sequence[str], rule: ColumnElement[bool]) -> bool:
-        ids = list(_ids(places))
+        ids = list(conversations_in(places))
         if not ids:
             return False
         statement = select(col(Conversation.id)).where(col(Conversation.id).in_(ids), rule).limit(1)
@@ -53,7 +53,8 @@ class FileReaders:
             return (await session.execute(statement)).first() is not None
 
 
-def _ids(places: Sequence[str]) -> Iterator[UUID]:
+def conversations_in(places: Sequence[str]) -> Iterator[UUID]:
+    """Those among the places of a file."""
     for place in places:
         if place.startswith(PREFIX) and (found := parse_id(place.removeprefix(PREFIX))) is not None:
             yield found

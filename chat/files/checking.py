@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from chat.files.errors import REFUSALS, ImageBroken, Infected, NotChecked
-from chat.files.kinds import HEAD_BYTES, TEXT, Kind, kind_of, require_text
+from chat.files.kinds import HEAD_BYTES, TEXT, UTF_16, Kind, Letters, kind_of
 from chat.files.limits import PIECE
 from chat.files.names import ending, with_ending
 from chat.files.storage import Storage
@@ -122,10 +122,14 @@ async def _run(command: tuple[str, ...], seconds: float) -> tuple[int, bytes]:
 
 def _recognised(source: Path, name: str) -> Kind:
     with source.open("rb") as file:
-        kind = kind_of(file.read(HEAD_BYTES), name)
-        if kind is TEXT:
+        head = file.read(HEAD_BYTES)
+        kind = kind_of(head, name)
+        if kind in (TEXT, UTF_16):
+            letters = Letters(head)
+            letters.take(head)
             while piece := file.read(PIECE):
-                require_text(piece)
+                letters.take(piece)
+            letters.end()
     return kind
 
 

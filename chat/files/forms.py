@@ -14,9 +14,9 @@ from chat.files.uploads import Owner, Uploads
 from chat.protocol.errors import Refusal
 
 FIELDS = 50
-FIELD = "files"
+CHOSEN_FILES = "files"
 """Chosen in the form itself."""
-SENT = "file"
+SENT_FILES = "file"
 """Ids of what a module has uploaded already, one field each."""
 
 
@@ -35,7 +35,7 @@ async def form_with_files(request: Request, uploads: Uploads) -> FormData:
     if not length.isascii() or not length.isdigit() or int(length) > most:
         # Without a length a body could go on for ever; browsers always say how long their forms are.
         raise HTTPException(413)
-    return await request.form(max_files=FILES_PER_MESSAGE + 1, max_fields=FIELDS, max_part_size=MB)
+    return await request.form(max_files=FIELDS, max_fields=FIELDS, max_part_size=MB)
 
 
 async def files_of(form: FormData, uploads: Uploads, owner: Owner, ref: str) -> FormFiles:
@@ -47,8 +47,8 @@ async def files_of(form: FormData, uploads: Uploads, owner: Owner, ref: str) -> 
 
 
 async def _taken(form: FormData, uploads: Uploads, owner: Owner, ref: str) -> FormFiles:
-    found = FormFiles([one for one in form.getlist(SENT) if isinstance(one, str) and one])
-    chosen = [one for one in form.getlist(FIELD) if isinstance(one, UploadFile) and one.filename]
+    found = FormFiles([one for one in form.getlist(SENT_FILES) if isinstance(one, str) and one])
+    chosen = [one for one in form.getlist(CHOSEN_FILES) if isinstance(one, UploadFile) and one.filename]
     if len(found.ids) + len(chosen) > FILES_PER_MESSAGE:
         found.refused.append(("", TooManyFiles()))
         return found

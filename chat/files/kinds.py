@@ -38,6 +38,8 @@ TEXT = Kind(
     ("txt", "log", "csv", "tsv", "json", "jsonl", "md", "conf", "cfg", "ini", "yml", "yaml", "toml", "sql", "out",
      "err", "trace", "pem", "crt", "diff", "patch", "ics"),
 )  # fmt: skip
+UTF_16 = Kind("text/plain; charset=utf-16", TEXT.endings)
+"""With its mark at the beginning: what Windows writes into logs."""
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _OPEN = "application/vnd.oasis.opendocument."
 DOCUMENTS = (
@@ -74,7 +76,7 @@ def may_begin(name: str) -> None:
 
 
 def kind_of(head: bytes, name: str) -> Kind:
-    """Of a file that begins like this. Text has yet to be read to its end: see `require_text`.
+    """Of a file that begins like this. Text has yet to be read to its end: see `Letters`.
 
     Raises TypeNotAllowed, or NameDeceives where the content is fine and its name would mislead whoever opens it.
     """
@@ -105,22 +107,36 @@ def _archive(head: bytes, last: str) -> Kind:
 
 
 def _text(head: bytes, last: str) -> Kind:
-    require_text(head)
-    if _MARKUP.match(_plain(head)) or _SCRIPT.match(head):
+    letters = Letters(head)
+    plain = letters.take(head).removeprefix(codecs.BOM_UTF8)
+    if _MARKUP.match(plain) or _SCRIPT.match(plain):
         raise TypeNotAllowed
     if last in MAIL.endings and _MAIL.match(head):
         return MAIL
-    return TEXT
-
-
-def _plain(head: bytes) -> bytes:
-    return head.removeprefix(codecs.BOM_UTF8)
+    return UTF_16 if letters.is_utf_16 else TEXT
 
 
 _FORBIDDEN = bytes(one for one in range(32) if one not in b"\t\n\r\x0c\x1b")
 
 
-def require_text(piece: bytes) -> None:
-    """Letters of whatever encoding; raises TypeNotAllowed for what has control characters."""
-    if piece.translate(None, _FORBIDDEN) != piece:
-        raise TypeNotAllowed
+class Letters:
+    """A text of whatever encoding, read to its end: `take` each piece of it, `end` at last. Both raise TypeNotAllowed
+    for what has control characters, and for UTF-16 that is none."""
+
+    def __init__(self, head: bytes) -> None:
+        self.is_utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+
+    def take(self, piece: bytes, *, is_last: bool = False) -> bytes:
+        """The piece; of UTF-16 as UTF-8."""
+        if self.is_utf_16:
+            try:
+                piece = self._decoder.decode(piece, is_last).encode()
+            except UnicodeError:
+                raise TypeNotAllowed from None
+        if piece.translate(None, _FORBIDDEN) != piece:
+            raise TypeNotAllowed
+        return piece
+
+    def end(self) -> None:
+        self.take(b"", is_last=True)

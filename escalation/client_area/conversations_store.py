@@ -92,8 +92,10 @@ async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str 
     return Talks(found, f"{(found[-1].at - _EPOCH) // timedelta(microseconds=1)}.{found[-1].id}" if more else "")
 
 
-async def is_theirs(session: AsyncSession, reader: CustomerReader, conversation_id: UUID) -> bool:
-    found = await session.exec(select(Conversation.id).where(Conversation.id == conversation_id, theirs(reader)))
+async def is_theirs(session: AsyncSession, reader: CustomerReader, *conversation_ids: UUID) -> bool:
+    """Any of these."""
+    any_of_them = col(Conversation.id).in_(conversation_ids)
+    found = await session.exec(select(Conversation.id).where(any_of_them, theirs(reader)).limit(1))
     return found.first() is not None
 
 

@@ -6,17 +6,21 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select
+from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from chat.clock import Clock
 from chat.db import Database, table_of
-from chat.ids import hashed, new_id, new_secret
+from chat.ids import hashed, new_id, new_secret, parse_id
+from chat.public import CHOSEN_FILES, FILES_PER_MESSAGE, SENT_FILES, Attached, Owner, ready_files
 from chat.settings import Settings
 from escalation.client_area.models import KeptForm
 
 LIFE = timedelta(hours=24)
 _KEPT = table_of(KeptForm)
+_LOST = "lost"
+"""Files that came with the form itself: nobody was signed in whose they could be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,13 @@ class KeptForms:
     async def of(self, request: HTTPConnection) -> Kept | None:
         secret = request.cookies.get(self.cookie, "")
         return await self._find(_KEPT.c.secret_hash == hashed(secret)) if secret else None
+
+    async def files(self, kept: Kept, owner: Owner) -> tuple[list[Attached], bool]:
+        """What this owner had uploaded for it, and whether anything is lost."""
+        wanted = str(kept.fields.get(SENT_FILES, "")).split()
+        async with self._db.read() as session:
+            ready = await ready_files(session, owner.key, wanted)
+        return ready, len(ready) < len(wanted) or _LOST in kept.fields
 
     async def carry_over(self, answer: Response, kept_id: UUID) -> None:
         """To the browser that used the link: it may be another one than the form was filled in."""
@@ -82,3 +93,11 @@ class KeptForms:
         async with self._db.read() as session:
             row = (await session.execute(asked)).first()
         return Kept(row.id, row.path, dict(row.fields)) if row else None
+
+
+def files_in(form: FormData) -> dict[str, str]:
+    """Fields to be kept: ids of what was uploaded before, which stays its sender's."""
+    sent = [one for one in form.getlist(SENT_FILES) if isinstance(one, str) and parse_id(one) is not None]
+    chosen = any(not isinstance(one, str) and one.filename for one in form.getlist(CHOSEN_FILES))
+    found = {SENT_FILES: " ".join(sent[:FILES_PER_MESSAGE])} if sent else {}
+    return found | ({_LOST: "1"} if chosen else {})

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from escalation.mail.letter import SIGN_IN, Letter
+from escalation.customers.delivery import told_of_access
+from escalation.customers.reader import CustomerReader
+from escalation.mail.letter import PASSWORD_CHANGED, SIGN_IN, Letter
 from escalation.mail.mailbox import Mailbox
 
 
@@ -22,9 +24,24 @@ class SignInLetter:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PasswordNews:
+    """Somebody set or changed the password of `reader`, in this browser. `cause` is the same for a repeat."""
+
+    reader: CustomerReader
+    browser: str
+    is_first: bool
+    cause: str
+    at: datetime
+
+
 class Letters(Protocol):
     async def sign_in(self, session: AsyncSession, letter: SignInLetter) -> None:
         """In the transaction that makes the link: both are there, or neither."""
+        ...
+
+    async def password(self, session: AsyncSession, news: PasswordNews) -> None:
+        """In the transaction that changes it, to all who must know."""
         ...
 
     def wake(self) -> None:
@@ -33,8 +50,9 @@ class Letters(Protocol):
 
 
 class MailedLetters:
-    def __init__(self, mailbox: Mailbox) -> None:
+    def __init__(self, mailbox: Mailbox, base_url: str) -> None:
         self._mailbox = mailbox
+        self._base_url = base_url
 
     async def sign_in(self, session: AsyncSession, letter: SignInLetter) -> None:
         await self._mailbox.post(
@@ -49,6 +67,28 @@ class MailedLetters:
                 expires_at=letter.expires_at,
             ),
         )
+
+    async def password(self, session: AsyncSession, news: PasswordNews) -> None:
+        reader = news.reader
+        values = {
+            "customer": reader.name,
+            "browser": news.browser,
+            "at": news.at.isoformat(),
+            "change": "set" if news.is_first else "changed",
+        }
+        people = await told_of_access(session, reader.account_id, reader.customer_id, reader.locale, news.at)
+        for one in people:
+            await self._mailbox.post(
+                session,
+                Letter(
+                    PASSWORD_CHANGED,
+                    to=one.address,
+                    cause=news.cause,
+                    locale=one.language,
+                    link=f"{self._base_url}/client/sign-in",
+                    values=values,
+                ),
+            )
 
     def wake(self) -> None:
         self._mailbox.wake()

@@ -11,6 +11,7 @@ from chat.public import transcript_of
 from escalation.actions import Tickets
 from escalation.client_area.conversations_store import is_theirs, talks_of
 from escalation.client_area.doorway import Doorway
+from escalation.client_area.file_routes import FILES
 from escalation.client_area.tickets_routes import line_words
 from escalation.client_area.tickets_store import open_by_service
 from escalation.faces import ground, initials
@@ -54,6 +55,7 @@ class MoreRoutes:
         context = {
             "started_at": transcript.started_at,
             "messages": transcript.messages,
+            "files_root": FILES,
             "initials": initials,
             "ground": ground,
         }

@@ -10,15 +10,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from chat.public import Attached, in_words
+from chat.public import FILES_PER_MESSAGE, Attached, in_words
 from escalation.actions import Tickets
 from escalation.client_area.began import UNSURE, ClockQuestion
 from escalation.client_area.doorway import HOME, Doorway
 from escalation.client_area.file_routes import UPLOADS, owner_of
-from escalation.client_area.kept import KeptForms
+from escalation.client_area.kept import KeptForms, files_in
 from escalation.client_area.sign_in import Login
 from escalation.client_area.submitting import submit_ticket
 from escalation.client_area.ticket_form import Fields, read
+from escalation.errors import TooManyTickets
 from escalation.files import TicketFiles
 from escalation.sla.clocks import tags_of_account
 from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
@@ -52,7 +53,10 @@ class NewTicketRoutes:
             return self._doorway.to_sign_in(request)
         kept = await self._kept.of(request)
         if kept is not None and kept.path == NEW:
-            return await self._page(request, login, Fields.of(kept.fields), is_kept=True)
+            ready, lost = await self._kept.files(kept, owner_of(login.reader))
+            return await self._page(
+                request, login, Fields.of(kept.fields), is_kept=True, is_lost=lost, kept_files=ready
+            )  # fmt: skip
         return await self._page(request, login, Fields.of(request.query_params))
 
     async def _send(self, request: Request) -> Response:
@@ -60,9 +64,9 @@ class NewTicketRoutes:
         form = await self._files.form(request)
         fields = Fields.of(form)
         if login is None:
-            await form.close()
             answer = self._doorway.to_sign_in(request)
-            await self._kept.keep(answer, NEW, fields.kept())
+            await self._kept.keep(answer, NEW, fields.kept() | files_in(form))
+            await form.close()
             return answer
         c = self._doorway.catalogue(request, login.reader)
         departments = [department.slug for department in await self._tickets.directory.departments()]
@@ -90,18 +94,29 @@ class NewTicketRoutes:
                 status=422,
                 kept_files=received.ready,
             )
-        sent = await submit_ticket(
-            self._tickets,
-            login.reader,
-            found.new,
-            ref=ref,
-            locale=self._doorway.locale(request, login.reader),
-            site_name=await self._doorway.site_name(),
-            zone=self._zone,
-            browser=in_words(request.headers.get("user-agent", "")),
-            files=[one["id"] for one in received.ready],
-            owner=owner.key,
-        )
+        try:
+            sent = await submit_ticket(
+                self._tickets,
+                login.reader,
+                found.new,
+                ref=ref,
+                locale=self._doorway.locale(request, login.reader),
+                site_name=await self._doorway.site_name(),
+                zone=self._zone,
+                browser=in_words(request.headers.get("user-agent", "")),
+                files=[one["id"] for one in received.ready[:FILES_PER_MESSAGE]],
+                owner=owner.key,
+            )
+        except TooManyTickets as many:
+            error = c.gettext(
+                "You opened %(count)s tickets in a short time. Write into one of those, or come back at %(time)s. "
+                "An outage is always taken: choose high priority."
+            )
+            again_at = many.again_at.astimezone(self._doorway.zone_of(login.reader))
+            errors = {"form": error % {"count": many.count, "time": f"{again_at:%H:%M}"}}
+            return await self._page(
+                request, login, fields, errors=errors, status=429, kept_files=received.ready
+            )  # fmt: skip
         if not sent.is_same:
             error = c.gettext(
                 "This form was sent before, as %(number)s. Send it again for a second ticket, or add to the first one."
@@ -109,7 +124,7 @@ class NewTicketRoutes:
             errors = {"form": error % {"number": sent.number}}
             fresh = replace(fields, ref=uuid4().hex)
             return await self._page(request, login, fresh, errors=errors, already=sent.number, status=409)
-        missing = "&missing=1" if received.refused else ""
+        missing = "&missing=1" if received.refused or form.get("missing") else ""
         answer = RedirectResponse(f"{HOME}/{sent.number}?opened=1{missing}", 303)
         await self._kept.forget(request, answer)
         return answer
@@ -124,6 +139,7 @@ class NewTicketRoutes:
         question: ClockQuestion | None = None,
         already: str = "",
         is_kept: bool = False,
+        is_lost: bool = False,
         status: int = 200,
         kept_files: Sequence[Attached] = (),
     ) -> Response:
@@ -142,6 +158,7 @@ class NewTicketRoutes:
             "unsure": UNSURE,
             "already": already,
             "is_kept": is_kept,
+            "lost": is_lost,
             "ref": fields.ref or uuid4().hex,
             "departments": [(one.slug, one.name(locale)) for one in departments],
             "services": await self._tickets.registry.services_of(login.reader.account_id),

@@ -15,6 +15,7 @@ from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.public import Passwords, SignInWaits, require_length
 from chat.settings import Settings
+from escalation.client_area.letters import Letters, PasswordNews
 from escalation.client_area.models import CustomerAccess, CustomerLink, CustomerLogin
 from escalation.customers.models import Account, Customer, EmailAddress
 from escalation.customers.reader import CustomerReader
@@ -49,11 +50,12 @@ class Refused:
 
 
 class CustomerSignIn:
-    def __init__(self, db: Database, clock: Clock, settings: Settings, passwords: Passwords) -> None:
+    def __init__(self, db: Database, clock: Clock, settings: Settings, passwords: Passwords, letters: Letters) -> None:
         self._db = db
         self._clock = clock
         self._is_secure = settings.is_secure
         self._passwords = passwords
+        self._letters = letters
         self._waits = SignInWaits(clock)
         self.cookie = "__Host-nd_client" if settings.is_secure else "nd_client"
 
@@ -170,7 +172,7 @@ class CustomerSignIn:
 
     async def set_password(self, login: Login, current: str, new: str, browser: str) -> str | Refused:
         """Ends all other sign-ins, and links that were not used yet; the secret of a new login session. Without a fresh
-        sign-in the current password is asked for. Raises PasswordTooShort."""
+        sign-in the current password is asked for. The owner is told by mail. Raises PasswordTooShort."""
         require_length(new)
         customer_id = login.reader.customer_id
         if not login.is_fresh:
@@ -186,7 +188,13 @@ class CustomerSignIn:
         async with self._db.write() as session:
             await choose(session, customer_id, password=stored)
             await self._end_all(session, customer_id)
-            return await self.begin(session, customer_id, "password", browser)
+            news = PasswordNews(
+                login.reader, browser, not login.has_password, f"password:{login.id}", self._clock.now()
+            )  # fmt: skip
+            await self._letters.password(session, news)
+            secret = await self.begin(session, customer_id, "password", browser)
+        self._letters.wake()
+        return secret
 
     async def sign_out(self, request: HTTPConnection, answer: Response) -> None:
         """This browser."""

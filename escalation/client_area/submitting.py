@@ -3,16 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import table_of
+from chat.db import UTCDateTime, table_of
 from chat.ids import new_id
 from chat.public import Department, claim_files
 from escalation.actions import Tickets
@@ -23,16 +23,21 @@ from escalation.client_area.tickets_store import seen_by
 from escalation.customers.models import EmailAddress
 from escalation.customers.reader import CustomerReader
 from escalation.customers.registry import OwnedService
-from escalation.errors import NotPossible
+from escalation.errors import NotPossible, TooManyTickets
 from escalation.mail.about_tickets import mail_opened
 from escalation.models import Ticket, TicketIp, TicketOrder, TicketRelation
 from escalation.opening import next_number
 from escalation.sla.clocks import start_first_reply
+from escalation.sla.solving import start_solve
 from escalation.sql import insert_for
-from escalation.states import State
+from escalation.states import HIGH, State
 
 LEVEL = 3
 METHOD = "client area"
+MOST = ((timedelta(hours=1), 30), (timedelta(days=1), 100))
+"""Tickets of one customer in so long: a program that has gone wild is stopped, a person never comes near."""
+MOST_HIGH = ((timedelta(hours=1), 300),)
+"""An outage is always reported."""
 _SENT = table_of(TicketSubmission)
 
 
@@ -59,7 +64,7 @@ async def submit_ticket(
     owner: str = "",
 ) -> Submitted:
     """`ref` is the form's: the same one is the same ticket. `zone` is the company's. `files`: ids of uploads of
-    `owner`. Raises NotPossible for a department that went meanwhile."""
+    `owner`. Raises NotPossible for a department that went meanwhile, TooManyTickets."""
     departments = {department.slug: department for department in await tickets.directory.departments()}
     department = departments.get(new.department)
     if department is None:
@@ -72,6 +77,7 @@ async def submit_ticket(
         there = await _claim(session, reader, ref, ticket_id, digest, now)
         if there is not None:
             return Submitted(there.number, created=False, is_same=there.digest == digest)
+        await _require_share(session, reader, now, MOST_HIGH if new.priority == HIGH else MOST)
         start = new.start
         ticket = Ticket(
             id=ticket_id,
@@ -108,6 +114,7 @@ async def submit_ticket(
             session.add(TicketOrder(ticket_id=ticket_id, value=order, source="requester"))
         for address in new.addresses:
             session.add(TicketIp(ticket_id=ticket_id, value=address, source="requester"))
+        await start_solve(session, ticket, now)
         await start_first_reply(session, ticket)
         change = Change(session, ticket, Actor("requester", reader.name, reader.customer_id), now)
         change.record("created", channel="form", priority=new.priority, department=department.slug)
@@ -152,6 +159,19 @@ async def _claim(
         .where(_SENT.c.customer_id == reader.customer_id, _SENT.c.ref == ref)
     )
     return found.one()
+
+
+async def _require_share(
+    session: AsyncSession, reader: CustomerReader, now: datetime, limits: Sequence[tuple[timedelta, int]]
+) -> None:
+    """With the one that was just claimed."""
+    for span, most in limits:
+        lately = select(func.count(), func.min(_SENT.c.at, type_=UTCDateTime)).where(
+            _SENT.c.customer_id == reader.customer_id, _SENT.c.at > now - span
+        )
+        count, oldest = (await session.execute(lately)).one()
+        if count > most:
+            raise TooManyTickets(most, oldest + span)
 
 
 async def _owned(tickets: Tickets, reader: CustomerReader, new: NewTicket) -> OwnedService | None:

@@ -14,7 +14,7 @@ from escalation.change import Actor
 from escalation.client_area.began import UNSURE, ClockQuestion, exact, known_zone, question_in, unclear
 from escalation.client_area.doorway import HOME, Doorway
 from escalation.client_area.file_routes import FILES, UPLOADS, owner_of
-from escalation.client_area.kept import KeptForms
+from escalation.client_area.kept import KeptForms, files_in
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.sign_in import Login
 from escalation.client_area.submitting import LEVEL
@@ -61,8 +61,11 @@ class TicketRoutes:
         if found is None:
             return await self._doorway.gone(request, login)
         kept = await self._kept.of(request)
-        text = str(kept.fields.get("text", "")) if kept is not None and kept.path == request.url.path else ""
-        return await self._page(request, login, found, text=text)
+        if kept is None or kept.path != request.url.path:
+            return await self._page(request, login, found)
+        ready, is_lost = await self._kept.files(kept, owner_of(login.reader))
+        text = str(kept.fields.get("text", ""))
+        return await self._page(request, login, found, text=text, kept_files=ready, lost=is_lost)
 
     async def _act(self, request: Request) -> Response:
         login = await self._doorway.login(request)
@@ -70,9 +73,9 @@ class TicketRoutes:
         text, ref = (str(form.get(name, "")).replace("\x00", "") for name in ("text", "ref"))
         ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
         if login is None:
-            await form.close()
             answer = self._doorway.to_sign_in(request)
-            await self._kept.keep(answer, request.url.path, {"text": text})
+            await self._kept.keep(answer, request.url.path, {"text": text} | files_in(form))
+            await form.close()
             return answer
         found = await self._found(request, login)
         if found is None:
@@ -147,6 +150,7 @@ class TicketRoutes:
             "ticket": found,
             "me": login.reader.customer_id,
             "kept_files": [],
+            "lost": False,
             "files_root": FILES,
             "uploads": UPLOADS,
             "stops": path_of(found, c),

@@ -77,6 +77,18 @@ async def targets_of(session: AsyncSession, account_id: UUID, kind: str, now: da
     return list(once.values())
 
 
+async def told_of_access(
+    session: AsyncSession, account_id: UUID, customer_id: UUID, locale: str, now: datetime
+) -> list[Target]:
+    """Who is told when the way in of one customer changes: they themselves, in their language, and the account's
+    addresses for security."""
+    account = await session.get_one(Account, account_id)
+    own = await _registered(session, account, now, of=customer_id)
+    more = await _confirmed(session, account, "abuse", now)
+    once = {target.address: target for target in more}
+    return list((once | {target.address: Target(target.address, locale) for target in own}).values())
+
+
 async def registered_of(session: AsyncSession, account_id: UUID, now: datetime) -> list[Target]:
     account = await session.get_one(Account, account_id)
     return await _registered(session, account, now)
@@ -130,9 +142,12 @@ async def _confirmed(session: AsyncSession, account: Account, kind: str, now: da
     ]
 
 
-async def _registered(session: AsyncSession, account: Account, now: datetime, *, billing: bool = False) -> list[Target]:
-    """Verified addresses of the account's customers. `billing`: of those who may see it, where any may."""
-    found = await session.exec(
+async def _registered(
+    session: AsyncSession, account: Account, now: datetime, *, billing: bool = False, of: UUID | None = None
+) -> list[Target]:
+    """Verified addresses of the account's customers. `billing`: of those who may see it, where any may. `of`: of this
+    one alone."""
+    statement = (
         select(EmailAddress, Customer.can_see_billing)
         .join(Customer, col(Customer.id) == col(EmailAddress.customer_id))
         .where(
@@ -143,7 +158,9 @@ async def _registered(session: AsyncSession, account: Account, now: datetime, *,
         )
         .order_by(col(EmailAddress.address))
     )
-    rows = [(email, may) for email, may in found if takes_mail(email, now)]
+    if of is not None:
+        statement = statement.where(EmailAddress.customer_id == of)
+    rows = [(email, may) for email, may in await session.exec(statement) if takes_mail(email, now)]
     if billing and any(may for _, may in rows):
         rows = [row for row in rows if row[1]]
     return [Target(email.address, account.language) for email, _ in rows]

@@ -8,11 +8,20 @@ from uuid import UUID
 SIGN_IN = "sign_in"
 CONFIRM_ADDRESS = "confirm_address"
 ADDRESS_CHANGED = "address_changed"
+PASSWORD_CHANGED = "password_changed"  # noqa: S105 — a kind of letter
 TICKET_OPENED = "ticket_opened"
 TICKET_NEUTRAL = "ticket_neutral"
 TICKET_REPLY = "ticket_reply"
 
-KINDS = (SIGN_IN, CONFIRM_ADDRESS, ADDRESS_CHANGED, TICKET_OPENED, TICKET_NEUTRAL, TICKET_REPLY)
+KINDS = (
+    SIGN_IN,
+    CONFIRM_ADDRESS,
+    ADDRESS_CHANGED,
+    PASSWORD_CHANGED,
+    TICKET_OPENED,
+    TICKET_NEUTRAL,
+    TICKET_REPLY,
+)
 ANSWERS = frozenset({TICKET_OPENED, TICKET_NEUTRAL})
 """Automatic answers: to something that came in. They have no return path, so that two robots never talk."""
 PERSONAL = frozenset({TICKET_REPLY})

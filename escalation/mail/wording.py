@@ -1,7 +1,8 @@
 """The words of each kind of letter, in the language of who gets it. Pure.
 
 `data` holds what the letter was posted with: `company`, and of the kind confirm_address and address_changed also
-`types` (billing, support, abuse, service; apart by spaces), `account` and `change` (added, removed).
+`types` (billing, support, abuse, service; apart by spaces), `account` and `change` (added, removed); of
+password_changed `customer`, `browser`, `at` (ISO 8601) and `change` (set, changed).
 """
 
 from collections.abc import Mapping
@@ -57,6 +58,8 @@ def word(
             return _confirm(data, link, until, reader)
         case letter.ADDRESS_CHANGED:
             return _changed(data, link, reader)
+        case letter.PASSWORD_CHANGED:
+            return _password(data, link, reader)
         case letter.TICKET_NEUTRAL:
             return _neutral(data, link, reader)
     if told is None:
@@ -107,6 +110,31 @@ def _changed(data: Mapping[str, str], link: str, reader: Reader) -> Words:
         parts.append(Button(c.gettext("Look at the addresses"), link))
     parts.append(Small(c.gettext("If nobody of yours did this, tell us at once.")))
     return Words(_titled(c.gettext("Your mail goes to another address"), data), parts)
+
+
+def _password(data: Mapping[str, str], link: str, reader: Reader) -> Words:
+    c = reader.c
+    values = {
+        "customer": one_line(data.get("customer", "")),
+        "time": reader.time(datetime.fromisoformat(data["at"])),
+        "browser": one_line(data.get("browser", "")) or c.gettext("Unknown browser"),
+    }
+    if data.get("change") == "set":
+        title = c.gettext("A password was set")
+        says = c.gettext("a password for the client area was set for %(customer)s. When: %(time)s. With: %(browser)s.")
+    else:
+        title = c.gettext("A password was changed")
+        says = c.gettext(
+            "the password of %(customer)s for the client area was changed. When: %(time)s. With: %(browser)s. "
+            "Everybody who was signed in with the old one is signed out."
+        )
+    parts: list[Part] = [
+        Paragraph(c.gettext("Hello,") + "\n" + says % values),
+        Paragraph(c.gettext("Was it you? Then there is nothing to do. If not, sign in by a link, set another password, "
+                            "and tell us at once.")),
+        Button(c.gettext("Sign in"), link),
+    ]  # fmt: skip
+    return Words(_titled(title, data), parts)
 
 
 def _neutral(data: Mapping[str, str], link: str, reader: Reader) -> Words:

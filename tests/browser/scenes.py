@@ -1,6 +1,6 @@
 """What people do in the scenes, in the words of the pages."""
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.visiting import open_panel, panel, start
@@ -18,6 +18,11 @@ async def attend(page: Page, link: str) -> None:
     """Signs in and waits until the console is live."""
     await sign_in(page, link)
     await expect(page.locator(".strip").get_by_text("Connected")).to_be_visible()
+
+
+def payload(name: str, data: bytes) -> FilePayload:
+    """A file as somebody chooses it."""
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
 
 
 def offer(page: Page) -> Locator:

@@ -11,7 +11,9 @@ from playwright.async_api import Browser, Page, StorageState, expect
 from escalation.client_area.tokens import signed
 from tests.browser.axe import Axe
 from tests.browser.conftest import NewContext, sign_in
+from tests.browser.scenes import payload
 from tests.browser.visiting import expect_open, open_panel, panel, start
+from tests.support import files
 from tests.support.demo import DemoProgram
 
 PASSWORD = "three plain words here"
@@ -71,8 +73,11 @@ async def test_a_ticket_is_added_by_keyboard_and_answered_before_the_customers_e
     await page.get_by_role("link", name=re.compile("For a critical incident")).focus()
     await page.keyboard.press("Enter")
     await page.keyboard.type("#482913")
-    await page.keyboard.press("Enter")
+    await page.locator("input[type=file]").set_input_files([payload("x.exe", files.EXE)])
+    await expect(page.locator(".tray").get_by_role("alert")).to_be_visible()
+    await page.get_by_label("Server IP or order number").press("Enter")
     await expect(page.get_by_text(re.compile(r"First reply by \d\d:\d\d"))).to_be_visible()
+    await expect(page.get_by_text("A file was not accepted.")).to_be_visible()
     await expect(page.get_by_text("It helps to add here")).to_be_visible()
     number = await page.locator(".crumb .num").inner_text()
 
@@ -101,11 +106,20 @@ async def test_everything_works_without_script(demo: DemoProgram, aino: StorageS
     await page.get_by_label("What happens").fill("The clock of the server went wrong.")
     await page.get_by_role("button", name="Send ticket").click()
     await page.get_by_text("02:30 CET", exact=True).click()
+    await page.locator("input[name=files]").set_input_files(
+        [payload("clock.log", files.LOG), payload("x.exe", files.EXE)]
+    )
+    await page.get_by_role("button", name="Send ticket").click()
+    await expect(page.locator("#files-error")).to_contain_text("x.exe: This file type is not allowed.")
+    await expect(page.get_by_role("checkbox", name="clock.log")).to_be_checked()
     await page.get_by_role("button", name="Send ticket").click()
     await expect(page.get_by_text("Your ticket is open.")).to_be_visible()
+    await expect(page.get_by_role("link", name=re.compile("clock.log"))).to_have_count(1)
     await page.locator("#answer").fill("It is the second 02:30.")
+    await page.locator("input[name=files]").set_input_files([payload("second.log", files.LOG)])
     await page.get_by_role("button", name="Send").click()
     await expect(page.get_by_text("It is the second 02:30.")).to_be_visible()
+    await expect(page.get_by_role("link", name=re.compile("second.log"))).to_have_count(1)
     await page.get_by_role("button", name="This is solved").click()
     await expect(page.get_by_text("A message opens the ticket again.")).to_be_visible()
     await page.locator("#answer").fill("It is back.")
@@ -135,47 +149,157 @@ async def test_who_was_signed_out_meanwhile_comes_back_to_the_form(
     await expect(page.get_by_text("Your ticket is open.")).to_be_visible()
 
 
-async def test_a_clock_elsewhere_is_asked_about(demo: DemoProgram, aino: StorageState, new_context: NewContext) -> None:
+async def test_files_are_dropped_on_the_form_and_a_clock_elsewhere_is_asked_about(
+    demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe
+) -> None:
     page = await (await new_context(storage_state=aino, timezone_id="Europe/Helsinki")).new_page()
     await page.goto(f"{demo.origin}/client/tickets/new")
     await write(page)
+    tray = page.locator(".tray")
+    await expect(page.get_by_role("button", name="Attach files")).to_be_visible()
+    await drop(page, "form.form", ["mtr.log", "x.exe"])
+    await expect(tray.get_by_role("button", name="Remove mtr.log")).to_be_visible()
+    await expect(tray.get_by_role("alert")).to_contain_text("This file type is not allowed")
+    await axe.check(page)
     await page.get_by_label("Began on").fill("2026-11-21")
     await page.get_by_label("At", exact=True).fill("13:50")
     await page.get_by_role("button", name="Send ticket").click()
+    await expect(tray.get_by_role("status")).to_contain_text("A file was not accepted.")
+    await tray.get_by_role("button", name="Remove x.exe").click()
+    await page.get_by_role("button", name="Send ticket").click()
     await expect(page.get_by_text("Which clock showed 13:50?")).to_be_visible()
+    await expect(tray.get_by_role("button", name="Remove mtr.log")).to_be_visible()
     await page.get_by_text("13:50 EET", exact=True).click()
     await page.get_by_role("button", name="Send ticket").click()
     await expect(page.get_by_text("Your ticket is open.")).to_be_visible()
     await expect(page.locator(".side").get_by_text(re.compile("12:50"))).to_be_visible()
+    await expect(page.get_by_role("link", name=re.compile("mtr.log"))).to_have_count(1)
+    await drop(page, "form.answer", ["later.log"])
+    await expect(tray.get_by_role("button", name="Remove later.log")).to_be_visible()
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("link", name=re.compile("later.log"))).to_have_count(1)
+
+
+async def drop(page: Page, place: str, names: list[str]) -> None:
+    """Files with these names, by the mouse."""
+    await page.locator(place).evaluate(
+        """(place, names) => {
+          const data = new DataTransfer()
+          for (const name of names) data.items.add(new File(['eth0: link is down'], name))
+          place.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
+        }""",
+        names,
+    )
 
 
 @pytest.mark.usefixtures("colleague")
 async def test_a_named_visitor_sees_the_same_tickets_in_the_widget(
-    demo: DemoProgram, aino: StorageState, new_context: NewContext
+    demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe
 ) -> None:
-    secret = demo.run("site", "secret", "polaris", "--json")["secret"]
-    claims = {"aud": "polaris", "sub": "demo-aino", "exp": int(time.time()) + 300, "jti": uuid4().hex}
+    token = token_of_aino(demo)
     page = await (await new_context(storage_state=aino)).new_page()
     await page.goto(demo.site)
     await page.wait_for_function("() => window.nightdesk?.version")
-    await page.evaluate("token => nightdesk('identify', { token })", signed(secret, claims))
+    await page.evaluate("token => nightdesk('identify', { token })", token)
     frame = await open_panel(page)
     await expect(frame.get_by_text("Second backup location")).to_be_visible()
     await start(page, "Is my backup in Frankfurt?")
+    await expect(frame.get_by_role("button", name="Attach files")).to_be_visible()
+    picture = payload("plan.png", files.image(size=(640, 400)))
+    await frame.locator("input[type=file]").set_input_files([picture, payload("backup.log", files.LOG)])
+    await expect(frame.get_by_role("button", name="Remove plan.png")).to_be_visible()
+    await expect(frame.get_by_role("button", name="Remove backup.log")).to_be_visible()
+    await frame.get_by_role("button", name="Send", exact=True).click()
+    await expect(frame.get_by_role("log").get_by_role("img", name="plan.png")).to_be_visible()
     await frame.get_by_role("button", name="Back").first.click()
     async with page.context.expect_page() as opened:
         await frame.get_by_text("Second backup location").click()
     ticket = await opened.value
     await expect(ticket.get_by_role("heading", name="Second backup location")).to_be_visible()
     await ticket.goto(f"{demo.origin}/client/conversations")
+    await ticket.locator(".ticket-line").first.click()
     await expect(ticket.get_by_text("Is my backup in Frankfurt?")).to_be_visible()
+    await expect(ticket.get_by_role("img", name="plan.png")).to_have_js_property("naturalWidth", 480)
+    await expect(ticket.get_by_role("link", name=re.compile("backup.log"))).to_have_count(1)
+    await axe.check(ticket)
+    await ticket.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    await ticket.set_viewport_size({"width": 360, "height": 800})
+    await ticket.locator(".foot button[value=sl]").click()
+    await expect(ticket.locator("html")).to_have_attribute("lang", "sl")
+    await look_at(ticket, axe)
+    await ticket.locator(".foot button[value=en]").click()
     await page.reload()
     await expect_open(page)
-    await page.evaluate("token => nightdesk('identify', { token })", signed(secret, claims))
+    await page.evaluate("token => nightdesk('identify', { token })", token)
     await panel(page).get_by_role("button", name="Back").first.click()
     await expect(panel(page).get_by_text("Second backup location")).to_be_visible()
     await page.evaluate("nightdesk('logout')")
     await expect(panel(page).get_by_text("Second backup location")).to_have_count(0)
+
+
+def token_of_aino(demo: DemoProgram) -> str:
+    """As the company's own site signs it."""
+    secret = demo.run("site", "secret", "polaris", "--json")["secret"]
+    claims = {"aud": "polaris", "sub": "demo-aino", "exp": int(time.time()) + 300, "jti": uuid4().hex}
+    return signed(secret, claims)
+
+
+async def look_at(page: Page, axe: Axe) -> None:
+    """As axe does, and nothing stands out at the side."""
+    await axe.check(page)
+    assert await page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0, page.url
+
+
+@pytest.mark.parametrize(
+    ("scheme", "locale", "width"), [("light", "en", 1280), ("dark", "sl", 360)], ids=["desk-light-en", "phone-dark-sl"]
+)
+async def test_pages_on_the_way_in_and_words_of_success_and_refusal(
+    demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe, scheme: str, locale: str, width: int
+) -> None:
+    look = {"color_scheme": scheme, "reduced_motion": "reduce", "viewport": {"width": width, "height": 900}}
+    page = await (await new_context(locale="sl-SI" if locale == "sl" else "en-GB", **look)).new_page()
+    await page.goto(f"{demo.origin}/contact")
+    await expect(page.locator("html")).to_have_attribute("lang", locale)
+    await look_at(page, axe)
+    await page.goto(f"{demo.origin}/client/enter?token={token_of_aino(demo)}")
+    await expect(page.get_by_text("Aino Korhonen").first).to_be_visible()
+    await look_at(page, axe)
+    written = {"subject": "VPS-2 does not answer since the move of last night " * 2, "text": "No ping"}
+    await page.evaluate(
+        "form => fetch('/client/tickets/new', { method: 'POST', body: new URLSearchParams(form) })", written
+    )
+    await page.goto(f"{demo.origin}/client/sign-in?by=password&next=/client/tickets/new")
+    await expect(page.locator(".door__kept")).to_be_visible()
+    await page.locator("#email").fill("nobody@acme.example")
+    await page.locator("#password").fill("not the right words")
+    await page.locator("form.sheet .button--primary").click()
+    await expect(page.locator("#refused")).to_be_visible()
+    await look_at(page, axe)
+
+    page = await (await new_context(storage_state=aino, **look)).new_page()
+    await page.goto(f"{demo.origin}/client/settings")
+    if await page.locator("html").get_attribute("lang") != locale:
+        await page.locator(f".foot button[value={locale}]").click()
+    await expect(page.locator("html")).to_have_attribute("lang", locale)
+    for path in ("/client/settings?saved=1", "/client/settings/delivery", "/client/settings/security?saved=1"):
+        await page.goto(f"{demo.origin}{path}")
+        await look_at(page, axe)
+    await page.locator("form.form").evaluate("form => { form.noValidate = true }")
+    await page.locator("#password").fill("short")
+    await page.locator("form.form button").click()
+    await expect(page.locator("#password-error")).to_be_visible()
+    await look_at(page, axe)
+    await page.goto(f"{demo.origin}/client/tickets")
+    await page.goto(f"{demo.origin}{await page.locator('.ticket-line').first.get_attribute('href')}?opened=1&missing=1")
+    await look_at(page, axe)
+    await page.emulate_media(media="print")
+    for gone in (".top nav", "form.answer", ".foot", ".said"):
+        await expect(page.locator(gone).first).to_be_hidden()
+    for left in (".post", ".crumb .num"):
+        await expect(page.locator(left).first).to_be_visible()
+    await page.emulate_media(media="screen")
+    if locale == "sl":  # as it was, for the others
+        await page.locator(".foot button[value=en]").click()
 
 
 @pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "sl")], ids=["light-en", "dark-sl"])

@@ -7,14 +7,10 @@ from playwright.async_api import FilePayload, Page, expect
 
 from tests.browser.axe import Axe
 from tests.browser.conftest import NewContext
-from tests.browser.scenes import attend, log, take, thread, visit
+from tests.browser.scenes import attend, log, payload, take, thread, visit
 from tests.browser.visiting import open_panel, panel
 from tests.support import files
 from tests.support.demo import DemoProgram
-
-
-def payload(name: str, data: bytes) -> FilePayload:
-    return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
 
 
 async def choose(page: Page, *chosen: FilePayload) -> None:
@@ -170,3 +166,20 @@ async def test_a_ticket_takes_a_file_by_the_panel_by_its_page_and_without_script
     await plain.locator("input[name=files]").set_input_files([payload("second.log", files.LOG)])
     await plain.get_by_role("button", name="Send").click()
     await expect(plain.get_by_role("link", name=re.compile("second.log"))).to_have_count(1)
+
+    # The typed address is asked by mail; its link leads to the ticket, once.
+    await plain.goto(f"{own_demo.origin}/mailbox")
+    while not await plain.locator(".mailbox__list a", has_text="Please confirm").count():
+        await plain.reload()
+    await plain.locator(".mailbox__list a", has_text="Please confirm").first.click()
+    proof = str(await plain.get_by_role("link", name="Confirm the address").get_attribute("href"))
+    phone = {"width": 360, "height": 800}
+    slovenian = await (await new_context(locale="sl-SI", color_scheme="dark", viewport=phone)).new_page()
+    for page, tail in ((visitor, ""), (slovenian, "?lang=sl")):
+        await page.goto(f"{proof}{tail}")
+        await axe.check(page)
+    await visitor.get_by_role("button", name="Confirm and open the ticket").click()
+    await expect(visitor.get_by_role("heading", name="The shop is down")).to_be_visible()
+    for page, tail in ((visitor, ""), (slovenian, "?lang=sl")):
+        await page.goto(f"{proof}{tail}")
+        await axe.check(page)

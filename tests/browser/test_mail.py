@@ -104,6 +104,7 @@ async def test_rita_signs_in_by_mail_and_sets_where_her_invoices_go(
     link = await mailbox.get_by_role("link", name=said["sign_in"]).get_attribute("href")
     assert link is not None
     await page.goto(link)
+    await axe.check(page)
     await page.get_by_role("button", name=said["sign_in"]).click()
     await page.goto(f"{demo.origin}/client/settings/delivery")
     await expect(page.locator(".settings nav a[aria-current]")).to_have_text(said["settings"])

@@ -1,5 +1,6 @@
 """Customers sign in: by a link, by a password; Mallory learns nothing and gets nowhere."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from chat.ids import new_id
 from chat.outbox import OutboxRow
 from escalation.client_area.links import ASKED
-from escalation.customers.models import Account, Customer, EmailAddress
+from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
+from escalation.mail.letter import PASSWORD_CHANGED
 from tests.support.clock import FakeClock
-from tests.support.customers import add_customer, browser_of, letters_to, signed_in
+from tests.support.customers import Rita, add_customer, browser_of, letters_to, mails_of, signed_in, text_of
 from tests.support.program import Running, program
 
 PASSWORD = "correct horse battery"
@@ -136,13 +139,15 @@ async def test_links_and_logins_run_out(running: Running, clock: FakeClock) -> N
 
 
 async def test_a_password_is_set_used_and_changed(running: Running, clock: FakeClock) -> None:
-    rita = await add_customer(running)
+    rita = await add_customer(running, "Rita\r\nBcc: x")
+    await add_customer(running, "Carl", email="carl@acme.example", account=rita.account_id)
+    await _security_address(running, rita, "cert@acme.example", language="sl")
     browser, elsewhere = await signed_in(running, rita), await signed_in(running, rita)
     old_link = await running.desk.escalation.sign_in_links.make(rita.customer_id)
     short = await browser.post("/client/settings/security", data={"password": "short"})
     assert (short.status_code, "10 to 200" in short.text) == (422, True)
-    saved = await browser.post("/client/settings/security", data={"password": PASSWORD})
-    assert saved.status_code == 303
+    clicks = (browser.post("/client/settings/security", data={"password": PASSWORD}) for _ in range(2))
+    assert {answer.status_code for answer in await asyncio.gather(*clicks)} == {303}
     assert (await browser.get("/client/tickets")).status_code == 200
     assert (await elsewhere.get("/client/tickets")).status_code == 303  # signed out everywhere else
     assert (await elsewhere.post(old_link)).status_code == 410  # and links that were out are worth nothing
@@ -159,6 +164,30 @@ async def test_a_password_is_set_used_and_changed(running: Running, clock: FakeC
     assert (wrong.status_code, "not your current" in wrong.text) == (422, True)
     right = await fresh.post("/client/settings/security", data={"current": PASSWORD, "password": "another " + PASSWORD})
     assert right.status_code == 303
+
+    # Each time those who must know are told, once, and the colleague is not.
+    told = await mails_of(running, PASSWORD_CHANGED)
+    assert [mail.recipient for mail in told] == ["cert@acme.example", rita.email] * 2
+    assert (await text_of(running, told[1])).startswith("A password was set")
+    changed = await text_of(running, told[3])
+    assert "the password of Rita Bcc: x for the client area was changed. When: 21:16 CET." in changed
+    assert f"{running.base_url}/client/sign-in" in changed
+    assert (await text_of(running, told[2])).startswith("Geslo je spremenjeno")
+    assert PASSWORD not in repr([mail.data for mail in told])
+
+
+async def _security_address(running: Running, rita: Rita, address: str, language: str) -> None:
+    email_id, now = new_id(), running.desk.clock.now()
+    async with running.desk.db.write() as session:
+        session.add(
+            EmailAddress(id=email_id, account_id=rita.account_id, address=address, raw=address, verified_at=now)
+        )
+        await session.flush()
+        session.add(
+            NotificationAddress(
+                id=new_id(), account_id=rita.account_id, kind="abuse", email_id=email_id, language=language
+            )
+        )
 
 
 async def test_guessing_waits_and_the_owner_gets_in_from_elsewhere(running: Running) -> None:

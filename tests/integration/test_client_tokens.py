@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -17,7 +17,7 @@ from chat.people.models import Site
 from escalation.client_area.tokens import SiteSecrets, signed
 from escalation.customers.models import Account, Customer
 from tests.support.clock import FakeClock
-from tests.support.customers import Rita, add_customer, browser_of, signed_in
+from tests.support.customers import add_customer, browser_of, claims_of, secret_of, signed_in
 from tests.support.program import Running, program
 
 HOST = "https://www.polaris.example"
@@ -28,23 +28,6 @@ ENTER = "/client/enter"
 async def running(tmp_path: Path, database_url: str, clock: FakeClock) -> AsyncIterator[Running]:
     async with program(tmp_path, database_url, clock=clock, works=False) as desk:
         yield desk
-
-
-async def secret_of(running: Running, n: int = 1) -> str:
-    """The site has one from now on."""
-    since = running.desk.clock.now().isoformat()
-    async with running.desk.db.write() as session:
-        site = (await session.exec(select(Site).where(Site.key == running.site_key))).one()
-        site.settings = {"identity": {"n": n, "since": since}}
-        session.add(site)
-    return SiteSecrets(secret_key_of(running.settings)).of(site.id, n)
-
-
-async def claims_of(running: Running, rita: Rita, **more: Any) -> dict[str, Any]:
-    async with running.desk.db.read() as session:
-        ref = (await session.get_one(Customer, rita.customer_id)).ref
-    exp = int(running.desk.clock.now().timestamp()) + 300
-    return {"aud": running.site_key, "sub": ref, "exp": exp, "jti": uuid4().hex} | more
 
 
 def from_host(running: Running, origin: str = HOST) -> httpx2.AsyncClient:

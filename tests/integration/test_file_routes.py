@@ -22,6 +22,7 @@ from escalation.opening import open_ticket
 from tests.support import files
 from tests.support.customers import add_customer, signed_in
 from tests.support.faults import Conduct, FaultProxy
+from tests.support.file_post import Post, of_visitor
 from tests.support.program import Client, Running, program
 
 MB = 1_048_576
@@ -32,45 +33,6 @@ BIG = b"".join(f"{n:015}\n".encode() for n in range(25 * MB // 16))
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     async with program(tmp_path) as running:
         yield running
-
-
-class Post:
-    """Sends files as the page does: in pieces, and again from where it stopped."""
-
-    def __init__(self, http: httpx2.AsyncClient, address: str, **headers: str) -> None:
-        self.http = http
-        self.address = address
-        self.headers = headers
-        self.broken = 0
-
-    async def begin(self, name: str, size: int, ref: str) -> httpx2.Response:
-        return await self.http.post(self.address, json={"ref": ref, "name": name, "size": size}, headers=self.headers)
-
-    async def put(self, upload: str, offset: int, data: bytes) -> httpx2.Response:
-        address = f"{self.address}/{upload}?offset={offset}"
-        return await self.http.put(address, content=data, headers=self.headers)
-
-    async def send(self, data: bytes, name: str, ref: str = "", piece: int = 512 * 1024) -> dict[str, Any]:
-        ref = ref or uuid4().hex
-        while True:
-            try:
-                told = (await self.begin(name, len(data), ref)).json()
-                while told.get("state") == "receiving":
-                    start = told["received"]
-                    told = (await self.put(told["id"], start, data[start : start + piece])).json()
-                while told.get("state") == "checking":
-                    address = f"{self.address}/{told['id']}"
-                    told = (await self.http.get(address, headers=self.headers)).json()
-            except httpx2.TransportError:
-                self.broken += 1
-                continue
-            if told.get("code") != "out-of-step":
-                return dict(told)
-
-
-def of_visitor(running: Running, client: Client, http: httpx2.AsyncClient, base: str = "") -> Post:
-    address = f"{base or running.base_url}/w/{running.site_key}/uploads"
-    return Post(http, address, Authorization=f"Bearer {client.token}")
 
 
 async def links(running: Running, client: Client, http: httpx2.AsyncClient, *ids: str) -> dict[str, dict[str, str]]:
@@ -369,41 +331,58 @@ async def test_a_customer_sends_and_reads_files_of_their_own_tickets_and_no_othe
         assert sent["state"] == "ready"
         mine = f"/client/files/{sent['id']}/save"
         assert (await ritas.get(mine, follow_redirects=True)).content == files.LOG
-        ticket = await _ticket_of(running, rita.customer_id, sent["id"])
+        ticket, conversation, said = await _ticket_of(running, rita.customer_id, sent["id"])
         assert (await ritas.get(mine, follow_redirects=True)).content == files.LOG
+        # Said in the conversation and left out of its ticket: it stands where it was said.
+        talk, there = f"/client/conversations/{conversation}", f"/client/files/{said}/save"
+        assert there in (await ritas.get(talk)).text
+        assert (await ritas.get(there, follow_redirects=True)).content == files.PDF
         for browser in (mallorys, http):
-            assert (await browser.get(running.base_url + mine)).status_code == 404
+            for foreign in (mine, there):
+                assert (await browser.get(running.base_url + foreign)).status_code == 404
+        assert (await mallorys.get(talk)).status_code == 404
         address = f"/client/uploads/{sent['id']}"
         assert (await mallorys.get(address)).status_code == 404
         assert (await http.get(running.base_url + address)).status_code == 401
         async with running.desk.db.write() as session:
             row = await session.get_one(Ticket, ticket)
             row.customer_id = mallory.customer_id
-        assert (await ritas.get(mine)).status_code == 404
+        assert [(await ritas.get(one)).status_code for one in (mine, there, talk)] == [404, 404, 404]
         assert (await mallorys.get(mine, follow_redirects=True)).content == files.LOG
 
 
-async def _ticket_of(running: Running, customer_id: UUID, file_id: str) -> UUID:
-    """A ticket of this customer with this file."""
+async def _ticket_of(running: Running, customer_id: UUID, file_id: str) -> tuple[UUID, str, str]:
+    """A ticket of this customer with this file; its conversation, and a file that was said only there."""
     ann = await running.visitor_who_said("It is down")
+    async with httpx2.AsyncClient() as http:
+        said = (await of_visitor(running, ann, http).send(files.PDF, "only-said.pdf"))["id"]
+    await ann.send("say", ref="ref-00000001", text="", conversation=ann.conversation, files=[said])
+    await ann.until("said", lambda frame: bool(frame["entries"][0].get("files")))
     desk = running.desk.escalation
     transcript = await running.desk.conversations.transcript_of(UUID(ann.conversation))
     assert transcript is not None
     draft = draft_ticket(transcript, ZoneInfo("Europe/Ljubljana"))
     opened = await open_ticket(
-        desk.tickets, draft, UUID(ann.conversation), SYSTEM, channel="form", zone=ZoneInfo("Europe/Ljubljana")
+        desk.tickets,
+        draft,
+        UUID(ann.conversation),
+        SYSTEM,
+        channel="form",
+        zone=ZoneInfo("Europe/Ljubljana"),
+        left_out=[said],
     )
     async with running.desk.db.write() as session:
         row = await session.get_one(Ticket, opened.ticket.id)
         row.customer_id = customer_id
         await claim_files(session, f"customer:{customer_id}", [file_id], f"ticket:{row.id}")
-    return opened.ticket.id
+    return opened.ticket.id, ann.conversation, said
 
 
 async def test_a_new_ticket_of_a_customer_takes_its_files_and_an_outage_is_reported_without_a_bad_one(
     running: Running,
 ) -> None:
-    rita = await signed_in(running, await add_customer(running))
+    owner, mallory = await add_customer(running), await add_customer(running, "Mallory", email="mallory@evil.example")
+    rita = await signed_in(running, owner)
     new = "/client/tickets/new"
     async with aclosing(rita):
         ready = await Post(rita, "/client/uploads").send(files.image(), "screen.png")
@@ -416,9 +395,30 @@ async def test_a_new_ticket_of_a_customer_takes_its_files_and_an_outage_is_repor
         outage = form | {"ref": "new-00000002", "priority": "high", "where": "192.0.2.7", "text": "It is down"}
         answer = await rita.post(new, data=outage | {"file": ready["id"]}, files=bad)
         assert answer.status_code == 303
+        outage_page = answer.headers["location"].partition("?")[0]
         page = (await rita.get(answer.headers["location"])).text
         assert "A file was not accepted." in page
         assert "trace.log" in page
         small = f"/client/files/{ready['id']}/small"
         assert small in page
         assert (await rita.get(small, follow_redirects=True)).headers["content-type"] == "image/webp"
+
+        # A dozen at once, and the form of somebody who was signed out meanwhile.
+        dozen = [("files", (f"{n}.log", files.LOG)) for n in range(12)]
+        answer = await rita.post(new, data=form | {"ref": "new-00000003"}, files=dozen)
+        assert (answer.status_code, "Up to 10 files go with one message." in answer.text) == (422, True)
+        outage |= {"ref": "new-00000004"}
+        assert (await rita.post(new, data=outage, files=dozen)).headers["location"].endswith("missing=1")
+        later = await Post(rita, "/client/uploads").send(files.LOG, "later.log")
+        await rita.post("/client/sign-out")
+        for path, fields in ((new, form), (outage_page, {"text": "See the log"})):
+            await rita.post(path, data=fields | {"file": later["id"]}, files=[("files", ("other.log", files.LOG))])
+            await rita.post(await running.desk.escalation.sign_in_links.make(owner.customer_id))
+            page = (await rita.get(path)).text
+            assert f'name="file" value="{later["id"]}"' in page
+            assert "Attach your files once more" in page
+            await rita.post("/client/sign-out")
+        await rita.post(new, data=form | {"file": later["id"]})
+        await rita.post(await running.desk.escalation.sign_in_links.make(mallory.customer_id))
+        page = (await rita.get(new)).text
+        assert ("It is slow" in page, later["id"] in page) == (True, False)

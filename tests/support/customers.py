@@ -1,17 +1,22 @@
 """Customers of a running program: records, sign-ins, and the letters that wait for them."""
 
 from dataclasses import dataclass, field
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 import httpx2
 from sqlmodel import select
 
 from chat.ids import new_id
+from chat.keys import secret_key_of
+from chat.people.models import Site
+from escalation.client_area.tokens import SiteSecrets
 from escalation.customers.models import Account, Customer, EmailAddress, Service, ServiceIp
 from escalation.customers.names import folded
 from escalation.customers.ranges import parse_range, split_ranges
 from escalation.mail.letter import SIGN_IN
 from escalation.mail.models import MailOut
+from escalation.mail.words import as_text
 from tests.support.program import Running
 
 
@@ -115,3 +120,36 @@ async def letters_to(running: Running, email: str) -> list[str]:
     async with running.desk.db.read() as session:
         rows = await session.exec(select(MailOut).where(MailOut.recipient == email, MailOut.kind == SIGN_IN))
         return [row.data["link"] for row in sorted(rows, key=lambda row: row.created_at)]
+
+
+async def mails_of(running: Running, kind: str) -> list[MailOut]:
+    """Of this kind, the oldest first, whatever became of them."""
+    async with running.desk.db.read() as session:
+        rows = await session.exec(select(MailOut).where(MailOut.kind == kind))
+        return sorted(rows, key=lambda row: (row.created_at, row.recipient))
+
+
+async def text_of(running: Running, mail: MailOut) -> str:
+    """Its subject and words."""
+    async with running.desk.db.read() as session:
+        words = await running.desk.escalation.writer.words(session, mail, running.desk.clock.now())
+    if words is None:
+        raise RuntimeError("there is nothing left to tell")
+    return f"{words.subject}\n{as_text(words)}"
+
+
+async def secret_of(running: Running, n: int = 1) -> str:
+    """The site has one from now on."""
+    since = running.desk.clock.now().isoformat()
+    async with running.desk.db.write() as session:
+        site = (await session.exec(select(Site).where(Site.key == running.site_key))).one()
+        site.settings = {"identity": {"n": n, "since": since}}
+        session.add(site)
+    return SiteSecrets(secret_key_of(running.settings)).of(site.id, n)
+
+
+async def claims_of(running: Running, rita: Rita, **more: Any) -> dict[str, Any]:
+    async with running.desk.db.read() as session:
+        ref = (await session.get_one(Customer, rita.customer_id)).ref
+    exp = int(running.desk.clock.now().timestamp()) + 300
+    return {"aud": running.site_key, "sub": ref, "exp": exp, "jti": uuid4().hex} | more

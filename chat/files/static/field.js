@@ -1,11 +1,14 @@
 /**
  * `[data-file-field]` in a form: files are sent while the form is still written, with progress and clear refusals. Without
- * this module the form sends them itself.
+ * this module the form sends them itself. A form where `[data-urgent]` is checked waits for its files a little and goes
+ * without those that are refused; it says so in the field `missing`.
  */
 
 import { Tray, invite, know } from './tray.js'
 
 /** @typedef {import('./uploads.js').Attached} Attached */
+
+const URGENT_WAIT = 8_000
 
 know(JSON.parse(document.getElementById('strings')?.textContent || '{}'))
 
@@ -32,20 +35,29 @@ function enhance(field) {
   tray.button.removeAttribute('aria-label')
   field.replaceChildren(tray.element, tray.button, tray.input)
   invite(form, form, (files) => tray.add(files), () => field.checkVisibility())
+  /** @param {string} name @param {string} value */
+  const carry = (name, value) => {
+    const input = document.createElement('input')
+    Object.assign(input, { type: 'hidden', name, value })
+    field.append(input)
+  }
+  let waits = 0
+  let hasWaited = false
   form.addEventListener('submit', (event) => {
     const { submitter } = event
-    if (field.checkVisibility() && tray.holds(() => form.requestSubmit(submitter))) {
+    const go = () => form.requestSubmit(submitter)
+    const isUrgent = form.querySelector('[data-urgent]:checked') !== null
+    clearTimeout(waits)
+    if (field.checkVisibility() && !(isUrgent && (hasWaited || !tray.isBusy)) && tray.holds(go)) {
       event.preventDefault()
       event.stopImmediatePropagation()
+      if (isUrgent) waits = setTimeout(() => { hasWaited = true; go() }, URGENT_WAIT)
       return
     }
-    field.querySelectorAll('input[name=file]').forEach((input) => input.remove())
+    field.querySelectorAll('input[type=hidden]').forEach((input) => input.remove())
     if (!field.checkVisibility()) return
-    for (const { id } of tray.ready) {
-      const input = document.createElement('input')
-      Object.assign(input, { type: 'hidden', name: 'file', value: id })
-      field.append(input)
-    }
+    for (const { id } of tray.ready) carry('file', id)
+    if (tray.uploads.length) carry('missing', '1')
     sessionStorage.removeItem(key)
   }, true)
 }

@@ -157,8 +157,10 @@ if (kind) {
       if (offer) offer.hidden = !waits;
     },
     live(live) {
+      // What was said between the making of this page and now was told to nobody here.
+      if (live && kind === "list" && !wasLive) refreshSoon();
+      else if (live) refresh();
       if (live && wasLive) {
-        refresh();
         document.dispatchEvent(new CustomEvent("nightdesk:nudged", { detail: { topic: "alarm", id: "" } }));
       }
       wasLive ||= live;
