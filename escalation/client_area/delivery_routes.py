@@ -152,7 +152,7 @@ def names_of(kind: str, c: Catalogue) -> tuple[str, str]:
     """Of a type, and what it holds."""
     match kind:
         case "billing":
-            return c.gettext("Billing"), c.gettext("Invoices and order confirmations")
+            return c.gettext("Billing"), c.gettext("Invoices, order confirmations and tickets about them")
         case "support":
             return c.gettext("Support"), c.gettext("Ticket updates and replies")
         case "abuse":

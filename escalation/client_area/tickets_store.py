@@ -13,15 +13,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.db import UTCDateTime, table_of
 from chat.ids import parse_id
 from chat.public import Department
-from escalation.customers.reader import CustomerReader
+from escalation.customers.reader import FINANCIAL, CustomerReader
 from escalation.models import Ticket, TicketMessage
 from escalation.requesters_store import RequestersTicket, public_ticket
 from escalation.states import State
 
 PAGE = 20
 MOST_OPEN = 200
-FINANCIAL = "financial"
-"""Slug of the department whose tickets need the right to billing."""
 SEARCH_LIMIT = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

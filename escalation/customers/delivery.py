@@ -89,6 +89,12 @@ async def told_of_access(
     return list((once | {target.address: Target(target.address, locale) for target in own}).values())
 
 
+async def set_for(session: AsyncSession, account_id: UUID, kind: str, now: datetime) -> list[Target]:
+    """The confirmed ones that are set for this type, without those that stand in where none is."""
+    account = await session.get(Account, account_id)
+    return await _confirmed(session, account, kind, now) if account is not None and account.active else []
+
+
 async def registered_of(session: AsyncSession, account_id: UUID, now: datetime) -> list[Target]:
     account = await session.get_one(Account, account_id)
     return await _registered(session, account, now)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+FINANCIAL = "financial"
+"""The department whose tickets of others take the right to billing."""
+
 
 @dataclass(frozen=True, slots=True)
 class CustomerReader:

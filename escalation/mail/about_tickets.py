@@ -10,7 +10,9 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
-from escalation.customers.delivery import targets_of
+from chat.public import Department
+from escalation.customers.delivery import set_for
+from escalation.customers.reader import FINANCIAL
 from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, Letter
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
@@ -36,9 +38,12 @@ class Recipient:
 
 
 async def recipients_of(session: AsyncSession, ticket: Ticket, now: datetime) -> list[Recipient]:
-    """The account's confirmed addresses for support, else the requester's, if it is proven to be theirs."""
+    """The account's confirmed addresses for support, of the financial department for billing: who may set those may see
+    its tickets. Else the requester's, if it is proven to be theirs."""
     if ticket.account_id is not None:
-        targets = await targets_of(session, ticket.account_id, "support", now)
+        department = await session.get_one(Department, ticket.department_id)
+        kind = "billing" if department.slug == FINANCIAL else "support"
+        targets = await set_for(session, ticket.account_id, kind, now)
         if targets:
             return [Recipient(target.address, "", target.language) for target in targets]
     if ticket.requester_email and ticket.verify_level >= PROVEN:

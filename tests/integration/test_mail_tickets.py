@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from chat.db import Database
 from chat.ids import new_id
-from chat.public import Conversation
+from chat.public import Conversation, Department
 from escalation.customers.models import Account, EmailAddress, NotificationAddress
 from escalation.mail.about_tickets import mail_opened
 from escalation.mail.models import MailOut
@@ -163,6 +163,25 @@ async def test_addresses_for_support_receive_instead_of_the_requester_in_their_l
     for one in taken:
         assert str(one.message["To"]) == one.recipient
         assert one.message["Cc"] is None
+
+
+async def test_of_money_only_addresses_for_billing_are_told(scene: Scene) -> None:
+    """Whoever may set addresses for support need not see what the financial department writes."""
+    ticket = await scene.ticket()
+    await scene.account(ticket, "mallory@example.com", "books@example.com")
+    await scene.sent()
+    async with scene.acme.db.write() as session:
+        department = (await session.exec(select(Department).where(Department.slug == "financial"))).one()
+        (await session.get_one(Ticket, ticket.id)).department_id = department.id
+    await scene.reply(ticket, "You owe 1000")
+    assert [one.recipient for one in await scene.sent()] == ["rita@example.com"]
+    async with scene.acme.db.write() as session:
+        books = (await session.exec(select(EmailAddress).where(EmailAddress.address == "books@example.com"))).one()
+        account_id = books.account_id
+        assert account_id is not None
+        session.add(NotificationAddress(id=new_id(), account_id=account_id, kind="billing", email_id=books.id))
+    await scene.reply(ticket, "You owe 2000")
+    assert [one.recipient for one in await scene.sent()] == ["books@example.com"]
 
 
 async def test_what_an_address_of_the_account_cannot_take_goes_to_the_requester(scene: Scene) -> None:
