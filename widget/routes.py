@@ -94,7 +94,7 @@ class WidgetRoutes:
         await self._site(request)
         locale = self._strings.negotiate(None, request.query_params.get("lang"))
         words = {**self._strings.browser(locale, FILES), **self._strings.browser(locale, LATE)}
-        return JSONResponse(words, headers={"Cache-Control": "no-cache"})
+        return JSONResponse(words, headers={"Cache-Control": "no-store"})
 
     def loader_of(self, site: Site) -> bytes:
         """The script of this site, as sent: nothing in it depends on the request."""

@@ -36,7 +36,7 @@ def faults_of(path: str, answer: httpx2.Response) -> list[str]:
     if media_type not in ("text/javascript", "text/css"):
         if "default-src 'none'" not in policy or "unsafe" in policy:
             faults.append(f"policy is {policy!r}")
-        is_framed = path.startswith("/w/") and answer.status_code == 200
+        is_framed = path.startswith("/w/") and answer.status_code == 200 and media_type == "text/html"
         if not is_framed and ("frame-ancestors 'none'" not in policy or headers.get("x-frame-options") != "DENY"):
             faults.append("may be framed")
         if is_framed and ("frame-ancestors https://" not in policy or "x-frame-options" in headers):
