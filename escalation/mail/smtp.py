@@ -41,6 +41,9 @@ class SmtpServer:
         return cls(parts.hostname or "localhost", port, tls, who, password, calls_itself)
 
 
+Kind = Literal["accepted", "no_address", "refused", "later", "unsure", "away"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one try.
@@ -49,7 +52,7 @@ class Outcome:
     later: not now. unsure: it was given everything and did not answer. away: nothing can be handed to it at all.
     """
 
-    kind: Literal["accepted", "no_address", "refused", "later", "unsure", "away"]
+    kind: Kind
     code: str = ""
     says: str = ""
 

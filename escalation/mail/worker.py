@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import get_args
 from uuid import UUID
 
 import structlog
@@ -22,7 +23,7 @@ from chat.tally import Counts
 from escalation.mail.after import After
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
-from escalation.mail.smtp import Envelope, Line, Outcome, SmtpServer
+from escalation.mail.smtp import Envelope, Kind, Line, Outcome, SmtpServer
 from escalation.mail.standing import GOING
 from escalation.mail.told import thread_before
 from escalation.mail.writer import Sender, Writer
@@ -78,7 +79,7 @@ class MailWorker:
         self._after = after
         self._server = server
         self._sender = sender
-        self.sent = Counts()
+        self.sent = Counts({(kind,): 0 for kind in get_args(Kind)})
         """Of this process, by result."""
         self._refusals = 0
         self._again_at = 0.0
