@@ -250,6 +250,7 @@ class Nightdesk:
             admin=self.admin,
             uploads=self.uploads,
             downloads=self.downloads,
+            in_demo=demo_site is not None,
         )
         self.draining = False
         self.readiness = Readiness(

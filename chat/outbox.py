@@ -53,6 +53,8 @@ class Outbox:
         self._clock = clock
         self._handlers: dict[str, Handler] = {}
         self._wake = asyncio.Event()
+        self._held: OutboxRow | None = None
+        """Claimed by `run` and not finished."""
 
     def on(self, kind: str, handler: Handler) -> None:
         self._handlers[kind] = handler
@@ -89,7 +91,16 @@ class Outbox:
         self._wake.set()
 
     async def run(self) -> None:
-        """Works until cancelled. Any number of workers may run: a row is claimed by one."""
+        """Works until cancelled, and gives back then what it has begun: another begins it anew, at once. Any number of
+        workers may run: a row is claimed by one."""
+        try:
+            await self._work_on()
+        except asyncio.CancelledError:
+            if self._held is not None:
+                await self._give_back(self._held)
+            raise
+
+    async def _work_on(self) -> None:
         while True:
             try:
                 while await self.work_once():
@@ -109,6 +120,7 @@ class Outbox:
         claimed = await self._claim()
         if claimed is None:
             return False
+        self._held = claimed
         try:
             async with asyncio.timeout(HANDLER_SECONDS):
                 await self._handlers[claimed.kind](claimed.payload)
@@ -117,6 +129,7 @@ class Outbox:
             await self._finish(claimed, failed=True)
         else:
             await self._finish(claimed, failed=False)
+        self._held = None
         return True
 
     async def _claim(self) -> OutboxRow | None:
@@ -158,6 +171,18 @@ class Outbox:
             )
         if rows_changed(parked):
             log.error("an outbox row was parked", kind=kind, attempt=attempts)
+
+    async def _give_back(self, row: OutboxRow) -> None:
+        rows = table_of(OutboxRow)
+        try:
+            async with self._db.write() as session:
+                await session.execute(
+                    update(rows)
+                    .where(rows.c.id == row.id, rows.c.attempts == row.attempts, rows.c.state == "working")
+                    .values(state="waiting", attempts=row.attempts - 1, next_at=self._clock.now())
+                )
+        except Exception:
+            log.warning("an outbox row could not be given back", kind=row.kind, exc_info=True)  # its lease ends
 
     async def _finish(self, row: OutboxRow, *, failed: bool) -> None:
         rows = table_of(OutboxRow)

@@ -52,7 +52,7 @@ from escalation.desk.work_routes import WorkDesk
 from escalation.directory import Directory
 from escalation.files import TicketFiles
 from escalation.mail.after import After
-from escalation.mail.demo import DemoMailbox
+from escalation.mail.demo import MAILBOX, DemoMailbox
 from escalation.mail.headers import mail_key
 from escalation.mail.smtp import SmtpServer
 from escalation.mail.worker import MailWorker
@@ -81,12 +81,14 @@ class Escalation:
         admin: AdminDoor,
         uploads: Uploads,
         downloads: Downloads,
+        in_demo: bool = False,
     ) -> None:
         zone = ZoneInfo(settings.time_zone)
         self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
         company = Sender.of_setting(settings.mail_from).name if settings.mail_from else ""
         self.writer = Writer(pages, strings, links, zone, mail_key(secret_key_of(settings)), company)
-        self.mail = self._mail_worker(db, clock, settings)
+        after = After(clock, self.tickets.mailbox)
+        self.mail = self._mail_worker(db, clock, settings, after)
         self.worker = EscalationWorker(self.tickets, zone, self.mail)
         self.shifts = ShiftKeeper(self.tickets, duties, zone)
         self.breaches = self.worker.engine.breaches
@@ -97,13 +99,14 @@ class Escalation:
         self.tokens = Tokens(db, clock, SiteSecrets(secret_key_of(settings)))
         kept = KeptForms(db, clock, settings)
         self.watching = Watching(conversations)
-        self.doorway = Doorway(db, clock, settings, pages, strings, self.customers)
+        mailbox = MAILBOX if in_demo else ""
+        self.doorway = Doorway(db, clock, settings, pages, strings, self.customers, mailbox)
         desk = DeskPages(self.tickets, pages, sign_in)
         self.alarms = AlarmBoard(self.tickets, self.worker.engine.talks, pages, sign_in)
         self.files = TicketFiles(self.tickets, uploads, downloads)
         page = TicketDesk(self.tickets, desk, self.files, zone)
-        self.mail_desk = MailDesk(self.tickets, desk, is_set_up=settings.smtp_url is not None)
-        self._demo_mailbox = DemoMailbox(db, clock, pages, strings, self.writer)
+        self.mail_desk = MailDesk(self.tickets, desk, is_set_up=settings.smtp_url is not None, mailbox=mailbox)
+        self._demo_mailbox = DemoMailbox(db, clock, pages, strings, self.writer, after, zone)
         self._parts = (
             self.mail_desk,
             ProofPage(self.tickets, pages, links, settings.base_url),
@@ -123,7 +126,9 @@ class Escalation:
             EnterRoutes(self.doorway, self.customers, self.tokens, settings.base_url),
             WidgetTickets(self.tickets, self.customers, self.tokens, settings.base_url, zone),
             SettingsRoutes(db, clock, self.doorway),
-            DeliveryRoutes(db, clock, self.doorway, Delivery(db, clock, self.tickets.mailbox), links),
+            DeliveryRoutes(
+                db, clock, self.doorway, Delivery(db, clock, self.tickets.mailbox, settings.base_url), links
+            ),
             TicketsRoutes(self.tickets, self.doorway),
             NewTicketRoutes(self.tickets, self.doorway, self.files, kept, zone),
             TicketRoutes(self.tickets, self.doorway, self.files, kept, self.watching),
@@ -132,13 +137,12 @@ class Escalation:
             ContactPage(self.tickets, pages, Doors(ticket=f"{HOME}/new")),
         )
 
-    def _mail_worker(self, db: Database, clock: Clock, settings: Settings) -> MailWorker:
+    def _mail_worker(self, db: Database, clock: Clock, settings: Settings, after: After) -> MailWorker:
         server = sender = None
         if settings.smtp_url is not None and settings.mail_from is not None:
             here = urlsplit(settings.base_url).hostname or "localhost"
             server = SmtpServer.of_url(settings.smtp_url.get_secret_value(), here)
             sender = Sender.of_setting(settings.mail_from)
-        after = After(clock, self.tickets.mailbox)
         return MailWorker(db, clock, self.tickets.mailbox, self.writer, after, server, sender)
 
     def routes(self) -> list[BaseRoute]:

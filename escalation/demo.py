@@ -19,6 +19,7 @@ from escalation.customers.models import Account, Customer, EmailAddress, Service
 from escalation.customers.names import folded
 from escalation.customers.ranges import parse_range
 from escalation.customers.reader import CustomerReader
+from escalation.mail.models import MailOut
 from escalation.models import Ticket, TicketCounter
 from escalation.states import NORMAL, State
 
@@ -100,6 +101,9 @@ async def furnish(escalation: Escalation, ana: Operator, go_back: Callable[[time
                 update(rows).where(rows.c.number == number).values(number=f"{year}{4101 + 29 * n:06}")
             )
         await session.execute(delete(table_of(TicketCounter)))
+        # Of days that are over: what is mailed from now on is what waits.
+        mails = table_of(MailOut)
+        await session.execute(update(mails).values(state="accepted", changed_at=mails.c.created_at))
     go_back(timedelta())
     return reader.customer_id
 

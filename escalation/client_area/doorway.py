@@ -41,8 +41,17 @@ class Doorway:
     """`page` renders for whoever is there. Pages below Account settings are listed in `settings_pages`."""
 
     def __init__(
-        self, db: Database, clock: Clock, settings: Settings, pages: Pages, strings: Strings, sign_in: CustomerSignIn
+        self,
+        db: Database,
+        clock: Clock,
+        settings: Settings,
+        pages: Pages,
+        strings: Strings,
+        sign_in: CustomerSignIn,
+        mailbox: str = "",
     ) -> None:
+        """`mailbox`: where the demo shows what others would find in their mail."""
+        self._mailbox = mailbox
         self._db = db
         self._clock = clock
         self._settings = settings
@@ -102,6 +111,7 @@ class Doorway:
             "languages": [pair for pair in LANGUAGES if pair[0] in self.strings.locales and pair[0] != locale],
             "settings_pages": self.settings_pages,
             "path": request.url.path,
+            "mailbox": self._mailbox,
             "here": here if request.method == "GET" else request.url.path,
             "initials": initials,
             "ground": ground,

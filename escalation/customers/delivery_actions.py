@@ -68,10 +68,11 @@ class Proof:
 class Delivery:
     """All methods name the account of who is signed in; what is another's is not there."""
 
-    def __init__(self, db: Database, clock: Clock, mailbox: Mailbox) -> None:
+    def __init__(self, db: Database, clock: Clock, mailbox: Mailbox, base_url: str) -> None:
         self._db = db
         self._clock = clock
         self._mailbox = mailbox
+        self._page = f"{base_url}{PAGE}"
 
     async def add(self, account_id: UUID, kind: str, address: str, locale: str) -> bool:
         """True where the address counts at once, since it was confirmed before; else its owner gets a link."""
@@ -98,7 +99,7 @@ class Delivery:
             await session.flush()
             confirmed = is_confirmed(email)
             if confirmed:
-                await self._tell_those_before(session, account, [kind], before, normal, str(new_id()))
+                await self._tell_those_before(session, account, kind, before, normal, str(new_id()))
             else:
                 await self._ask(session, account, email, locale)
         self._mailbox.wake()
@@ -126,17 +127,8 @@ class Delivery:
             to, email = await self._owned(session, account_id, to_id)
             to.active = False
             if is_confirmed(email):
-                data = _data(account, [to.kind]) | {"change": "removed"}
-                await self._mailbox.post(
-                    session,
-                    Letter(
-                        ADDRESS_CHANGED,
-                        to=email.address,
-                        cause=str(new_id()),
-                        locale=to.language or account.language,
-                        values=data,
-                    ),
-                )
+                removed = Target(email.address, to.language or account.language)
+                await self._tell(session, account, removed, to.kind, "removed", str(new_id()))
         self._mailbox.wake()
 
     async def proof(self, proof_id: UUID) -> Proof:
@@ -172,7 +164,7 @@ class Delivery:
             await session.delete(suppressed)
         await session.flush()
         for kind in types:
-            await self._tell_those_before(session, account, [kind], before[kind], email.address, str(proof.id))
+            await self._tell_those_before(session, account, kind, before[kind], email.address, str(proof.id))
         return Proof(email.raw, account.name, types, proof.locale)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -299,20 +291,31 @@ class Delivery:
         return found or await registered_of(session, account_id, now)
 
     async def _tell_those_before(
-        self, session: AsyncSession, account: Account, types: list[str], before: list[Target], new: str, cause: str
+        self, session: AsyncSession, account: Account, kind: str, before: list[Target], new: str, cause: str
     ) -> None:
+        """After the change: who receives still is told of one more, who does not of another."""
+        still = {target.address for target in await self._receivers(session, account.id, kind)}
         for target in before:
             if target.address != new:
-                await self._mailbox.post(
-                    session,
-                    Letter(
-                        ADDRESS_CHANGED,
-                        to=target.address,
-                        cause=f"{cause}:{types[0]}",
-                        locale=target.language or account.language,
-                        values=_data(account, types) | {"change": "added"},
-                    ),
-                )
+                change = "added" if target.address in still else "replaced"
+                await self._tell(session, account, target, kind, change, f"{cause}:{kind}")
+
+    async def _tell(
+        self, session: AsyncSession, account: Account, target: Target, kind: str, change: str, cause: str
+    ) -> None:
+        known = await registered_of(session, account.id, self._clock.now())
+        may_sign_in = target.address in {one.address for one in known}
+        await self._mailbox.post(
+            session,
+            Letter(
+                ADDRESS_CHANGED,
+                to=target.address,
+                cause=cause,
+                locale=target.language or account.language,
+                link=self._page if may_sign_in else "",
+                values=_data(account, [kind]) | {"change": change},
+            ),
+        )
 
 
 def _data(account: Account, types: list[str]) -> dict[str, str]:

@@ -30,7 +30,9 @@ LISTS: dict[str, tuple[str, ...]] = {
 class MailDesk:
     """For supervisors and administrators: a list of all mail tells of every department."""
 
-    def __init__(self, tickets: Tickets, desk: DeskPages, *, is_set_up: bool) -> None:
+    def __init__(self, tickets: Tickets, desk: DeskPages, *, is_set_up: bool, mailbox: str = "") -> None:
+        """`mailbox`: where the demo shows what waits."""
+        self._mailbox = mailbox
         self._tickets = tickets
         self._desk = desk
         self._is_set_up = is_set_up
@@ -57,8 +59,9 @@ class MailDesk:
         c = self._tickets.strings.catalogue(locale)
         found = await self._standing()
         url = "/desk/mail" if may_see(operator) else ""
-        words = waiting_text(found, c, is_set_up=self._is_set_up, late=found.is_late(self._tickets.clock.now()))
-        warnings = [ConsoleWarning(words, f"{url}?list=waiting" if url else "")] if words else []
+        waiting = self._mailbox or (f"{url}?list=waiting" if url else "")
+        words = self._waiting_text(found, c)
+        warnings = [ConsoleWarning(words, waiting)] if words else []
         if found.refused and url:
             text = c.ngettext(
                 "%(num)s mail was refused in the last day.",
@@ -67,6 +70,12 @@ class MailDesk:
             )
             warnings.append(ConsoleWarning(text % {"num": found.refused}, url))
         return warnings
+
+    def _waiting_text(self, found: Standing, c: Catalogue) -> str:
+        late = found.is_late(self._tickets.clock.now())
+        words = waiting_text(found, c, is_set_up=self._is_set_up, late=late)
+        keeps = c.gettext("The demo keeps a mailbox.")
+        return f"{words} {keeps}" if words and self._mailbox else words
 
     async def _list(self, request: Request, operator: Operator) -> Response:
         asked = request.query_params.get("list", "refused")
@@ -95,7 +104,8 @@ class MailDesk:
                 ("waiting", c.gettext("Waiting to go out")),
                 ("all", c.gettext("All")),
             ],
-            banner=waiting_text(found, c, is_set_up=self._is_set_up, late=found.is_late(now)),
+            banner=self._waiting_text(found, c),
+            mailbox=self._mailbox,
             mails=mails,
             numbers=numbers,
             silent=silent.all(),
@@ -160,6 +170,7 @@ def kind_text(kind: str, c: Catalogue) -> str:
         "sign_in": c.gettext("Sign-in link"),
         "confirm_address": c.gettext("Confirmation of an address"),
         "address_changed": c.gettext("Word of a changed address"),
+        "password_changed": c.gettext("Word of a changed password"),
         "ticket_opened": c.gettext("Acknowledgement"),
         "ticket_neutral": c.gettext("Question whether the address is theirs"),
         "ticket_reply": c.gettext("Reply"),
@@ -173,6 +184,7 @@ def state_text(state: str, c: Catalogue) -> str:
         "deferred": c.gettext("is tried again later"),
         "accepted": c.gettext("sent"),
         "read": c.gettext("read in the conversation"),
+        "joined": c.gettext("joined to the mail before it"),
         "bounced": c.gettext("no such address"),
         "failed": c.gettext("refused"),
         "suppressed": c.gettext("the address takes no mail"),

@@ -3,6 +3,7 @@ have to see."""
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +19,7 @@ from escalation.mail.letter import TICKET_OPENED, TICKET_REPLY, TRIED_ANYWAY, Le
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut, Suppression
 from escalation.mail.smtp import Outcome
+from escalation.mail.told import messages_of
 from escalation.models import Ticket, TicketConversation, TicketMessage
 
 SUPPRESSED_FOR = timedelta(days=60)
@@ -39,7 +41,7 @@ class After:
         """The requester has seen it in the conversation, which is another window on the same thread."""
         if mail.kind != TICKET_REPLY or mail.ticket_message_id is None:
             return False
-        message = await session.get(TicketMessage, mail.ticket_message_id)
+        message = await session.get(TicketMessage, messages_of(mail)[-1])
         ticket = await session.get(Ticket, mail.ticket_id)
         if message is None or ticket is None or ticket.requester_email.lower() != mail.recipient:
             return False
@@ -75,18 +77,21 @@ class After:
         Change(session, ticket, SYSTEM, now).record("mail_refused", recipient=mail.recipient, code=outcome.code)
         ticket.changed_at = now
         registered = ticket.requester_email.lower()
-        if mail.kind in (TICKET_OPENED, TICKET_REPLY) and registered and registered != mail.recipient:
+        if mail.kind not in (TICKET_OPENED, TICKET_REPLY) or registered in ("", mail.recipient):
+            return
+        about: list[UUID | None] = [*messages_of(mail)]
+        for message_id in about or [None]:
             await self._mailbox.post(
                 session,
                 Letter(
                     mail.kind,
                     to=registered,
-                    cause=mail.cause,
+                    cause=mail.cause if message_id is None else str(message_id),
                     locale=ticket.locale,
                     name=ticket.requester_name,
                     link=str(mail.data.get("link", "")),
                     ticket_id=ticket.id,
-                    ticket_message_id=mail.ticket_message_id,
+                    ticket_message_id=message_id,
                 ),
             )
 

@@ -9,6 +9,9 @@ from sqlmodel import Field
 
 from chat.db import Row, UTCDateTime
 
+ALSO = "also"
+"""Key of `MailOut.data`: ids of messages of other mails that are joined to this one."""
+
 
 class MailOut(Row, table=True):
     """One mail to one address. The row is the promise that it goes out, and afterwards the record of what became of it.
@@ -35,7 +38,9 @@ class MailOut(Row, table=True):
     ticket_message_id: UUID | None = Field(default=None, foreign_key="ticket_message.id")
     message_id: str | None = Field(default=None, unique=True, max_length=254)
     """Of the header; given with the first try and never changed, so that a mail sent twice is shown once."""
-    state: str = Field(max_length=10)  # waiting, sending, deferred, accepted, bounced, suppressed, failed, expired
+    state: str = Field(max_length=10)
+    """waiting, sending, deferred, accepted, bounced, suppressed, failed, expired; read (in the conversation) and joined
+    (to the mail before it), which are not sent."""
     attempts: int = 0
     unsure: bool = False
     """A try ended without an answer: the server may have it. It is tried once more, under the same Message-ID."""

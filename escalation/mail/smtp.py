@@ -1,5 +1,6 @@
 """The company's mail server: how it is reached, and what its answers mean."""
 
+import asyncio
 import contextlib
 import re
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from escalation.mail.faults import Fault, NotOffered, certificate_says, fault_of
 from escalation.mail.headers import ascii_domain
 
 CONNECT_SECONDS = 20.0
@@ -49,12 +51,14 @@ class Outcome:
     """What became of one try.
 
     accepted: the server has it. no_address: it says that there is no such mailbox. refused: it will not take this mail.
-    later: not now. unsure: it was given everything and did not answer. away: nothing can be handed to it at all.
+    later: not now. unsure: it was given everything and did not answer. away: nothing can be handed to it at all;
+    `fault` says why.
     """
 
     kind: Kind
     code: str = ""
     says: str = ""
+    fault: Fault = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +72,41 @@ class Envelope:
 class Line:
     """One connection to the server, opened with the first mail and kept for the next ones."""
 
-    def __init__(self, server: SmtpServer) -> None:
+    def __init__(self, server: SmtpServer, connect_seconds: float = CONNECT_SECONDS) -> None:
         self._server = server
+        self._connect_seconds = connect_seconds
         self._smtp: aiosmtplib.SMTP | None = None
+        self.unanswered = False
+        """The server was given the last mail and has not said whether it has it."""
 
     async def hand_over(self, envelope: Envelope) -> Outcome:
-        opened = await self._opened()
-        return opened if isinstance(opened, Outcome) else await self._give(opened, envelope)
+        self.unanswered = False
+        try:
+            opened = await self._opened()
+            return opened if isinstance(opened, Outcome) else await self._give(opened, envelope)
+        except asyncio.CancelledError:
+            # Whatever the server says now would be taken for an answer to the next command.
+            self._drop()
+            raise
 
-    async def reach(self) -> Outcome | None:
-        """Why nothing can be handed over; None where the server lets us in."""
+    async def reach(self, sender: str) -> Outcome | None:
+        """Why no mail of this sender can be handed over; None where the server lets us in. Nothing is sent."""
         opened = await self._opened()
-        return opened if isinstance(opened, Outcome) else None
+        if isinstance(opened, Outcome):
+            return opened
+        try:
+            await opened.mail(sender)
+            await opened.rset()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return _away(error)
+        return None
 
     async def _opened(self) -> aiosmtplib.SMTP | Outcome:
         try:
             return await self._open()
-        except aiosmtplib.SMTPAuthenticationError as error:
-            return Outcome("away", _code(error), "sign-in refused")
-        except aiosmtplib.SMTPResponseException as error:
-            return Outcome("away", _code(error), _plain(error.message))
-        except aiosmtplib.SMTPNotSupported:
-            return Outcome("away", says="the server offers no STARTTLS or no sign-in")
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (NotOffered, aiosmtplib.SMTPException, OSError, ValueError) as error:
             # Of a certificate that is not trusted, too: an ssl.SSLError is an OSError.
-            return Outcome("away", says=type(error.__cause__ or error).__name__)
+            return _away(error)
 
     async def _give(self, smtp: aiosmtplib.SMTP, envelope: Envelope) -> Outcome:
         recipient = ascii_domain(envelope.recipient)
@@ -101,19 +115,20 @@ class Line:
             if not smtp.supports_extension("smtputf8"):
                 return Outcome("refused", says="the server takes no address with such letters (SMTPUTF8)")
             options, encoding = ["SMTPUTF8"], "utf-8"
-        given = False
         try:
             await smtp.mail(envelope.sender, options=options, encoding=encoding)
             await smtp.rcpt(recipient, encoding=encoding)
-            given = True
+            self.unanswered = True
             answer = await smtp.data(envelope.content)
         except aiosmtplib.SMTPRecipientRefused as error:
             return await self._after(_of_recipient(error))
         except aiosmtplib.SMTPResponseException as error:
+            self.unanswered = False
             return await self._after(_of_mail(error))
         except (aiosmtplib.SMTPException, OSError) as error:
             self._drop()
-            return Outcome("unsure" if given else "away", says=type(error).__name__)
+            return Outcome("unsure", says=type(error).__name__) if self.unanswered else _away(error)
+        self.unanswered = False
         return Outcome("accepted", str(answer.code), _plain(answer.message))
 
     async def _after(self, outcome: Outcome) -> Outcome:
@@ -133,16 +148,32 @@ class Line:
             hostname=server.host,
             port=server.port,
             use_tls=server.tls == "tls",
-            start_tls=server.tls == "starttls",
-            timeout=CONNECT_SECONDS,
+            start_tls=False,
+            timeout=self._connect_seconds,
             local_hostname=server.calls_itself,
-            username=server.username or None,
-            password=server.password or None,
         )
         await smtp.connect()
+        try:
+            await self._enter(smtp)
+        except BaseException:
+            smtp.close()
+            raise
         smtp.timeout = ANSWER_SECONDS
         self._smtp = smtp
         return smtp
+
+    async def _enter(self, smtp: aiosmtplib.SMTP) -> None:
+        server = self._server
+        await _greet(smtp)
+        if server.tls == "starttls":
+            if not smtp.supports_extension("starttls"):
+                raise NotOffered("no_starttls")
+            await smtp.starttls()
+            await _greet(smtp)
+        if server.username:
+            if not smtp.supports_extension("auth"):
+                raise NotOffered("no_login")
+            await smtp.login(server.username, server.password)
 
     async def close(self) -> None:
         if self._smtp is not None and self._smtp.is_connected:
@@ -156,10 +187,27 @@ class Line:
         self._smtp = None
 
 
+async def _greet(smtp: aiosmtplib.SMTP) -> None:
+    """Tells us what the server offers; an old one that knows no EHLO offers nothing."""
+    try:
+        await smtp.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        await smtp.helo()
+
+
+def _away(error: Exception) -> Outcome:
+    fault = fault_of(error)
+    if not isinstance(error, aiosmtplib.SMTPResponseException):
+        return Outcome("away", says=certificate_says(error) or fault, fault=fault)
+    # Of a sign-in without its words: some servers say the name in them.
+    says = fault if fault in ("login", "needs_login") else _plain(error.message)
+    return Outcome("away", _code(error), says, fault)
+
+
 def _of_recipient(error: aiosmtplib.SMTPResponseException) -> Outcome:
     enhanced = _enhanced(error)
     if error.code == 421:
-        return Outcome("away", _code(error), _plain(error.message))
+        return _away(error)
     if error.code < 500 or enhanced == "5.2.2" or error.code == 552:  # a mailbox that is full may be emptied
         return Outcome("later", _code(error), _plain(error.message))
     gone = _NO_SUCH.fullmatch(enhanced) if enhanced else error.code in _NO_MAILBOX
@@ -169,8 +217,8 @@ def _of_recipient(error: aiosmtplib.SMTPResponseException) -> Outcome:
 def _of_mail(error: aiosmtplib.SMTPResponseException) -> Outcome:
     """Of the sender or of the content. A sender that is refused is no fault of the mail: somebody mends the settings or
     the server, and the mail goes out then."""
-    if error.code == 421:
-        return Outcome("away", _code(error), _plain(error.message))
+    if error.code in (421, 530):  # 530: it wants a sign-in first
+        return _away(error)
     if error.code < 500 or isinstance(error, aiosmtplib.SMTPSenderRefused):
         return Outcome("later", _code(error), _plain(error.message))
     gone = _NO_SUCH.fullmatch(_enhanced(error))

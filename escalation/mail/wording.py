@@ -1,7 +1,7 @@
 """The words of each kind of letter, in the language of who gets it. Pure.
 
 `data` holds what the letter was posted with: `company`, and of the kind confirm_address and address_changed also
-`types` (billing, support, abuse, service; apart by spaces), `account` and `change` (added, removed); of
+`types` (billing, support, abuse, service; apart by spaces), `account` and `change` (added, replaced, removed); of
 password_changed `customer`, `browser`, `at` (ISO 8601) and `change` (set, changed).
 """
 
@@ -93,23 +93,32 @@ def _confirm(data: Mapping[str, str], link: str, until: str, reader: Reader) -> 
 
 
 def _changed(data: Mapping[str, str], link: str, reader: Reader) -> Words:
+    """`change`: removed (this address), added (one beside it), replaced (another receives instead of it)."""
     c = reader.c
     values = {"account": one_line(data.get("account", "")), "types": _types(data, c)}
-    if data.get("change") == "removed":
-        says = c.gettext("this address gets no more mail of the account %(account)s about: %(types)s.") % values
-    else:
-        says = (
-            c.gettext(
-                "another address was confirmed for mail of the account %(account)s about: %(types)s. "
-                "That mail goes there now."
+    match data.get("change"):
+        case "removed":
+            title = c.gettext("Your address was removed")
+            says = c.gettext("this address gets no more mail of the account %(account)s about: %(types)s.") % values
+        case "added":
+            title = c.gettext("Another address was added")
+            says = c.gettext(
+                "a further address gets mail of the account %(account)s about: %(types)s. "
+                "Nothing changes for yours: it goes on receiving that mail."
             )
-            % values
-        )
+            says %= values
+        case _:
+            title = c.gettext("Your mail goes to another address")
+            says = c.gettext(
+                "another address was confirmed for mail of the account %(account)s about: %(types)s. "
+                "That mail goes there now, and no longer here."
+            )
+            says %= values
     parts: list[Part] = [Paragraph(c.gettext("Hello,") + "\n" + says)]
     if link:
         parts.append(Button(c.gettext("Look at the addresses"), link))
     parts.append(Small(c.gettext("If nobody of yours did this, tell us at once.")))
-    return Words(_titled(c.gettext("Your mail goes to another address"), data), parts)
+    return Words(_titled(title, data), parts)
 
 
 def _password(data: Mapping[str, str], link: str, reader: Reader) -> Words:
@@ -171,12 +180,20 @@ def _reply(told: Told, link: str, reader: Reader) -> Words:
         "number": told.number,
         "state": requesters_word(told.state, c),
     }
-    parts: list[Part] = [Said(one_line(told.by), told.text)] if told.text else []
-    if told.files:
-        names = ", ".join(one_line(name) for name in told.files)
-        parts.append(Paragraph(c.gettext("Files, on the page of the ticket: %(names)s") % {"names": names}))
+    parts: list[Part] = []
+    before = ""
+    for said in told.said:
+        by = one_line(said.by)
+        if said.text:
+            parts.append(Said("" if by == before else by, said.text))
+            before = by
+        if said.files:
+            names = ", ".join(one_line(name) for name in said.files)
+            parts.append(Paragraph(c.gettext("Files, on the page of the ticket: %(names)s") % {"names": names}))
     parts += [Button(c.gettext("Answer on the page of the ticket"), link), Small(state), _alone(c)]
-    by = " · ".join(part for part in (one_line(told.by), one_line(told.company)) if part)
+    people = {one_line(said.by) for said in told.said}
+    names_one = people if len(people) == 1 else ()
+    by = " · ".join(part for part in (*names_one, one_line(told.company)) if part)
     return Words(ticket_subject(told.number, told.subject), parts, by)
 
 

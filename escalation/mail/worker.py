@@ -2,11 +2,12 @@
 
 Exactly once, as far as SMTP allows: a row is claimed by one worker, its Message-ID is given with the first claim and
 never changes. Between the server's 250 and our commit a worker may die; the row is then tried once more, and mail
-programs show both as one.
+programs show both as one. Who is told to end gives back what it has claimed.
 """
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -21,6 +22,7 @@ from chat.clock import Clock
 from chat.db import Database, rows_changed, table_of
 from chat.tally import Counts
 from escalation.mail.after import After
+from escalation.mail.joining import next_of_talk, take_along, to_take_along
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
 from escalation.mail.smtp import Envelope, Kind, Line, Outcome, SmtpServer
@@ -33,6 +35,8 @@ LANES = 4
 POLL_SECONDS = 5.0
 LEASE = timedelta(minutes=5)
 """Longer than the slowest try takes; who sends for longer is gone."""
+ENDING_SECONDS = 5.0
+"""So long the server has for its answer when the process ends: less than whoever ends it waits before it kills."""
 PAUSES = (1, 5, 15, 60, 240, 240, 240, 240, 240)
 """Minutes before each further try: a day in all."""
 AWAY_SECONDS = (5, 15, 60, 300)
@@ -48,6 +52,14 @@ class Claimed:
     mail: MailOut
     due_at: datetime
     """Since when it waits, before it was claimed."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A claim of this process, until what became of it is recorded."""
+
+    claimed: Claimed
+    outcome: Outcome | None = None
 
 
 class LetGo(Enum):
@@ -83,23 +95,36 @@ class MailWorker:
         """Of this process, by result."""
         self._refusals = 0
         self._again_at = 0.0
+        self._ending = asyncio.Event()
+        self._held: dict[Line, Held] = {}
 
     async def run(self) -> None:
-        """Until cancelled. Any number may run."""
-        async with asyncio.TaskGroup() as lanes:
-            lanes.create_task(self._expire_again_and_again(), name="mail that expired")
-            if self._server is not None:
-                for _ in range(LANES):
-                    lanes.create_task(self._lane(self._server), name="mail")
+        """Until cancelled: what is with the server then may have its answer for a little, all else is given back at
+        once. Any number may run."""
+        self._ending.clear()
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                lanes.create_task(self._expire_again_and_again(), name="mail that expired")
+                if self._server is not None:
+                    for _ in range(LANES):
+                        lanes.create_task(self._lane(self._server), name="mail")
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    # In words too: `asyncio.wait_for`, which the client of SMTP uses, may swallow a cancellation.
+                    self._ending.set()
+                    self._mailbox.wake()
+        finally:
+            await self._give_back()
 
     async def _lane(self, server: SmtpServer) -> None:
         woken = asyncio.Event()
         self._mailbox.on_wake(woken.set)
-        while True:
+        while not self._ending.is_set():
             woken.clear()
             line = Line(server)
             try:
-                while await self.send_one(line):
+                while await self._send_whole(line):
                     pass
             except Exception:
                 # Whatever was claimed comes back when its lease ends.
@@ -112,8 +137,34 @@ class MailWorker:
             except TimeoutError:
                 pass
 
+    async def _send_whole(self, line: Line) -> bool:
+        """One mail. In the middle of it, an end waits for a little."""
+        sending = asyncio.create_task(self.send_one(line))
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait({sending}, timeout=ENDING_SECONDS)
+            while not sending.done():
+                sending.cancel()
+                await asyncio.wait({sending}, timeout=1)
+            await asyncio.gather(sending, return_exceptions=True)
+            raise
+
+    async def _give_back(self) -> None:
+        """What this process had begun is another's at once. What the server was given and has not answered is tried
+        once more, under the same Message-ID."""
+        held, self._held = self._held, {}
+        for line, one in held.items():
+            outcome = one.outcome or Outcome("unsure" if line.unanswered else "away")
+            values = self._values(one.claimed, outcome) or {"next_at": self._clock.now()}
+            try:
+                await self._record(one.claimed, values, outcome)
+            except Exception:
+                # Its lease ends by itself.
+                log.warning("a mail could not be given back", mail=str(one.claimed.mail.id), exc_info=True)
+
     async def _expire_again_and_again(self) -> None:
-        while True:
+        while not self._ending.is_set():
             try:
                 await self.expire()
             except Exception:
@@ -136,15 +187,23 @@ class MailWorker:
 
     async def send_one(self, line: Line) -> bool:
         """False when there is nothing to do now."""
-        if self._clock.monotonic() < self._again_at:
+        if self._ending.is_set() or self._clock.monotonic() < self._again_at:
             return False
         claimed = await self._claim()
         if claimed is None:
             return False
-        envelope = await self._write(claimed.mail)
-        outcome = envelope if isinstance(envelope, Outcome) else await line.hand_over(envelope)
-        await self._settle(claimed, outcome)
-        return outcome.kind != "away"
+        held = self._held[line] = Held(claimed)
+        if self._ending.is_set():
+            return False
+        try:
+            envelope = await self._write(claimed.mail)
+            held.outcome = envelope if isinstance(envelope, Outcome) else await line.hand_over(envelope)
+            await self._settle(claimed, held.outcome)
+        except Exception:
+            del self._held[line]  # it comes back when its lease ends
+            raise
+        del self._held[line]
+        return held.outcome.kind != "away"
 
     async def _claim(self) -> Claimed | None:
         let_go = True
@@ -177,8 +236,10 @@ class MailWorker:
                 values = {**instead, "changed_at": now}
             elif mail.state == "sending":
                 values["unsure"] = True
+            along: Sequence[MailOut] = ()
             if instead is None and mail.message_id is None and self._sender is not None:
                 values["message_id"] = await self._writer.message_id(session, mail, self._sender)
+                along = await to_take_along(session, mail)
             due_at = mail.next_at
             changed = await session.execute(
                 update(_MAIL)
@@ -197,6 +258,7 @@ class MailWorker:
                 if instead["state"] == "failed":
                     await self._after.refused(session, mail, Outcome("unsure"))
                 return LET_GO
+            await take_along(session, mail, along, now)
             await session.refresh(mail)
             return Claimed(mail, due_at)
 
@@ -212,6 +274,8 @@ class MailWorker:
             return {"state": "suppressed", "data": {}}
         if await self._after.was_read(session, mail):
             return {"state": "read"}
+        if (next_at := await next_of_talk(session, mail)) is not None and next_at > now:
+            return {"state": "waiting", "next_at": next_at}
         return None
 
     async def _write(self, mail: MailOut) -> Envelope | Outcome:
@@ -231,8 +295,13 @@ class MailWorker:
     # ── what became of it ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
-        mail = claimed.mail
         values = self._values(claimed, outcome)
+        if await self._record(claimed, values, outcome):
+            self._tell(claimed.mail, outcome, str(values.get("state", "sending")))
+
+    async def _record(self, claimed: Claimed, values: dict[str, object], outcome: Outcome) -> bool:
+        """False where the lease ended meanwhile, and another has it."""
+        mail = claimed.mail
         now = self._clock.now()
         async with self._db.write() as session:
             changed = await session.execute(
@@ -241,10 +310,10 @@ class MailWorker:
                 .values(**values, code=outcome.code, says=outcome.says, changed_at=now)
             )
             if rows_changed(changed) == 0:
-                return  # the lease ended meanwhile, and another has it
+                return False
             if values.get("state") in ("bounced", "failed"):
                 await self._after.refused(session, mail, outcome)
-        self._tell(mail, outcome, str(values.get("state", "sending")))
+        return True
 
     def _values(self, claimed: Claimed, outcome: Outcome) -> dict[str, object]:
         mail = claimed.mail
@@ -275,7 +344,7 @@ class MailWorker:
             pause = AWAY_SECONDS[min(self._refusals, len(AWAY_SECONDS) - 1)]
             self._refusals += 1
             self._again_at = self._clock.monotonic() + pause
-            log.warning("the mail server takes nothing", code=outcome.code, pause=pause)
+            log.warning("the mail server takes nothing", fault=outcome.fault, code=outcome.code, pause=pause)
             return
         self._refusals = 0
         if outcome.kind != "accepted":

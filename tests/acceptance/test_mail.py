@@ -97,13 +97,13 @@ async def test_two_workers_and_one_that_is_killed_again_and_again_send_each_mail
             letter = Letter(SIGN_IN, to=f"p{cause}@example.com", cause=f"{cause:03}", locale="en", link="/client/x")
             await Mailbox(clock).post(session, letter)
     await work(desk)
-    for _ in range(3):
+    for ending in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
         dying = await work(desk)
         async with asyncio.timeout(60):
             seen = len(server.taken)
             while len(server.taken) < min(number, seen + 5):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        await asyncio.to_thread(dying.end, signal.SIGKILL)
+        await asyncio.to_thread(dying.end, ending)
     async with db.write() as session:
         await session.execute(
             update(table_of(MailOut))

@@ -91,7 +91,7 @@ async def desk(database_url: str) -> AsyncIterator[Desk]:
                 )
             )
     try:
-        yield Desk(db, clock, Delivery(db, clock, Mailbox(clock)), acme, other)
+        yield Desk(db, clock, Delivery(db, clock, Mailbox(clock), "https://acme.example"), acme, other)
     finally:
         await db.close()
 
@@ -131,7 +131,8 @@ async def test_an_address_counts_once_its_owner_used_the_link_and_the_old_one_is
     assert await desk.targets("billing") == ["bills@example.com"]
     assert await desk.targets("abuse") == ["ann@example.com"]
     (told,) = await desk.mails(ADDRESS_CHANGED)
-    assert (told.recipient, told.locale, told.data["change"]) == ("ann@example.com", "sl", "added")
+    assert (told.recipient, told.locale, told.data["change"]) == ("ann@example.com", "sl", "replaced")
+    assert told.data["link"] == "https://acme.example/client/settings/delivery"
     assert "bills" not in str(told.data)
     with pytest.raises(AddressGone):
         await desk.delivery.confirm(proof_id)
@@ -142,7 +143,9 @@ async def test_several_receive_and_each_is_told_of_the_next(desk: Desk) -> None:
     await desk.set("abuse", "two@example.com")
     assert await desk.targets("abuse") == ["one@example.com", "two@example.com"]
     assert await desk.targets("security") == ["one@example.com", "two@example.com", "ann@example.com"]
-    assert [mail.recipient for mail in await desk.mails(ADDRESS_CHANGED)] == ["ann@example.com", "one@example.com"]
+    told = [(mail.recipient, mail.data["change"]) for mail in await desk.mails(ADDRESS_CHANGED)]
+    assert told == [("ann@example.com", "replaced"), ("one@example.com", "added")]
+    assert "link" not in (await desk.mails(ADDRESS_CHANGED))[-1].data  # who cannot sign in is shown no page
 
 
 async def test_service_notices_without_an_address_go_to_the_registered_and_to_support(desk: Desk) -> None:
@@ -175,7 +178,7 @@ async def test_a_removed_address_is_told_and_the_registered_one_receives_again(d
     assert await desk.shown("billing") == []
     assert await desk.targets("billing") == ["ann@example.com"]
     assert [(mail.recipient, mail.data["change"]) for mail in await desk.mails(ADDRESS_CHANGED)] == [
-        ("ann@example.com", "added"),
+        ("ann@example.com", "replaced"),
         ("bills@example.com", "removed"),
     ]
 

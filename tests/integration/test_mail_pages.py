@@ -137,7 +137,7 @@ async def test_the_doctor_tells_of_mail(running: Running) -> None:
     await post(running)
     finding = await ask_mail(settings, has_rows=True)
     assert not finding.ok
-    assert "1 mails wait" in finding.says
+    assert "1 mail waits" in finding.says
     assert "NIGHTDESK_SMTP_URL" in finding.mend
 
     def with_server(url: str) -> Settings:

@@ -1,9 +1,7 @@
 """What is mailed of tickets: to whom it may be said, once, as one thread, and never a note."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from sqlmodel import col, select
@@ -11,62 +9,15 @@ from sqlmodel import col, select
 from chat.db import Database
 from chat.ids import new_id
 from chat.public import Conversation, Department
-from escalation.customers.models import Account, EmailAddress, NotificationAddress
+from escalation.customers.models import EmailAddress, NotificationAddress
 from escalation.mail.about_tickets import mail_opened
 from escalation.mail.models import MailOut
-from escalation.models import Ticket, TicketEvent, TicketLink
+from escalation.models import Ticket, TicketEvent, TicketLink, TicketMessage
 from escalation.proofs import ask_again, is_open, prove
 from tests.support.clock import FakeClock
-from tests.support.mail_server import Taken
-from tests.support.post_office import PostOffice, post_office
-from tests.support.tickets import Company, company
-
-
-@dataclass
-class Scene:
-    acme: Company
-    office: PostOffice
-
-    async def ticket(
-        self, email: str = "rita@example.com", *, level: int = 2, text: str = "The server is down"
-    ) -> Ticket:
-        """As if it came from a requester of this level; the mail of its opening is not sent yet."""
-        found = (await self.acme.escalate(await self.acme.conversation(text, email=email))).ticket
-        async with self.acme.db.write() as session:
-            fresh = await session.get_one(Ticket, found.id)
-            fresh.verify_level, fresh.contact_channel = level, "form"
-        return fresh
-
-    async def reply(self, ticket: Ticket, text: str) -> None:
-        async with self.acme.db.read() as session:
-            version = (await session.get_one(Ticket, ticket.id)).version
-        await self.acme.tickets.reply(ticket.id, self.acme.as_omar, text, version=version, ref=uuid4().hex)
-
-    async def sent(self) -> list[Taken]:
-        await self.office.send_due()
-        taken, self.office.server.taken = self.office.server.taken, []
-        return taken
-
-    async def account(self, ticket: Ticket, *support: str) -> None:
-        """Its ticket belongs to an account with these confirmed addresses for support."""
-        account_id = new_id()
-        async with self.acme.db.write() as session:
-            session.add(Account(id=account_id, account_no="A1", name="Acme", language="sl", tags=[]))
-            await session.flush()
-            for address in support:
-                email_id = new_id()
-                session.add(
-                    EmailAddress(
-                        id=email_id,
-                        account_id=account_id,
-                        address=address,
-                        raw=address,
-                        verified_at=self.acme.clock.now(),
-                    )
-                )
-                await session.flush()
-                session.add(NotificationAddress(id=new_id(), account_id=account_id, kind="support", email_id=email_id))
-            (await session.get_one(Ticket, ticket.id)).account_id = account_id
+from tests.support.mailed_tickets import Scene
+from tests.support.post_office import post_office
+from tests.support.tickets import company
 
 
 @pytest.fixture
@@ -234,6 +185,56 @@ async def test_what_she_reads_in_the_conversation_is_not_mailed(scene: Scene) ->
     async with scene.acme.db.read() as session:
         states = (await session.exec(select(MailOut.state).where(MailOut.kind == "ticket_reply"))).all()
     assert sorted(states) == ["accepted", "read"]
+
+
+# ── words of strangers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_mallory_writes_ends_no_header_and_turns_no_line(scene: Scene) -> None:
+    evil = "Down\r\nBcc: all@example.com\n\n<script>alert(1)</script>\u202egnp.exe\u2066" + "x" * 900
+    ticket = await scene.ticket()
+    await scene.sent()
+    async with scene.acme.db.write() as session:
+        fresh = await session.get_one(Ticket, ticket.id)
+        fresh.subject, fresh.requester_name, fresh.site_name = evil[:200], evil[:80], evil[:80]
+    await scene.reply(ticket, "Hello \u202eolleh.")
+    async with scene.acme.db.write() as session:
+        words = TicketMessage.ticket_id == ticket.id, TicketMessage.author_kind == "operator"
+        message = (await session.exec(select(TicketMessage).where(*words))).one()
+        message.author_name = evil[:80]
+        message.files = [{"name": evil, "size": 1, "type": "image/png", "id": "x"}]
+    (taken,) = await scene.sent()
+    headers = taken.content.split(b"\r\n\r\n")[0]
+    assert max(map(len, headers.split(b"\r\n"))) <= 998
+    assert taken.message["Bcc"] is None
+    assert taken.recipient == "rita@example.com"
+    assert len(str(taken.message["Subject"])) <= 200
+    for name in ("Subject", "From", "To"):
+        assert not set(str(taken.message[name])) & set("\r\n\0\u202e\u2066")
+    assert "<script>" not in taken.text("html")
+    assert taken.message.get_content_type() == "multipart/alternative"
+    parts = [part.get_content_type() for part in taken.message.walk()]
+    assert parts == ["multipart/alternative", "text/plain", "text/html"]
+    # A name of a file cannot pretend another ending; what a person wrote may turn, inside its own block.
+    named = next(line for line in taken.text().splitlines() if line.startswith("Files"))
+    assert not set(named) & set("\u202e\u2066")
+    assert '<div dir="auto"' in taken.text("html")
+
+
+async def test_files_of_a_reply_are_named_and_not_attached(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.sent()
+    await scene.reply(ticket, "See the log.")
+    async with scene.acme.db.write() as session:
+        message = (await session.exec(select(TicketMessage).where(TicketMessage.text == "See the log."))).one()
+        message.files = [{"name": "boot.log", "size": 9, "type": "text/plain", "id": "x"}]
+    (taken,) = await scene.sent()
+    assert "Files, on the page of the ticket: boot.log" in taken.text()
+    assert list(taken.message.iter_attachments()) == []
+    assert "/files/" not in taken.text() + taken.text("html")
+
+
+# ── acknowledgements, questions ──────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_acknowledgements_end_after_three_in_an_hour(scene: Scene) -> None:

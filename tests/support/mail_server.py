@@ -1,6 +1,7 @@
 """A real SMTP server on loopback that keeps what it takes and answers as it is told."""
 
 import asyncio
+import ssl
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,6 +44,9 @@ class MailServer:
     cuts_after_data: bool = False
     """Has the mail and hangs up without a word."""
     password: str = ""
+    has_recipient: asyncio.Event = field(default_factory=asyncio.Event)
+    may_take: asyncio.Event = field(default_factory=asyncio.Event)
+    """Else it is silent at RCPT."""
     has_content: asyncio.Event = field(default_factory=asyncio.Event)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     opened: int = 0
@@ -75,6 +79,8 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        self.has_recipient.set()
+        await self.may_take.wait()
         answer = self.answers.get(address, OK)
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -102,8 +108,12 @@ class MailServer:
 
 
 @asynccontextmanager
-async def mail_server(password: str = "", port: int = 0) -> AsyncIterator[MailServer]:
+async def mail_server(
+    password: str = "", port: int = 0, *, tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None
+) -> AsyncIterator[MailServer]:
+    """`tls`: from the first byte."""
     found = MailServer(password=password)
+    found.may_take.set()
     found.may_answer.set()
 
     def protocol() -> SMTP:
@@ -114,14 +124,16 @@ async def mail_server(password: str = "", port: int = 0) -> AsyncIterator[MailSe
                 hostname="mail.test",
                 authenticator=found.authenticate if password else None,
                 auth_required=bool(password),
-                auth_require_tls=False,
+                auth_require_tls=not password,  # so without one it offers no sign-in
+                tls_context=starttls,
             )
 
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", port, ssl=tls)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found
     finally:
+        found.may_take.set()
         found.may_answer.set()
         server.close()
         await server.wait_closed()
