@@ -83,6 +83,7 @@ from chat.sockets.staff import StaffTeller
 from chat.sockets.visitors import VisitorSockets
 from chat.strings import Strings
 from chat.supervision import supervised
+from chat.whole_forms import WholeForms
 from escalation.app import Escalation
 from escalation.desk.rail import RAIL
 from widget.demo import DemoRoutes
@@ -394,7 +395,11 @@ class Nightdesk:
             finally:
                 await self.stop()
 
-        middleware = [Middleware(RequestIds), Middleware(SecureHeaders, hsts=self.settings.is_secure)]
+        middleware = [
+            Middleware(RequestIds),
+            Middleware(SecureHeaders, hsts=self.settings.is_secure),
+            Middleware(WholeForms),
+        ]
         if self.metrics is not None:
             middleware.insert(0, Middleware(CountRequests, tally=self.metrics.http))
         app = Starlette(

@@ -63,8 +63,9 @@ class TicketFiles:
         downloads.add_reader("customer", self._customer)
         downloads.add_reader("link", self._link)
 
-    async def form(self, request: Request) -> FormData:
-        return await form_with_files(request, self.uploads)
+    async def form(self, request: Request, *, keeps_files: bool = True) -> FormData:
+        """Who sends it is to be asked again when it is here: files take minutes to come."""
+        return await form_with_files(request, self.uploads, keeps_files=keeps_files)
 
     async def received(self, form: FormData, owner: Owner, ref: str, locale: str) -> "Received":
         found = await files_of(form, self.uploads, owner, ref)

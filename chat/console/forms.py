@@ -5,22 +5,22 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-LARGEST = 64 * 1024
+from chat.bodies import SMALL, body_of, storable
+
 MOST_FIELDS = 40
 
 
-async def form_of(request: Request, largest: int = LARGEST) -> dict[str, str]:
-    """The fields of a URL-encoded form of at most `largest` bytes; of two with one name the last counts. Raises 413 and
-    400."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > largest:
-            raise HTTPException(413)
+async def form_of(request: Request, largest: int = SMALL) -> dict[str, str]:
+    """The fields of a URL-encoded form of at most `largest` bytes; of two with one name the last counts. Raises 413,
+    and 400 for what is no form or what no database keeps."""
+    body = await body_of(request, largest)
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
     except ValueError:
         raise HTTPException(400) from None
+    if any(storable(value) != value for value in form.values()):
+        raise HTTPException(400)
+    return form
 
 
 def local_path(wanted: str, otherwise: str = "/console") -> str:

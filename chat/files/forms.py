@@ -1,13 +1,16 @@
 """Files of a form that was sent without script, and ids of those that were uploaded before it was sent."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from chat.bodies import form_data_of, storable
 from chat.files.errors import FileDelayed, FileRefused, TooManyFiles
 from chat.files.limits import FILES_PER_MESSAGE, MB, PIECE
 from chat.files.uploads import Owner, Uploads
@@ -28,14 +31,43 @@ class FormFiles:
     refused: list[tuple[str, Refusal]] = field(default_factory=list)
 
 
-async def form_with_files(request: Request, uploads: Uploads) -> FormData:
-    """As `request.form()`, with limits. Raises 413 for more than may ever be sent."""
+async def form_with_files(request: Request, uploads: Uploads, *, keeps_files: bool = True) -> FormData:
+    """As `request.form()`, with limits. A form that somebody wrote is not lost for a character that no database keeps:
+    that one is left out. `keeps_files`: else they are read and forgotten, for people who may not send any.
+
+    Raises 413 for more than may ever be sent, 400 for what is no form.
+    """
     most = uploads.max_bytes * FILES_PER_MESSAGE + MB
     length = request.headers.get("content-length", "")
     if not length.isascii() or not length.isdigit() or int(length) > most:
         # Without a length a body could go on for ever; browsers always say how long their forms are.
         raise HTTPException(413)
-    return await request.form(max_files=FIELDS, max_fields=FIELDS, max_part_size=MB)
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return await form_data_of(request, MB)
+    try:
+        async with aclosing(request.stream()) as pieces:
+            form = await _Parser(request.headers, pieces, keeps_files=keeps_files).parse()
+    except MultiPartException:
+        raise HTTPException(400) from None
+    return FormData([(name, storable(one) if isinstance(one, str) else one) for name, one in form.multi_items()])
+
+
+class _Parser(MultiPartParser):
+    """All texts of the form together have one limit."""
+
+    def __init__(self, headers: Headers, pieces: AsyncGenerator[bytes, None], *, keeps_files: bool) -> None:
+        super().__init__(headers, pieces, max_files=FIELDS, max_fields=FIELDS, max_part_size=MB)
+        self._keeps_files = keeps_files
+        self._text_bytes = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self._text_bytes += end - start
+            if self._text_bytes > MB:
+                raise MultiPartException("The texts are too long.")
+        elif not self._keeps_files:
+            return
+        super().on_part_data(data, start, end)
 
 
 async def files_of(form: FormData, uploads: Uploads, owner: Owner, ref: str) -> FormFiles:

@@ -1,5 +1,6 @@
 """Files of customers who are signed in: uploads, and `/client/files/ID` for whoever may read it."""
 
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from chat.public import CUSTOMER_DAILY, Owner, UploadDoor
 from escalation.client_area.doorway import Doorway
+from escalation.client_area.sign_in import Login
 from escalation.customers.reader import CustomerReader
 from escalation.files import TicketFiles
 
@@ -44,3 +46,11 @@ class FileRoutes:
 def owner_of(reader: CustomerReader) -> Owner:
     """As whom their uploads are kept."""
     return Owner("customer", reader.customer_id, CUSTOMER_DAILY)
+
+
+async def form_of_login(request: Request, doorway: Doorway, files: TicketFiles) -> tuple[FormData, Login | None]:
+    """A form that may bring files, and who is signed in when all of it is here. Before, that says only whether files
+    are kept: of somebody who is not signed in the words are."""
+    known = await doorway.login(request)
+    form = await files.form(request, keeps_files=known is not None)
+    return form, await doorway.login(request) if known is not None else None

@@ -18,6 +18,7 @@ from chat.settings import Settings
 from escalation.client_area.models import KeptForm
 
 LIFE = timedelta(hours=24)
+LONGEST_PATH = 200
 _KEPT = table_of(KeptForm)
 _LOST = "lost"
 """Files that came with the form itself: nobody was signed in whose they could be."""
@@ -38,7 +39,10 @@ class KeptForms:
         self.cookie = "__Host-nd_kept" if settings.is_secure else "nd_kept"
 
     async def keep(self, answer: Response, path: str, fields: dict[str, Any]) -> None:
-        """`answer` gets the cookie; an older form of this browser is forgotten by it."""
+        """`answer` gets the cookie; an older form of this browser is forgotten by it. What was sent to a path that no
+        page has is not kept."""
+        if len(path) > LONGEST_PATH:
+            return
         secret, now = new_secret(), self._clock.now()
         async with self._db.write() as session:
             await session.execute(delete(_KEPT).where(_KEPT.c.expires_at < now))

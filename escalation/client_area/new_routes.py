@@ -14,7 +14,7 @@ from chat.public import FILES_PER_MESSAGE, Attached, in_words
 from escalation.actions import Tickets
 from escalation.client_area.began import UNSURE, ClockQuestion
 from escalation.client_area.doorway import HOME, Doorway
-from escalation.client_area.file_routes import UPLOADS, owner_of
+from escalation.client_area.file_routes import UPLOADS, form_of_login, owner_of
 from escalation.client_area.kept import KeptForms, files_in
 from escalation.client_area.sign_in import Login
 from escalation.client_area.submitting import submit_ticket
@@ -60,8 +60,7 @@ class NewTicketRoutes:
         return await self._page(request, login, Fields.of(request.query_params))
 
     async def _send(self, request: Request) -> Response:
-        login = await self._doorway.login(request)
-        form = await self._files.form(request)
+        form, login = await form_of_login(request, self._doorway, self._files)
         fields = Fields.of(form)
         if login is None:
             answer = self._doorway.to_sign_in(request)

@@ -68,7 +68,7 @@ class ClientArea:
         if found is None:
             return self._gone(request)
         if request.method == "POST":
-            return await self._act(request, found)
+            return await self._act(request)
         return self._page(request, found)
 
     async def _found(self, request: Request) -> RequestersTicket | None:
@@ -93,8 +93,12 @@ class ClientArea:
         form = {"small": "s", "save": "d", None: "f"}.get(request.path_params.get("form"), "")
         return await self._files.downloads.redirect(_owner(request).key, request.path_params["id"], form)
 
-    async def _act(self, request: Request, found: RequestersTicket) -> Response:
+    async def _act(self, request: Request) -> Response:
         form = await self._files.form(request)
+        found = await self._found(request)  # a link may be taken back while files come
+        if found is None:
+            await form.close()
+            return self._gone(request)
         text, ref = (str(form.get(name, "")) for name in ("text", "ref"))
         ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
         locale = self._locale(request, found)

@@ -12,7 +12,7 @@ from chat.clock import Clock
 from chat.db import Database, table_of
 from chat.public import PasswordTooShort, form_of, in_words, local_path
 from escalation.client_area.doorway import HOME, SIGN_IN, Doorway, SettingsPage, languages, wanted_path
-from escalation.client_area.sign_in import Login, Refused, choose
+from escalation.client_area.sign_in import Login, Refused, SignedOut, choose
 from escalation.client_area.sign_in_routes import try_again
 from escalation.customers.models import EmailAddress
 
@@ -104,6 +104,8 @@ class SettingsRoutes:
                 form.get("password", ""),
                 in_words(request.headers.get("user-agent", "")),
             )
+        except SignedOut:
+            return self._doorway.to_sign_in(request)
         except PasswordTooShort:
             error = c.gettext("A password has 10 to 200 characters.")
             return await self._security_page(request, login, error=error, is_new=True, status=422)

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from chat.clock import Clock
-from chat.db import Database, table_of
+from chat.db import Database, rows_changed, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.public import Passwords, SignInWaits, require_length
 from chat.settings import Settings
@@ -47,6 +47,10 @@ class Refused:
     """The same for a wrong password and an unknown address; `wait` seconds until the next try counts."""
 
     wait: float
+
+
+class SignedOut(Exception):
+    """This sign-in was ended meanwhile."""
 
 
 class CustomerSignIn:
@@ -172,7 +176,7 @@ class CustomerSignIn:
 
     async def set_password(self, login: Login, current: str, new: str, browser: str) -> str | Refused:
         """Ends all other sign-ins, and links that were not used yet; the secret of a new login session. Without a fresh
-        sign-in the current password is asked for. The owner is told by mail. Raises PasswordTooShort."""
+        sign-in the current password is asked for. The owner is told by mail. Raises PasswordTooShort, SignedOut."""
         require_length(new)
         customer_id = login.reader.customer_id
         if not login.is_fresh:
@@ -187,6 +191,10 @@ class CustomerSignIn:
         stored = await self._passwords.hashed(new)
         async with self._db.write() as session:
             await choose(session, customer_id, password=stored)
+            # Whoever was put out by another browser a moment ago sets no password any more.
+            mine = update(_LOGIN).where(_LOGIN.c.id == login.id, _LOGIN.c.ended_at.is_(None))
+            if rows_changed(await session.execute(mine.values(ended_at=self._clock.now()))) != 1:
+                raise SignedOut
             await self._end_all(session, customer_id)
             news = PasswordNews(
                 login.reader, browser, not login.has_password, f"password:{login.id}", self._clock.now()

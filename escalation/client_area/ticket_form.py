@@ -60,8 +60,8 @@ class Fields:
 
     @classmethod
     def of(cls, form: Mapping[str, Any]) -> "Fields":
-        found = {name: str(form.get(name, "")).replace("\r\n", "\n").strip("\x00 \n") for name in _LIMITS}
-        return cls(**{name: found[name].replace("\x00", "")[:limit] for name, limit in _LIMITS.items()})
+        found = {name: str(form.get(name, "")).replace("\r\n", "\n").strip(" \n") for name in _LIMITS}
+        return cls(**{name: found[name][:limit] for name, limit in _LIMITS.items()})
 
     def kept(self) -> dict[str, str]:
         return {name: value for name, value in asdict(self).items() if value}

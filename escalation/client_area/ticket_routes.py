@@ -13,7 +13,7 @@ from escalation.actions import Tickets
 from escalation.change import Actor
 from escalation.client_area.began import UNSURE, ClockQuestion, exact, known_zone, question_in, unclear
 from escalation.client_area.doorway import HOME, Doorway
-from escalation.client_area.file_routes import FILES, UPLOADS, owner_of
+from escalation.client_area.file_routes import FILES, UPLOADS, form_of_login, owner_of
 from escalation.client_area.kept import KeptForms, files_in
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.sign_in import Login
@@ -68,9 +68,8 @@ class TicketRoutes:
         return await self._page(request, login, found, text=text, kept_files=ready, lost=is_lost)
 
     async def _act(self, request: Request) -> Response:
-        login = await self._doorway.login(request)
-        form = await self._files.form(request)
-        text, ref = (str(form.get(name, "")).replace("\x00", "") for name in ("text", "ref"))
+        form, login = await form_of_login(request, self._doorway, self._files)
+        text, ref = (str(form.get(name, "")) for name in ("text", "ref"))
         ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
         if login is None:
             answer = self._doorway.to_sign_in(request)

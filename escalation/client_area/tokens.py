@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chat.bodies import storable
 from chat.clock import Clock
 from chat.db import Database, table_of
 from chat.public import Site
@@ -137,6 +138,8 @@ def _parts(token: str) -> tuple[bytes, bytes, Mapping[str, Any]] | None:
     except (ValueError, binascii.Error, RecursionError):
         return None
     if header not in _HEADERS or not isinstance(claims, dict):
+        return None
+    if any(storable(claim) != claim for claim in claims.values() if isinstance(claim, str)):
         return None
     return f"{pieces[0]}.{pieces[1]}".encode(), signature, claims
 

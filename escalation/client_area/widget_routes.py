@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import body_of, storable
 from chat.csrf import require_ours
 from chat.db import table_of
 from chat.ids import hashed
@@ -114,19 +115,16 @@ class WidgetTickets:
 
 async def _asked(request: Request) -> dict[str, str]:
     """Four texts; everything else is 400."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST:
-            raise HTTPException(413)
+    names = ("site", "token", "visitor", "locale")
     try:
-        found = json.loads(bytes(body))
+        found = json.loads(await body_of(request, LARGEST))
     except (ValueError, RecursionError):
         raise HTTPException(400) from None
-    names = ("site", "token", "visitor", "locale")
-    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in names):
+    texts = {name: found.get(name) for name in names} if isinstance(found, dict) else {}
+    asked = {name: text for name, text in texts.items() if isinstance(text, str) and storable(text) == text}
+    if len(asked) != len(names):
         raise HTTPException(400)
-    return {name: found[name] for name in names}
+    return asked
 
 
 async def _visitor(session: AsyncSession, named: Named, token: str) -> UUID | None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.ids import parse_id
 from chat.pages import Pages
 from chat.public import Operator
@@ -77,7 +78,7 @@ class AlarmBoard:
         """Why a conversation was answered too late."""
         operator = await self._operator(request)
         clock_id = parse_id(request.path_params["clock"])
-        form = await request.form()
+        form = await form_data_of(request)
         raw = form.get("reason")
         async with self._tickets.db.read() as session:
             shown = await alerts_for(session, operator, self._tickets.clock.now(), seen=True)

@@ -32,15 +32,19 @@ class DeskPages:
     def signed_in(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             self._sign_in.check_csrf(request)
-            operator = await self._sign_in.operator(request)
-            if operator is None:
-                return to_sign_in(request)
+            operator = await self.operator(request)
+            return await endpoint(request, operator) if operator is not None else to_sign_in(request)
+
+        return answer
+
+    async def operator(self, request: Request) -> Operator | None:
+        """Who is signed in now, with all that their pages show and reach."""
+        operator = await self._sign_in.operator(request)
+        if operator is not None:
             async with self._tickets.db.read() as session:
                 request.state.reader = await reader_of(session, operator)
                 request.state.alerts = await alerts_for(session, operator, self._tickets.clock.now())
-            return await endpoint(request, operator)
-
-        return answer
+        return operator
 
     def page(
         self, request: Request, operator: Operator, name: str, *, status: int = 200, **context: Any
@@ -77,9 +81,8 @@ def reader_in(request: Request) -> OperatorReader:
 
 
 def field_of(form: FormData, name: str) -> str:
-    """Without NUL, which no database of ours keeps."""
     value = form.get(name)
-    return value.replace("\x00", "") if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def version_in(form: FormData) -> int:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.ids import parse_id
 from chat.pages import Pages
 from chat.public import Attached, Conversation, Operator, Transcript, visible_to
@@ -72,7 +73,7 @@ class EscalationDialog:
     async def _open(
         self, request: Request, operator: Operator, transcript: Transcript, proposed: TicketDraft
     ) -> Response:
-        form = await request.form()
+        form = await form_data_of(request)
         values = {name: [text for text in form.getlist(name) if isinstance(text, str)] for name in form}
         fields = fields_from(values)
         attached = attached_in(transcript)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.db import table_of
 from chat.ids import parse_id
 from chat.public import ConsoleWarning, Operator
@@ -129,7 +130,7 @@ class MailDesk:
 
     async def _release(self, request: Request, _operator: Operator) -> Response:
         """Somebody knows that the address takes mail again."""
-        address = str((await request.form()).get("address", ""))
+        address = str((await form_data_of(request)).get("address", ""))
         known = table_of(EmailAddress)
         async with self._tickets.db.write() as session:
             found = await session.get(Suppression, address)

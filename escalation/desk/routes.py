@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.ids import parse_id
 from chat.public import OPERATOR_DAILY, Operator, Owner, Refusal
 from escalation import store
@@ -37,7 +38,7 @@ from escalation.ownership import NEEDED, Action, action_word
 from escalation.reach import OperatorReader
 from escalation.states import HIGH, NORMAL, State, next_states, operators_word
 from escalation.store import OperatorsTicket
-from escalation.who import actor_of
+from escalation.who import actor_of, to_sign_in
 
 NOTHING = dict.fromkeys(("act", "other", "tags", "action", "reason", "asked_in"), "")
 """What stands in the forms beside a ticket before anybody wrote there."""
@@ -97,6 +98,12 @@ class TicketDesk:
     async def _write(self, request: Request, operator: Operator) -> Response:
         """A reply or a note. Whatever is refused comes back with the text kept."""
         form = await self._files.form(request)
+        # Files take minutes to come; whose sign-in was ended meanwhile writes nothing.
+        present = await self._desk.operator(request)
+        if present is None:
+            await form.close()
+            return to_sign_in(request)
+        operator = present
         kind, text = field_of(form, "kind"), field_of(form, "text")
         found = await self._found(request)
         if found is None:
@@ -156,7 +163,7 @@ class TicketDesk:
 
     async def _set(self, request: Request, operator: Operator) -> Response:
         """State, priority or assignment: one field per form."""
-        form = await request.form()
+        form = await form_data_of(request)
         found = await self._found(request)
         if found is None:
             return self._desk.gone(request, operator)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.public import Operator
 from chat.strings import Catalogue
 from escalation import lookers, ownership, relations, store
@@ -46,7 +47,7 @@ class TicketActs:
         ]
 
     async def _act(self, request: Request, operator: Operator) -> Response:
-        form = await request.form()
+        form = await form_data_of(request)
         ticket = await self._ticket(request, request.path_params["number"])
         if ticket is None:
             return self._desk.gone(request, operator)
@@ -105,7 +106,7 @@ class TicketActs:
         subject, department = message.text.strip().split("\n")[0][:120], slugs.get(ticket.department_id, "")
         error, status = "", 200
         if request.method == "POST":
-            form = await request.form()
+            form = await form_data_of(request)
             subject, department = field_of(form, "subject")[:400], field_of(form, "department")
             try:
                 made = await split(
@@ -131,7 +132,7 @@ class TicketActs:
             return Response(status_code=404)
         now = self._tickets.clock.now()
         if request.method == "POST":
-            state = field_of(await request.form(), "state")
+            state = field_of(await form_data_of(request), "state")
             async with self._tickets.db.write() as session:
                 news = True
                 if state == "left":

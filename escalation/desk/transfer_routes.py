@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.public import Operator
 from chat.strings import Catalogue
 from escalation import store
@@ -39,7 +40,7 @@ class TransferDesk:
         return await self._form(request, operator, ticket)
 
     async def _move(self, request: Request, operator: Operator) -> Response:
-        form = await request.form()
+        form = await form_data_of(request)
         ref = ref_in(form) or uuid4().hex
         ticket = await self._ticket(request)
         if ticket is None:

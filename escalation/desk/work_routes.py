@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.public import Operator, Pairing
 from escalation import once
 from escalation.actions import Tickets
@@ -97,7 +98,7 @@ class WorkDesk:
 
     async def _next(self, request: Request, operator: Operator) -> Response:
         """Takes what is to be served first and leads there; the same ref leads to the same place."""
-        ref = ref_in(await request.form()) or uuid4().hex
+        ref = ref_in(await form_data_of(request)) or uuid4().hex
         async with self._tickets.db.write() as session:
             known = await once.claim(session, operator.id, ref, self._tickets.clock.now())
         if known is not None:
@@ -110,7 +111,7 @@ class WorkDesk:
     async def _bulk(self, request: Request, operator: Operator) -> Response:
         """One order for all that were chosen; the list says what came of it and offers the way back. What nobody could
         be given stays selected."""
-        form = await request.form()
+        form = await form_data_of(request)
         ref = ref_in(form) or uuid4().hex
         chosen = parse_chosen([one for one in form.getlist("ticket") if isinstance(one, str)])
         lane, slug = field_of(form, "lane"), field_of(form, "department")
@@ -140,7 +141,7 @@ class WorkDesk:
         return await self._shown(request, operator, asked, said, kept=set(done.left))
 
     async def _undo(self, request: Request, operator: Operator) -> Response:
-        ref = ref_in(await request.form())
+        ref = ref_in(await form_data_of(request))
         async with self._tickets.db.write() as session:
             changed = await once.undo_of(session, operator.id, ref, self._tickets.clock.now() - UNDO)
         done = await take_back(self._tickets, actor_of(operator), changed)

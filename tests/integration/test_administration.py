@@ -11,9 +11,10 @@ from sqlmodel import col, select
 from chat.conversations.models import CannedResponse
 from chat.people.audit import AuditEntry
 from chat.people.models import Department, Operator, OperatorDepartment, Site
+from chat.people.operators import Operators
 from escalation.models import CalendarRow, SlaPolicy
 from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
-from tests.support.administration import Bureau, bureau
+from tests.support.administration import OURS, Bureau, bureau
 from tests.support.clock import FakeClock
 from tests.support.databases import SqliteMaker
 
@@ -86,6 +87,24 @@ async def test_a_foreign_page_cannot_post_in_an_administrators_name(on_sqlite: B
         answer = await on_sqlite.http.post(path, data={"name": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
         assert answer.status_code == 403
     assert await actions(on_sqlite) == []
+
+
+async def test_a_form_that_is_held_back_does_not_outlive_the_role(on_sqlite: Bureau) -> None:
+    bad = await on_sqlite.person("Bad", "administrator")
+    await on_sqlite.sign_in(bad)
+    operators = Operators(on_sqlite.db, on_sqlite.clock, on_sqlite.desk.sign_in.passwords)
+
+    async def form() -> AsyncIterator[bytes]:
+        yield b"name=Changed&role="
+        await operators.set_role(bad.id, "operator")
+        yield b"administrator&locale=en&capacity=5&tickets=20&department_technical=1"
+
+    headers = OURS | {"Content-Type": "application/x-www-form-urlencoded"}
+    sent = await on_sqlite.http.post(f"/console/admin/operators/{bad.id}", content=form(), headers=headers)
+    assert sent.headers["location"].startswith("/console/sign-in")
+    async with on_sqlite.db.read() as session:
+        row = await session.get_one(Operator, bad.id)
+    assert (row.name, row.role) == ("Bad", "operator")
 
 
 async def test_what_is_not_there_is_404(on_sqlite: Bureau) -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 from sqlmodel import select
+from starlette.requests import HTTPConnection
 
 from chat.ids import new_id
 from chat.outbox import OutboxRow
 from escalation.client_area.links import ASKED
+from escalation.client_area.sign_in import SignedOut
 from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
 from escalation.mail.letter import PASSWORD_CHANGED
 from tests.support.clock import FakeClock
-from tests.support.customers import Rita, add_customer, browser_of, letters_to, mails_of, signed_in, text_of
+from tests.support.customers import Rita, add_customer, browser_of, in_pieces, letters_to, mails_of, signed_in, text_of
 from tests.support.program import Running, program
 
 PASSWORD = "correct horse battery"
@@ -188,6 +190,49 @@ async def _security_address(running: Running, rita: Rita, address: str, language
                 id=new_id(), account_id=rita.account_id, kind="abuse", email_id=email_id, language=language
             )
         )
+
+
+async def test_a_form_that_is_held_back_does_not_outlive_the_sign_in(running: Running) -> None:
+    rita = await add_customer(running)
+    owner, thief = await signed_in(running, rita), await signed_in(running, rita)
+    held = in_pieces(running, thief)
+
+    async def form() -> AsyncIterator[bytes]:
+        yield b"pass"
+        saved = await owner.post("/client/settings/security", data={"password": PASSWORD})
+        assert saved.status_code == 303
+        yield b"word=mallory+owns+this"
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    sent = await held.post("/client/settings/security", content=form(), headers=headers)
+    assert (sent.status_code, sent.headers["location"]) == (303, "/client/sign-in?next=/client/settings/security")
+    assert (await owner.get("/client/tickets")).status_code == 200
+    entered = await browser_of(running).post("/client/sign-in", data={"email": rita.email, "password": PASSWORD})
+    assert entered.status_code == 303
+
+
+async def test_who_was_put_out_at_this_moment_sets_no_password(running: Running) -> None:
+    rita = await add_customer(running)
+    owner, thief = await signed_in(running, rita), await signed_in(running, rita)
+    customers = running.desk.escalation.customers
+    cookie = f"{COOKIE}={thief.cookies[COOKIE]}".encode()
+    stale = await customers.login(HTTPConnection({"type": "http", "headers": [(b"cookie", cookie)]}))
+    assert stale is not None
+    await owner.post("/client/settings/security", data={"password": PASSWORD})
+    with pytest.raises(SignedOut):
+        await customers.set_password(stale, "", "mallory owns this", "")
+    assert (await owner.get("/client/tickets")).status_code == 200
+    entered = await browser_of(running).post("/client/sign-in", data={"email": rita.email, "password": PASSWORD})
+    assert entered.status_code == 303
+
+
+@pytest.mark.parametrize("email", ["a\x00@acme.example", "a%ed%a0%80@acme.example"])
+async def test_what_no_database_keeps_is_refused_in_small_forms(running: Running, email: str) -> None:
+    body = f"email={email.replace(chr(0), '%00')}&password=correct+horse"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for path in ("/client/sign-in", "/client/sign-in/link", "/console/sign-in"):
+        answer = await browser_of(running).post(path, content=body, headers=headers)
+        assert answer.status_code == 400, path
 
 
 async def test_guessing_waits_and_the_owner_gets_in_from_elsewhere(running: Running) -> None:

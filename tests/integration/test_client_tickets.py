@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from sqlmodel import col, select
+from starlette.datastructures import UploadFile
 
 from chat.db import Database
 from escalation.change import Actor
@@ -22,6 +23,7 @@ from tests.support.customers import (
     add_customer,
     add_service,
     browser_of,
+    in_pieces,
     letters_to,
     mails_of,
     signed_in,
@@ -30,6 +32,7 @@ from tests.support.customers import (
 from tests.support.program import Running, program
 
 NEW = "/client/tickets/new"
+MULTIPART = b'\r\n--x\r\nContent-Disposition: form-data; name="NAME"\r\n\r\n'
 PLANTED = "zimzelen-4711"
 TEXT = "No ping and no SSH since noon."
 
@@ -279,6 +282,66 @@ async def test_a_reply_written_after_the_sign_in_ran_out_is_kept(running: Runnin
     assert sent.headers["location"] == f"/client/sign-in?next={path}"
     await browser.post(await running.desk.escalation.sign_in_links.make(rita.customer_id))
     assert ">half a page</textarea>" in (await browser.get(path)).text
+
+
+async def test_a_long_form_counts_only_if_its_sender_is_there_at_its_end(running: Running) -> None:
+    rita = await add_customer(running)
+    number = await opened(await signed_in(running, rita))
+    ana = await running.operator(departments=["technical"])
+
+    def form(out: httpx2.AsyncClient, path: str) -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield MULTIPART.replace(b"NAME", b"padding") + b"x" * 70_000
+            assert (await out.post(path)).status_code == 303
+            yield MULTIPART.replace(b"NAME", b"text") + b"written too late\r\n--x--\r\n"
+
+        return pieces()
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": "70200"}
+    mine, desk = await signed_in(running, rita), await running.signed_in(ana)
+    running.browsers.append(desk)
+    replied = await in_pieces(running, mine).post(
+        f"/client/tickets/{number}", content=form(mine, "/client/sign-out"), headers=headers
+    )
+    assert replied.headers["location"] == f"/client/sign-in?next=/client/tickets/{number}"
+    again = await signed_in(running, rita)
+    added = await in_pieces(running, again).post(NEW, content=form(again, "/client/sign-out"), headers=headers)
+    assert added.headers["location"] == f"/client/sign-in?next={NEW}"
+    said = await in_pieces(running, desk).post(
+        f"/desk/tickets/{number}/messages", content=form(desk, "/console/sign-out"), headers=headers
+    )
+    assert (said.status_code, said.headers["location"]) == (303, "/console/sign-in")
+    async with running.desk.db.read() as session:
+        texts = (await session.exec(select(TicketMessage.text))).all()
+    assert list(texts) == [TEXT]
+
+
+async def test_files_of_somebody_who_is_not_signed_in_are_read_past(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+
+    async def write(_file: UploadFile, data: bytes) -> None:
+        kept.append(len(data))
+
+    monkeypatch.setattr(UploadFile, "write", write)
+    browser = browser_of(running)
+    sent = await browser.post(NEW, data={"text": "Down \x00since noon"}, files={"files": ("log.txt", b"x" * 300_000)})
+    assert (sent.status_code, kept) == (303, [])
+    await browser.post(await running.desk.escalation.sign_in_links.make((await add_customer(running)).customer_id))
+    assert ">Down since noon</textarea>" in (await browser.get(NEW)).text
+    long = {f"field{n}": "x" * 200_000 for n in range(6)}  # each within its own limit
+    assert (await browser.post(NEW, data=long, files={"files": ("log.txt", b"")})).status_code == 400
+
+
+async def test_no_address_holds_what_no_database_keeps(running: Running) -> None:
+    browser = await signed_in(running, await add_customer(running))
+    for path in ("/client/tickets/%00", f"/w/{running.site_key}%00/loader.js", "/client/sign-in/a%00b"):
+        assert (await browser.get(path)).status_code == 404, path
+    for path in ("/client/tickets?q=%00a", "/client/conversations?after=1.%00"):
+        assert (await browser.get(path)).status_code == 400, path
+    long = await browser_of(running).post(f"/client/tickets/{'9' * 250}", data={"text": "a"})
+    assert long.status_code == 303
 
 
 async def test_the_page_waits_for_news_and_a_note_is_none(running: Running) -> None:

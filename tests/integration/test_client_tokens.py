@@ -96,6 +96,7 @@ async def test_bad_tokens_are_nobody(running: Running) -> None:
         *(signed(secret, claims | change) for change in (
             {"exp": now - 61}, {"exp": now + 700}, {"exp": None}, {"exp": True}, {"exp": str(now + 60)}, {"exp": 1e400},
             {"aud": "other-site"}, {"aud": None}, {"aud": [running.site_key]}, {"sub": "nobody"}, {"sub": ""},
+            {"aud": "a\x00b"}, {"aud": "\ud800"}, {"sub": "\x00"}, {"email": "\ud800@acme.example"},
             {"jti": ""}, {"jti": None}, {"jti": "x" * 101}, {"email": other.email}, {"email": 7},
         )),
         signed(secret, await claims_of(running, gone)),
@@ -129,6 +130,13 @@ async def test_after_a_renewal_the_old_secret_counts_for_a_day(running: Running,
 
 
 # ── the panel of the widget ──────────────────────────────────────────────────────────────────────────────────────
+
+
+ODD = (
+    '{"site":"a","token":"b","visitor":null,"locale":"en"}',
+    r'{"site":"a","token":"b","visitor":"\ud800","locale":"en"}',
+    r'{"site":"a\u0000","token":"b","visitor":"","locale":"en"}',
+)
 
 
 async def panel(running: Running, token: str, visitor: str = "", site: str = "", **headers: str) -> httpx2.Response:
@@ -178,7 +186,15 @@ async def test_mallory_gets_nothing_out_of_the_panel(running: Running) -> None:
     assert (await panel(running, await fresh(), site="another")).status_code == 404
     assert (await panel(running, signed("nds_guess", await claims_of(running, rita)))).status_code == 404
     assert (await panel(running, await fresh(), **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
-    for body in ("", "[]", "{}", '{"site": 1}', "[" * 5000, '{"site":"a","token":"b","visitor":null,"locale":"en"}'):
+    for body in (
+        "",
+        "[]",
+        "{}",
+        '{"site": 1}',
+        "[" * 5000,
+        '{"site":"a","token":"b","visitor":null,"locale":"en"}',
+        *ODD,
+    ):
         answer = await browser_of(running).post("/client/widget", content=body)
         assert answer.status_code == 400
     assert (await browser_of(running).post("/client/widget", content="x" * 20_000)).status_code == 413

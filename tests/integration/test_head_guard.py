@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chat import head_guard
+from chat import head_guard, whole_forms
 from tests.support.buses import until
 from tests.support.polls import VisitorPoller
 from tests.support.program import Running, program
@@ -100,6 +100,20 @@ async def test_trailers_without_end_are_cut_off_at_once(running: Running, monkey
             + b"y" * 8_000_000
         )
         assert await is_cut_off(reader)
+
+
+async def test_a_body_that_falls_silent_is_not_waited_for(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert whole_forms.SILENT_SECONDS <= 30
+    monkeypatch.setattr(whole_forms, "SILENT_SECONDS", 0.1)
+    head = (
+        b"POST /client/tickets/new HTTP/1.1\r\nHost: desk\r\nSec-Fetch-Site: same-origin\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 200000\r\n\r\n--x\r\n"
+    )
+    for begun in (b"", b'Content-Disposition: form-data; name="text"\r\n\r\n' + b"x" * whole_forms.WHOLE):
+        async with line(running) as (reader, writer):
+            writer.write(head + begun)
+            async with asyncio.timeout(30):
+                assert b" 408 " in (await reader.read())[:20]  # and nothing more: the line is closed
 
 
 async def test_the_time_runs_anew_for_each_request_of_a_line(running: Running) -> None:

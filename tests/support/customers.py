@@ -104,6 +104,16 @@ def browser_of(running: Running, **headers: str) -> httpx2.AsyncClient:
     return browser
 
 
+def in_pieces(running: Running, browser: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """The same browser; the pieces of its bodies reach the program when it asks for them."""
+    transport = httpx2.ASGITransport(app=running.desk.starlette())
+    held = httpx2.AsyncClient(
+        transport=transport, base_url=running.base_url, headers=browser.headers, cookies=browser.cookies
+    )
+    running.browsers.append(held)
+    return held
+
+
 async def signed_in(running: Running, rita: Rita, **headers: str) -> httpx2.AsyncClient:
     """By a link that works once."""
     browser = browser_of(running, **headers)

@@ -1,0 +1,39 @@
+"""Bodies of requests, read with a limit; and what of a text a database keeps."""
+
+from contextlib import aclosing
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
+
+SMALL = 64 * 1024
+MOST_FIELDS = 500
+
+
+async def body_of(request: Request, largest: int = SMALL) -> bytes:
+    """Raises 413."""
+    body = bytearray()
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) > largest:
+                raise HTTPException(413)
+    return bytes(body)
+
+
+async def form_data_of(request: Request, largest: int = SMALL) -> FormData:
+    """All values of all fields, URL-encoded or as multipart without files; what no database keeps is left out of them.
+    Raises 413, and 400 for what is no form."""
+    body = await body_of(request, largest)
+
+    async def once() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    form = await Request(request.scope, once).form(max_files=0, max_fields=MOST_FIELDS, max_part_size=largest)
+    return FormData([(name, storable(value)) for name, value in form.multi_items() if isinstance(value, str)])
+
+
+def storable(text: str) -> str:
+    """Without NUL, which PostgreSQL refuses, and lone surrogates, which are no characters."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
