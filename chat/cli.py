@@ -119,6 +119,9 @@ def demo(
         data_dir=data_dir or first.data_dir / "demo",
         database_url=None,
         redis_url=None,
+        # Its customers are made up: nothing leaves it, whatever is set.
+        smtp_url=None,
+        mail_from=f"{program.COMPANY} <support@polaris.example>",
         # One machine plays all the visitors.
         sockets_per_address=100_000,
         attempts_per_minute=100_000,

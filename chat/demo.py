@@ -23,6 +23,7 @@ from chat.settings import Settings
 from escalation import demo as escalation_demo
 
 SITE = "polaris"
+COMPANY = "Polaris Hosting"
 OPERATORS = (
     ("ana@polaris.example", "Ana Kovač", "administrator"),
     ("luka@polaris.example", "Luka Zajc", "operator"),
@@ -181,7 +182,7 @@ async def _furnish(db: Database, settings: Settings, operators: Operators) -> No
             Site(
                 id=site_id,
                 key=SITE,
-                name="Polaris Hosting",
+                name=COMPANY,
                 origins=[settings.base_url],
                 locale="en",
                 settings=SETTINGS,
