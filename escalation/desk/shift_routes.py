@@ -1,5 +1,6 @@
 """The roster as operators read it: who is on duty, who comes next, and their own turns."""
 
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -11,8 +12,10 @@ from escalation.actions import Tickets
 from escalation.administration.written import spans_of_day
 from escalation.desk.desk_pages import DeskPages
 from escalation.directory import named
-from escalation.shifts.board import board
-from escalation.shifts.picture import picture_of
+from escalation.shifts.board import MINE, board
+from escalation.shifts.picture import hours_text, picture_of
+
+DAY = timedelta(days=1)
 
 
 class ShiftDesk:
@@ -34,6 +37,7 @@ class ShiftDesk:
             request, operator, "desk/shifts.html",
             board=found, picture=picture_of(drawn, day, now, self._zone), zone=self._zone.key,
             drawn=[one for one in found.people if one.id in drawn], today=now.astimezone(self._zone).date(),
-            day_of=lambda at: at.astimezone(self._zone).date(),
+            hours=lambda span: hours_text(span, self._zone), is_long=lambda span: span[1] - span[0] > DAY,
+            day=DAY, far=now + MINE, day_of=lambda at: at.astimezone(self._zone).date(),
             department=lambda names: named(names, operator.locale),
         )  # fmt: skip

@@ -66,7 +66,7 @@ class TransferDesk:
         self, request: Request, operator: Operator, ticket: Ticket, to: str = "", note: str = "", error: str = "",
         status: int = 200,
     ) -> Response:  # fmt: skip
-        departments = await self._tickets.directory.departments()
+        departments, reader = await self._tickets.directory.departments(), reader_in(request)
         async with self._tickets.db.read() as session:
             on_duty = await on_duty_in(session, self._tickets.clock.now())
         others = [(one, on_duty.get(one.id, 0)) for one in departments if one.id != ticket.department_id]
@@ -74,7 +74,7 @@ class TransferDesk:
             request, operator, "desk/transfer.html", status=status,
             source=ticket, departments=others, to=to, note=note, error=error, ref=uuid4().hex,
             present=next((one for one in departments if one.id == ticket.department_id), None),
-            stays=reader_in(request).supervises,
+            stays=reader.supervises or all(one.id in reader.departments for one, _ in others),
         )  # fmt: skip
 
     async def _ticket(self, request: Request) -> Ticket | None:

@@ -65,7 +65,7 @@ class WorkDesk:
 
     async def _shown(
         self, request: Request, operator: Operator, asked: Mapping[str, str], said: Mapping[str, Any], *,
-        kept: Collection[str] = (), note: str = "",
+        kept: Collection[str] = (), act: str = "", note: str = "",
     ) -> Response:  # fmt: skip
         """`asked`: lane, department and the place to go on after. `kept`: numbers that are still selected."""
         lane = asked.get("lane", "") if asked.get("lane") in LANES else "open"
@@ -90,7 +90,7 @@ class WorkDesk:
         return self._desk.page(
             request, operator, "desk/tickets.html", status=422 if said.get("wrong") else 200,
             lane=lane, counts=counted, groups=groups, next=page.next, continued="after" in asked, ref=uuid4().hex,
-            department=slug, said=said, people=await self._tickets.directory.operators(), kept=kept, note=note,
+            department=slug, said=said, people=await self._tickets.directory.operators(), kept=kept, act=act, note=note,
             href=lambda **query: _href(lane, slug, **query), all_departments=departments,
             here=_href(lane, slug, after=after),
             departments=[one for one in departments if one.id in reader.departments],
@@ -116,12 +116,14 @@ class WorkDesk:
         chosen = parse_chosen([one for one in form.getlist("ticket") if isinstance(one, str)])
         lane, slug = field_of(form, "lane"), field_of(form, "department")
         asked = {"lane": lane if lane in LANES else "", "department": slug if SLUG.fullmatch(slug) else ""}
-        note = field_of(form, "note")
+        act, note = field_of(form, "act"), field_of(form, "note")
         try:
-            order = parse_order(field_of(form, "act"), field_of(form, "tag")[:200], note, ref)
+            order = parse_order(act, field_of(form, "tag")[:200], note, ref)
         except TextRefused:
             said = NOTHING | {"kind": "note", "wrong": True}
-            return await self._shown(request, operator, asked, said, kept={one.number for one in chosen}, note=note)
+            return await self._shown(
+                request, operator, asked, said, kept={one.number for one in chosen}, act=act, note=note
+            )
         if order is None or not chosen:
             return RedirectResponse(_href(asked["lane"], asked["department"], said="none"), 303)
         async with self._tickets.db.write() as session:
@@ -138,7 +140,7 @@ class WorkDesk:
         # Sent again it leads to the answer above.
         said = NOTHING | {"kind": "bulk", "done": len(done.changed), "refused": done.refused, "wrong": True}
         said |= {"absent": done.absent, "full": done.full, "undo": ref if done.changed else ""}
-        return await self._shown(request, operator, asked, said, kept=set(done.left))
+        return await self._shown(request, operator, asked, said, kept=set(done.left), act=act)
 
     async def _undo(self, request: Request, operator: Operator) -> Response:
         ref = ref_in(await form_data_of(request))

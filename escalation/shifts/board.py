@@ -22,7 +22,7 @@ MINE = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class OnDuty:
-    """`until`: None of who stands in no shift, and is on duty whenever they are here."""
+    """`until`: None of who stands in no shift, and is on duty whenever they are here; and of who never goes home."""
 
     operator: Operator
     departments: Sequence[Mapping[str, str]]
@@ -60,7 +60,8 @@ async def board(session: AsyncSession, reader: Operator, now: datetime, since: d
         theirs, departments = found[one.id], names.get(one.id, ())
         holds = duty_of(one).holds(now)
         if holds and (theirs.turns or one.present):
-            on_duty.append(OnDuty(one, departments, one.duty_until if theirs.turns else None))
+            until = one.duty_until if theirs.turns else None
+            on_duty.append(OnDuty(one, departments, until if until and until < now + MINE else None))
         later = [span for span in theirs.between(now, now + SOON) if span[0] > now]
         if later:
             coming.append(Coming(one, departments, later[0]))

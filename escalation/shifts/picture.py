@@ -46,7 +46,13 @@ def _bar(span: Interval, day: Interval, zone: ZoneInfo) -> Bar:
     since, until = span
     x = _x(max(since, day[0]), day)
     width = _x(min(until, day[1]), day) - x
-    return Bar(x, max(width, 2), f"{since.astimezone(zone):%H:%M}–{until.astimezone(zone):%H:%M}")
+    return Bar(x, max(width, 2), hours_text(span, zone))
+
+
+def hours_text(span: Interval, zone: ZoneInfo) -> str:
+    """06:00–14:00; what lasts until midnight ends at 24:00."""
+    since, until = (at.astimezone(zone) for at in span)
+    return f"{since:%H:%M}–{'24:00' if (until.hour, until.minute) == (0, 0) else f'{until:%H:%M}'}"
 
 
 def _x(at: datetime, day: Interval) -> int:

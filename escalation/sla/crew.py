@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Operator, OperatorDepartment, duty_of, is_online
+from escalation.directory import ROLES
 from escalation.errors import OperatorAbsent, OperatorFull
 from escalation.models import Ticket
 
@@ -79,15 +80,16 @@ async def require_room(session: AsyncSession, operator_id: UUID, now: datetime) 
 
 
 async def on_duty_in(session: AsyncSession, now: datetime) -> dict[UUID, int]:
-    """By department, how many are on duty."""
+    """By department, how many work now: on the roster, or here where no shift says when."""
     found: dict[UUID, int] = {}
     members = await session.exec(
         select(OperatorDepartment.department_id, Operator)
         .join(Operator, col(OperatorDepartment.operator_id) == col(Operator.id))
-        .where(col(Operator.active).is_(True))
+        .where(col(Operator.active).is_(True), col(Operator.role).in_(ROLES))
     )
     for department_id, operator in members:
-        found[department_id] = found.get(department_id, 0) + duty_of(operator).holds(now)
+        works = duty_of(operator).holds(now) and (operator.present or operator.duty_from is not None)
+        found[department_id] = found.get(department_id, 0) + works
     return found
 
 

@@ -59,6 +59,10 @@ async def test_axe_finds_nothing_on_any_page_of_the_desk(
         await axe.check(page)
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.matches('a, button, input, select, textarea, summary')"), (
+            path
+        )
 
     await look("/desk/tickets")
     await expect(page.get_by_text("Nobody has answered me yet").first).to_be_visible()

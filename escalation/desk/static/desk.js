@@ -135,6 +135,7 @@ if (text instanceof HTMLTextAreaElement) {
 }
 
 enhance(document);
+countChosen();
 const timeline = document.getElementById("ticket-timeline");
 if (timeline) timeline.scrollTop = timeline.scrollHeight;
 
