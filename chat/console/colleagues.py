@@ -1,6 +1,7 @@
 """Who could take a conversation: operators with presence and load, departments with their queues."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -8,6 +9,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
+from chat.pairing.duties import duty_of
 from chat.people.models import CANARY, Department, Operator, OperatorDepartment
 
 
@@ -20,6 +22,8 @@ class Colleague:
     load: int
     capacity: int
     departments: str
+    on_duty: bool
+    """Off duty nothing is handed to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class DepartmentChoice:
     waiting: int
 
 
-async def colleagues(session: AsyncSession, locale: str) -> list[Colleague]:
+async def colleagues(session: AsyncSession, locale: str, now: datetime) -> list[Colleague]:
     """All active operators: who is here first, then who has most room."""
     people = select(Operator).where(col(Operator.active), col(Operator.role) != CANARY)
     operators = (await session.execute(people)).scalars().all()
@@ -49,6 +53,7 @@ async def colleagues(session: AsyncSession, locale: str) -> list[Colleague]:
             load=one.load,
             capacity=one.capacity,
             departments=", ".join(names.get(one.id, [])),
+            on_duty=duty_of(one).holds(now),
         )
         for one in operators
     ]

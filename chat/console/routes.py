@@ -125,7 +125,7 @@ class ConsoleRoutes:
         async with self._db.read() as session:
             rows = await inbox_rows(session, operator, await departments_of(session, operator))
             view = await self._view(session, conversation_id, operator, locale)
-            people = await colleagues(session, locale) if view is None else []
+            people = await colleagues(session, locale, self._clock.now()) if view is None else []
         if wanted and view is None:
             return self._door.page(request, "gone.html", {}, operator, 404)
         context = {
@@ -253,7 +253,7 @@ class ConsoleRoutes:
     async def _transfer(self, request: Request) -> Response:
         operator, row, locale = await self._about(request)
         async with self._db.read() as session:
-            people = [one for one in await colleagues(session, locale) if one.id != operator.id]
+            people = [one for one in await colleagues(session, locale, self._clock.now()) if one.id != operator.id]
             departments = await department_choices(session, locale)
         return self._panel("transfer.html", row, locale, colleagues=people, departments=departments)
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import col, select
 
+from chat.console.colleagues import colleagues
 from chat.conversations.entry import Author
 from chat.conversations.models import INTERNAL, Conversation, Message
 from chat.db import Database
@@ -334,6 +335,9 @@ async def test_a_colleague_hands_nothing_to_who_is_absent(acme: Company) -> None
         await acme.tickets.assign(ticket.id, acme.as_omar, acme.nina.id, version=ticket.version)
     taken = await acme.tickets.assign(ticket.id, acme.as_nina, acme.nina.id, version=ticket.version)
     assert taken.operator_id == acme.nina.id, "what people take by themselves is theirs"
+    async with acme.db.read() as session:
+        shown = {one.name: one.on_duty for one in await colleagues(session, "en", acme.clock.now())}
+    assert shown == {"Omar": True, "Nina": False}, "who hands over a conversation sees it before"
 
 
 async def test_who_is_no_operator_any_more_has_no_tickets(acme: Company) -> None:
