@@ -16,9 +16,10 @@ from chat.files.attachments import Attached, claim_files, put_files_along, ready
 from chat.files.downloads import Downloads
 from chat.files.errors import NoSuchFile
 from chat.files.forms import CHOSEN_FILES, SENT_FILES, FormFiles, files_of, form_with_files
-from chat.files.limits import CUSTOMER_DAILY, FILES_PER_MESSAGE, OPERATOR_DAILY
+from chat.files.limits import CUSTOMER_DAILY, FILES_PER_MESSAGE, OPERATOR_DAILY, VISITOR_DAILY
 from chat.files.routes import UploadDoor, sentence
-from chat.files.uploads import Owner, Uploads
+from chat.files.shares import Owner
+from chat.files.uploads import Uploads
 from chat.hub.admission import PerAddress
 from chat.outbox import Outbox
 from chat.pairing.actions import Pairing
@@ -40,6 +41,7 @@ __all__ = [
     "OPERATOR_DAILY",
     "SENT_FILES",
     "SUPERVISING",
+    "VISITOR_DAILY",
     "Attached",
     "Author",
     "CardDraft",

@@ -9,7 +9,8 @@ from chat.console.doorway import Doorway
 from chat.files.downloads import Downloads
 from chat.files.limits import OPERATOR_DAILY
 from chat.files.routes import UploadDoor
-from chat.files.uploads import Owner, Uploads
+from chat.files.shares import Owner
+from chat.files.uploads import Uploads
 from chat.people.models import Operator
 
 

@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute, Route
 from chat.files.downloads import Downloads
 from chat.files.limits import VISITOR_DAILY
 from chat.files.routes import NO_STORE, UploadDoor
-from chat.files.uploads import Owner, Uploads
+from chat.files.shares import Owner
+from chat.files.uploads import Uploads
 from chat.people.catalogue import Catalogue
 from chat.people.visitors import KnownVisitor, Visitors
 from chat.strings import Strings

@@ -6,6 +6,7 @@ Reading and hashing happen in threads, images are made anew in a process, the sc
 import asyncio
 import contextlib
 import hashlib
+import os
 import shlex
 import sys
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from chat.files.storage import Storage
 IMAGES_AT_ONCE = 2
 IMAGE_SECONDS = 40.0
 SCAN_SECONDS = 60.0
+DECODER_KNOWS = frozenset({"PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "TMPDIR"})
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +72,10 @@ class Checks:
 
     async def _image(self, source: Path, name: str, kind: Kind, folder: Path) -> Checked:
         command = (sys.executable, "-m", "chat.files.imaging", str(source), str(folder), kind.media_type)
+        # Of our environment only where its modules are: there are secrets in the rest.
+        where = {name: value for name, value in os.environ.items() if name in DECODER_KNOWS}
         async with self._images:
-            ended, out = await _run(command, IMAGE_SECONDS)
+            ended, out = await _run(command, IMAGE_SECONDS, where)
         try:
             told = msgspec.json.decode(out, type=_Made) if ended == 0 else _Made(refused=ImageBroken.code)
         except msgspec.DecodeError:
@@ -88,7 +92,9 @@ class Checks:
     async def _scanned(self, source: Path) -> None:
         if not self._scan:
             return
-        ended, _ = await _run((*self._scan, str(source)), SCAN_SECONDS)
+        # It may need a proxy or a home, but nothing of ours.
+        theirs = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+        ended, _ = await _run((*self._scan, str(source)), SCAN_SECONDS, theirs)
         if ended == 1:
             raise Infected
         if ended != 0:
@@ -96,7 +102,7 @@ class Checks:
             raise NotChecked
 
 
-async def _run(command: tuple[str, ...], seconds: float) -> tuple[int, bytes]:
+async def _run(command: tuple[str, ...], seconds: float, environment: dict[str, str]) -> tuple[int, bytes]:
     """Exit code and output; -1 for what cannot be started or takes too long. No shell."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -104,6 +110,7 @@ async def _run(command: tuple[str, ...], seconds: float) -> tuple[int, bytes]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            env=environment,
         )
     except OSError:
         return -1, b""

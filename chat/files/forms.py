@@ -13,7 +13,8 @@ from starlette.requests import Request
 from chat.bodies import form_data_of, storable
 from chat.files.errors import FileDelayed, FileRefused, TooManyFiles
 from chat.files.limits import FILES_PER_MESSAGE, MB, PIECE
-from chat.files.uploads import Owner, Uploads
+from chat.files.shares import Owner
+from chat.files.uploads import Uploads
 from chat.protocol.errors import Refusal
 
 FIELDS = 50

@@ -6,6 +6,7 @@ nobody with it. What comes out has no metadata and nothing that hung on behind. 
 """
 
 import json
+import os
 import sys
 import warnings
 from contextlib import suppress
@@ -15,16 +16,24 @@ from typing import Any
 from chat.files.limits import PIXELS, SMALL_PIXELS
 
 SECONDS = 25
-MEMORY = 1024 * 1024 * 1024
+MEMORY = 512 * 1024 * 1024
+MEMORY_WEBP = 1024 * 1024 * 1024
+"""Its decoder keeps four copies of all pixels, the others one."""
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
 
 
-def _limit() -> None:
+NICE = 10
+"""Whoever chats goes first."""
+
+
+def _limit(memory: int) -> None:
+    with suppress(AttributeError, OSError):
+        os.nice(NICE)
     with suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024 * 1024, 256 * 1024 * 1024))
 
 
@@ -46,18 +55,22 @@ def make_anew(source: Path, folder: Path, media_type: str) -> dict[str, Any]:
             more["duration"] = _durations(image, frames)
         else:
             image.seek(0)
-            made = [_bare(ImageOps.exif_transpose(image))]
+            ImageOps.exif_transpose(image, in_place=True)
+            made = [_bare(image)]
             more = {}
-        if wanted == "JPEG":
+        image.close()  # each copy of a large one is 160 MB
+    if wanted == "JPEG":
+        if made[0].mode != "RGB":
             made[0] = made[0].convert("RGB")
-            more = {"quality": 88, "optimize": True, "progressive": True}
-        elif wanted == "WEBP":
-            more |= {"quality": 88}
-        made[0].save(folder / "image", wanted, **more)
-        small = made[0].convert("RGBA")
-        small.thumbnail((SMALL_PIXELS, SMALL_PIXELS))
-        small.save(folder / "small", "WEBP", quality=80)
-        return {"size": list(made[0].size)}
+        more = {"quality": 88, "optimize": True, "progressive": True}
+    elif wanted == "WEBP":
+        more |= {"quality": 88}
+    made[0].save(folder / "image", wanted, **more)
+    size = list(made[0].size)
+    del made[1:]
+    made[0].thumbnail((SMALL_PIXELS, SMALL_PIXELS))
+    made[0].convert("RGBA").save(folder / "small", "WEBP", quality=80)
+    return {"size": size}
 
 
 def _bare(image: Any) -> Any:
@@ -65,9 +78,8 @@ def _bare(image: Any) -> Any:
     from PIL import Image
 
     mode = "RGBA" if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info else "RGB"
-    pixels = image.convert(mode)
-    bare = Image.new(mode, pixels.size)
-    bare.paste(pixels)
+    bare = Image.new(mode, image.size)
+    bare.paste(image if image.mode == mode else image.convert(mode))
     return bare
 
 
@@ -89,9 +101,9 @@ def _durations(image: Any, frames: int) -> list[int]:
 
 
 def main() -> None:
-    _limit()
-    warnings.simplefilter("ignore")
     source, folder, media_type = sys.argv[1:]
+    _limit(MEMORY_WEBP if media_type == "image/webp" else MEMORY)
+    warnings.simplefilter("ignore")
     try:
         answer = make_anew(Path(source), Path(folder), media_type)
     except Exception:

@@ -47,6 +47,8 @@ class File(Row, table=True):
     turn: int = 0
     """Raised by whoever begins to check it: a check that was overtaken decides nothing."""
     size: int
+    received: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """Bytes that came, as far as a connection has ended or a minute is over: they count even where nothing is kept."""
     media_type: str = Field(default="", max_length=100)
     width: int = 0
     height: int = 0

@@ -20,7 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.files.errors import OutOfStep
-from chat.files.uploads import Owner, Upload, Uploads, in_words
+from chat.files.shares import Owner
+from chat.files.uploads import Upload, Uploads, in_words
 from chat.ids import parse_id
 from chat.protocol.errors import Refusal
 from chat.strings import Strings

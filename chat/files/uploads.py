@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
 from chat.db import Database, rows_changed, table_of
@@ -29,38 +29,25 @@ from chat.files.errors import (
     NoSuchFile,
     NotChecked,
     OutOfStep,
-    QuotaReached,
     TooLarge,
-    TooManyAtOnce,
     TypeNotAllowed,
 )
 from chat.files.kinds import may_begin
-from chat.files.limits import MB, PER_DAY, PIECE, SITE_DAILY, UNDER_WAY, UNDER_WAY_FOR
+from chat.files.limits import MB, PIECE, UNDER_WAY_FOR
 from chat.files.models import CHECKING, READY, RECEIVING, REFUSED, File, FileContent
 from chat.files.names import label
+from chat.files.shares import Owner, require_begin, require_share
 from chat.files.storage import Storage
 
 CHECK_LEASE = timedelta(seconds=150)
 """Whoever checks for longer has died of it; the next who asks does it again."""
+TELL_AFTER = timedelta(minutes=1)
+"""So often the row of a slow one says how far it has come."""
 STOP_SECONDS = 5.0
 IDLE_SECONDS = 30.0
 """For a piece of a body; then the connection is given up, what has come is kept."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who sends files. `pool`: with whom their daily share is counted together."""
-
-    kind: str
-    id: UUID
-    daily: int
-    pool: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +73,7 @@ class Uploads:
         self._checks = checks
         self.max_bytes = max_bytes
         self._checking: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self, owner: Owner, ref: str, name: str, size: int) -> Upload:
         """The upload of this ref, begun now or earlier. Raises FileRefused or FileDelayed."""
@@ -113,7 +101,7 @@ class Uploads:
         )
         try:
             async with self._db.write() as session:
-                await self._require_share(session, owner, size)
+                await require_begin(session, owner, size, now)
                 session.add(row)
         except IntegrityError:
             found = await self._by_ref(owner, ref)  # the same began over two connections
@@ -121,19 +109,6 @@ class Uploads:
                 raise
             return await self._standing(found)
         return Upload(row.id, name, RECEIVING, size, 0)
-
-    async def _require_share(self, session: AsyncSession, owner: Owner, size: int) -> None:
-        rows = table_of(File)
-        lately = rows.c.created_at > self._clock.now() - PER_DAY
-        kept = lately & (rows.c.state != REFUSED)
-        for key, most, column in ((owner.key, owner.daily, rows.c.owner), (owner.pool, SITE_DAILY, rows.c.pool)):
-            taken = select(func.coalesce(func.sum(rows.c.size), 0)).where(column == key, kept)
-            if key and (await session.execute(taken)).scalar_one() + size > most:
-                raise QuotaReached
-        begun = rows.c.touched_at > self._clock.now() - UNDER_WAY_FOR
-        is_open = (rows.c.owner == owner.key, rows.c.state == RECEIVING, begun)
-        if (await session.execute(select(func.count()).select_from(rows).where(*is_open))).scalar_one() >= UNDER_WAY:
-            raise TooManyAtOnce(retry_after=5)
 
     async def receive(self, owner: Owner, upload_id: UUID, offset: int, pieces: AsyncIterator[bytes]) -> Upload:
         """Takes a part that begins at `offset`; what came before the line broke is kept. Raises OutOfStep with where
@@ -144,8 +119,8 @@ class Uploads:
         received = await asyncio.to_thread(self._storage.received, row.id)
         if offset != received:
             raise OutOfStep(received)
-        await self._touch(row.id)
-        waiting = bytearray()
+        await self._go_on(owner, row)
+        waiting, told_at = bytearray(), self._clock.now()
         try:
             async for piece in _timely(pieces):
                 if received + len(waiting) + len(piece) > row.size:
@@ -153,9 +128,14 @@ class Uploads:
                 waiting += piece
                 if len(waiting) >= PIECE:
                     received = await self._write(row.id, received, waiting)
+                    if (now := self._clock.now()) - told_at > TELL_AFTER:
+                        told_at = now
+                        await self._touch(row.id)
         finally:
             if waiting:
                 received = await asyncio.shield(self._write(row.id, received, waiting))
+            if received < row.size:
+                await asyncio.shield(self._touch(row.id))
         return await self._standing(row)
 
     async def _write(self, upload_id: UUID, offset: int, waiting: bytearray) -> int:
@@ -223,10 +203,22 @@ class Uploads:
             raise NoSuchFile
         return row
 
-    async def _touch(self, upload_id: UUID) -> None:
-        rows = table_of(File)
+    async def _go_on(self, owner: Owner, row: File) -> None:
+        """Raises QuotaReached where its place was given up meanwhile and others have it."""
+        rows, now = table_of(File), self._clock.now()
         async with self._db.write() as session:
-            await session.execute(update(rows).where(rows.c.id == upload_id).values(touched_at=self._clock.now()))
+            if row.touched_at <= now - UNDER_WAY_FOR:
+                await require_share(session, owner, row.size - row.received, now)
+            await session.execute(update(rows).where(rows.c.id == row.id).values(touched_at=now))
+
+    async def _touch(self, upload_id: UUID) -> None:
+        """It has moved; and so far it has come, which never shrinks."""
+        rows = table_of(File)
+        received = await asyncio.to_thread(self._storage.received, upload_id)
+        most = case((rows.c.received < received, received), else_=rows.c.received)
+        async with self._db.write() as session:
+            values = {"touched_at": self._clock.now(), "received": most}
+            await session.execute(update(rows).where(rows.c.id == upload_id).values(**values))
 
     async def _standing(self, row: File) -> Upload:
         """As it is; one that has all its bytes is being checked from now on."""
@@ -261,16 +253,18 @@ class Uploads:
             claimed = await session.execute(
                 update(rows)
                 .where(rows.c.id == row.id, rows.c.turn == row.turn, or_(rows.c.state == RECEIVING, abandoned))
-                .values(state=CHECKING, turn=rows.c.turn + 1, touched_at=now)
+                .values(state=CHECKING, turn=rows.c.turn + 1, touched_at=now, received=row.size)
             )
         return row.turn + 1 if rows_changed(claimed) else 0
 
     async def _check(self, row: File, turn: int) -> None:
         values: dict[str, Any]
         try:
-            with self._storage.workplace() as folder:
-                checked = await self._checks.check(row.id, row.name, folder)
-                await self._keep(row.id, turn, checked)
+            # One at a time of whoever sent it: nobody's twenty images stand before everybody else's one.
+            async with self._turns.setdefault(row.owner, asyncio.Lock()):
+                with self._storage.workplace() as folder:
+                    checked = await self._checks.check(row.id, row.name, folder)
+                    await self._keep(row.id, turn, checked)
         except FileRefused as refusal:
             values = {"state": REFUSED, "refusal": refusal.code}
             log.info("a file was refused", code=refusal.code)

@@ -13,7 +13,7 @@ from chat.csrf import require_ours
 from chat.ids import parse_id
 from chat.links import Links
 from chat.pages import Pages
-from chat.public import CUSTOMER_DAILY, Owner, Refusal, UploadDoor
+from chat.public import VISITOR_DAILY, Owner, Refusal, UploadDoor
 from escalation.actions import Tickets
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.watching import Watching, look_of
@@ -178,7 +178,8 @@ class ClientArea:
 
 
 def _owner(request: Request) -> Owner:
-    return Owner("link", parse_id(request.path_params["link"]) or NOBODY, CUSTOMER_DAILY)
+    """Who has a link has signed in nowhere: the share of a visitor, and one pool for all of them."""
+    return Owner("link", parse_id(request.path_params["link"]) or NOBODY, VISITOR_DAILY, "link")
 
 
 _NAMES = {"en": "English", "sl": "Slovenščina"}

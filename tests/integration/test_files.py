@@ -11,7 +11,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from chat.db import Database, table_of
-from chat.files import checking, uploads
+from chat.files import checking, shares, uploads
 from chat.files.attachments import claim_files
 from chat.files.errors import (
     DiskLow,
@@ -32,9 +32,10 @@ from chat.files.errors import (
 )
 from chat.files.limits import UNDER_WAY
 from chat.files.models import CHECKING, READY, RECEIVING, File, FileContent
+from chat.files.shares import Owner
 from chat.files.storage import DiskStorage
 from chat.files.tidying import Tidying
-from chat.files.uploads import Owner, Upload
+from chat.files.uploads import Upload
 from tests.support import files
 from tests.support.clock import FakeClock
 from tests.support.files import Sender, sender
@@ -206,6 +207,75 @@ async def test_who_begins_very_many_waits_and_what_was_given_up_does_not_count(
             await ann.uploads.begin(ann.owner, "ref-one-more", "a.log", 10)
         clock.advance(601)
         await ann.uploads.begin(ann.owner, "ref-one-more", "a.log", 10)
+
+
+async def test_what_was_only_announced_counts_while_it_moves_and_what_came_counts_whatever_became_of_it(
+    db: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    size = len(files.LOG)
+    async with sender(db, clock, tmp_path, daily=2 * size) as ann:
+        with pytest.raises(FileRefused):
+            await ann.send(files.LOG[:-1] + b"\x00", "refused.log")
+        begun = await ann.uploads.begin(ann.owner, "ref-00000001", "a.log", size)
+        with pytest.raises(QuotaReached):
+            await ann.uploads.begin(ann.owner, "ref-00000002", "b.log", 1)
+        clock.advance(601)
+        half = await ann.uploads.begin(ann.owner, "ref-00000003", "c.log", size)
+        with pytest.raises(QuotaReached):  # others have its place meanwhile
+            await ann.uploads.receive(ann.owner, begun.id, 0, files.pieces(files.LOG))
+        await ann.uploads.receive(ann.owner, half.id, 0, files.pieces(files.LOG[:400]))
+        await ann.uploads.cancel(ann.owner, half.id)
+        with pytest.raises(QuotaReached):
+            await ann.uploads.begin(ann.owner, "ref-00000004", "d.log", size - 399)
+        assert (await ann.uploads.begin(ann.owner, "ref-00000004", "d.log", size - 400)).state == RECEIVING
+
+
+async def test_who_begins_many_at_once_gets_no_more_than_a_share(
+    db: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with sender(db, clock, tmp_path, daily=2 * len(files.LOG)) as ann:
+        begun = await asyncio.gather(
+            *(ann.uploads.begin(ann.owner, f"ref-{number:08}", "a.log", len(files.LOG)) for number in range(8)),
+            return_exceptions=True,
+        )
+    assert sorted(type(one).__name__ for one in begun) == ["QuotaReached"] * 6 + ["Upload"] * 2
+
+
+async def test_who_begins_and_takes_back_all_the_time_waits(
+    db: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "TRIES_PER_HOUR", 2)
+    async with sender(db, clock, tmp_path) as ann:
+        for number in range(2):
+            begun = await ann.uploads.begin(ann.owner, f"ref-{number:08}", "a.log", 10)
+            await ann.uploads.cancel(ann.owner, begun.id)
+        with pytest.raises(TooManyAtOnce):
+            await ann.uploads.begin(ann.owner, "ref-one-more", "a.log", 10)
+
+
+async def test_files_of_one_sender_are_checked_one_at_a_time_and_decoders_are_told_no_secret(
+    db: Database, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most, told = 0, 0, []
+    run = checking._run
+
+    async def counted(command: tuple[str, ...], seconds: float, environment: dict[str, str]) -> tuple[int, bytes]:
+        nonlocal running, most
+        told.append(environment)
+        running += 1
+        most = max(most, running)
+        try:
+            return await run(command, seconds, environment)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(checking, "_run", counted)
+    monkeypatch.setenv("NIGHTDESK_DATABASE_URL", "planted-word")
+    async with sender(db, clock, tmp_path) as ann:
+        sent = await asyncio.gather(*(ann.send(files.image(colour=one), "a.png") for one in ("red", "green")))
+    assert [one.state for one in sent] == [READY, READY]
+    assert most == 1
+    assert "planted-word" not in str(told)
 
 
 async def test_a_full_disk_takes_no_file(

@@ -15,8 +15,9 @@ from PIL import Image
 from chat.clock import Clock
 from chat.db import Database
 from chat.files.checking import Checks
+from chat.files.shares import Owner
 from chat.files.storage import DiskStorage
-from chat.files.uploads import Owner, Upload, Uploads
+from chat.files.uploads import Upload, Uploads
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HTML = b"<!doctype html><script>alert(1)</script>"
