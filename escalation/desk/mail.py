@@ -103,7 +103,7 @@ class MailDesk:
             lists=[
                 ("refused", c.gettext("Refused")),
                 ("waiting", c.gettext("Waiting to go out")),
-                ("all", c.gettext("All")),
+                ("all", c.gettext("All mail")),
             ],
             banner=self._waiting_text(found, c),
             mailbox=self._mailbox,
