@@ -1,7 +1,9 @@
 """A worker that is killed at each step of its way: one ticket, one reply, one alarm, one mail, on both databases."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,6 +11,7 @@ from sqlmodel import col, select
 
 from chat.conversations.actions import Opening
 from chat.conversations.models import Message
+from chat.outbox import OutboxRow
 from escalation.mail.models import MailOut
 from escalation.mail.worker import LEASE
 from escalation.models import SlaClock, SlaEvent, Ticket, TicketConversation, TicketEvent
@@ -140,3 +143,24 @@ async def test_each_alarm_rings_once(db: MortalDatabase, acme: Company) -> None:
 
     died = await killed_at_each_step(db, is_late, acme.worker.engine.round, lambda: None, rang_once)
     assert died >= 3
+
+
+async def test_who_is_told_to_end_gives_back_what_the_outbox_began(db: MortalDatabase, acme: Company) -> None:
+    outbox, began = acme.tickets.outbox, asyncio.Event()
+
+    async def endless(_payload: dict[str, Any]) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    outbox.on("endless", endless)
+    async with db.write() as session:
+        await outbox.add(session, "endless", {}, "one")
+    working = asyncio.create_task(outbox.run())
+    async with asyncio.timeout(20):
+        await began.wait()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    async with db.read() as session:
+        row = (await session.exec(select(OutboxRow).where(OutboxRow.kind == "endless"))).one()
+    assert (row.state, row.attempts) == ("waiting", 0)
+    assert row.next_at <= acme.clock.now()
