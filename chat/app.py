@@ -115,6 +115,7 @@ ADMIN_SECTIONS = (
     Section(label="Calendars", url="/desk/admin/calendars", icon="history"),
     Section(label="Canned responses", url="/console/admin/canned", icon="canned"),
     Section(label="Sites", url="/console/admin/sites", icon="globe"),
+    Section(label="Mail out", url="/desk/mail", icon="mail"),
     Section(label="Changes", url="/console/admin/log", icon="note"),
 )
 TEMPLATES = {
