@@ -252,6 +252,7 @@ class Nightdesk:
             admin=self.admin,
             uploads=self.uploads,
             downloads=self.downloads,
+            end_visitor=self.visitors.end_access,
             in_demo=demo_site is not None,
         )
         self.draining = False

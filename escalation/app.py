@@ -36,7 +36,7 @@ from escalation.client_area.ticket_routes import TicketRoutes
 from escalation.client_area.tickets_routes import TicketsRoutes
 from escalation.client_area.tokens import SiteSecrets, Tokens
 from escalation.client_area.watching import Watching
-from escalation.client_area.widget_routes import WidgetTickets
+from escalation.client_area.widget_routes import EndVisitor, WidgetTickets
 from escalation.customers.delivery_actions import Delivery
 from escalation.desk.about import AboutRequester
 from escalation.desk.alarms import AlarmBoard
@@ -81,6 +81,7 @@ class Escalation:
         admin: AdminDoor,
         uploads: Uploads,
         downloads: Downloads,
+        end_visitor: EndVisitor,
         in_demo: bool = False,
     ) -> None:
         zone = ZoneInfo(settings.time_zone)
@@ -124,7 +125,7 @@ class Escalation:
             ClientArea(self.tickets, pages, links, self.files, settings.base_url, self.watching),
             SignInRoutes(self.doorway, self.sign_in_links, kept),
             EnterRoutes(self.doorway, self.customers, self.tokens, settings.base_url),
-            WidgetTickets(self.tickets, self.customers, self.tokens, settings.base_url, zone),
+            WidgetTickets(self.tickets, self.customers, self.tokens, end_visitor, settings.base_url, zone),
             SettingsRoutes(db, clock, self.doorway),
             DeliveryRoutes(
                 db, clock, self.doorway, Delivery(db, clock, self.tickets.mailbox, settings.base_url), links

@@ -35,7 +35,7 @@ class EnterRoutes:
     async def _enter(self, request: Request) -> Response:
         form = await form_of(request)
         token, wanted = form.get("token", ""), form.get("next", "")
-        named = await self._tokens.read(token)
+        named = await self._tokens.read(token, "enter")
         if named is None:
             return await self._refused(request, wanted)
         if not is_ours(request, self._base_url) and request.headers.get("origin") not in named.origins:
@@ -51,7 +51,7 @@ class EnterRoutes:
         return answer
 
     async def _confirm(self, request: Request, token: str, wanted: str, named: Named | None = None) -> Response:
-        named = named or await self._tokens.read(token)
+        named = named or await self._tokens.read(token, "enter")
         if named is None:
             return await self._refused(request, wanted)
         context = {"name": named.customer_name, "token": token, "wanted": wanted_path(wanted), "kept": None}

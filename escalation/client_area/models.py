@@ -92,7 +92,8 @@ class TokenUse(Row, table=True):
 
 
 class VisitorIdentity(Row, table=True):
-    """A visitor whom the company's own site has named. Their conversations from then on are that customer's."""
+    """A visitor whom the company's own site has named. Their conversations from then on are that customer's: it is
+    never changed, and where the site names somebody else that visitor is over."""
 
     __tablename__ = "visitor_identity"
     visitor_id: UUID = Field(primary_key=True, foreign_key="visitor.id")

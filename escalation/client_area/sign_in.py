@@ -24,7 +24,8 @@ from escalation.sql import insert_for
 IDLE = timedelta(hours=24)
 LIFE = timedelta(days=30)
 FRESH = timedelta(minutes=15)
-"""So long after a sign-in the password may be set without the old one."""
+"""So long after a sign-in the password may be set without the old one; not after one by a token, which scripts of the
+company's site can read."""
 TOUCHED_EVERY = timedelta(minutes=1)
 LONGEST_PASSWORD = 200
 
@@ -73,6 +74,7 @@ class CustomerSignIn:
             select(
                 *_READER,
                 _LOGIN.c.id.label("login_id"),
+                _LOGIN.c.method,
                 _LOGIN.c.created_at,
                 _LOGIN.c.seen_at,
                 _ACCESS.c.password.is_not(None).label("has_password"),
@@ -96,7 +98,8 @@ class CustomerSignIn:
         if now - row.seen_at >= TOUCHED_EVERY:
             async with self._db.write() as session:
                 await session.execute(update(_LOGIN).where(_LOGIN.c.id == row.login_id).values(seen_at=now))
-        return Login(reader_of(row), row.login_id, now - row.created_at < FRESH, bool(row.has_password))
+        is_fresh = row.method != "token" and now - row.created_at < FRESH
+        return Login(reader_of(row), row.login_id, is_fresh, bool(row.has_password))
 
     async def reader(self, customer_id: UUID) -> CustomerReader | None:
         """None: there is none, or customer or account are not active."""

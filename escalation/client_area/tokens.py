@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -27,9 +27,13 @@ from escalation.sql import insert_for
 
 LONGEST_LIFE = timedelta(minutes=10)
 SKEW = timedelta(seconds=60)
+KEPT = LONGEST_LIFE + 2 * SKEW
+"""So long a use is remembered, from the use on: no token lasts longer."""
 LONGEST = 4096
 OVERLAP = timedelta(days=1)
 """So long after a renewal the secret before it still counts."""
+Use = Literal["enter", "panel"]
+"""Any script of the host page reads what is shown in the panel: that signs nobody in."""
 _HEADERS = ({"alg": "HS256", "typ": "JWT"}, {"alg": "HS256"})
 _USE = table_of(TokenUse)
 
@@ -73,15 +77,16 @@ class Tokens:
         self._clock = clock
         self._secrets = secrets
 
-    async def read(self, token: str, site_key: str | None = None) -> Named | None:
-        """None for all that is not signed by a site for one of its customers, now. `site_key`: only that site."""
+    async def read(self, token: str, use: Use, site_key: str | None = None) -> Named | None:
+        """None for all that is not signed by a site for one of its customers, for this use, now. `site_key`: only that
+        site."""
         parts = _parts(token)
         if parts is None:
             return None
         signed, signature, claims = parts
         now = self._clock.now()
         asked = claims.get("aud")
-        if not isinstance(asked, str) or (site_key is not None and asked != site_key):
+        if claims.get("use") != use or not isinstance(asked, str) or (site_key is not None and asked != site_key):
             return None
         async with self.db.read() as session:
             site = (await session.execute(select(Site).where(table_of(Site).c.key == asked[:40]))).scalars().first()
@@ -101,27 +106,27 @@ class Tokens:
 
     async def use(self, session: AsyncSession, named: Named) -> bool:
         """To sign in with; in the caller's transaction, once."""
-        return await self._claim(session, named.token_hash, named, None)
+        return await self._claim(session, named, None)
 
-    async def show(self, session: AsyncSession, named: Named, visitor_id: UUID | None) -> bool:
+    async def show(self, session: AsyncSession, named: Named, visitor_id: UUID | None) -> datetime | None:
         """To show in the panel, in the caller's transaction: to the visitor it was first shown to, again and again.
-        Before there is a visitor it is shown once, and belongs to the first that comes with it."""
-        mark = hashlib.sha256(f"panel:{named.token_hash}".encode()).hexdigest()
-        if await self._claim(session, mark, named, visitor_id):
-            return True
+        Before there is a visitor it is shown once, and belongs to the first that comes with it. When it was first
+        shown; None: it is somebody else's."""
+        if await self._claim(session, named, visitor_id):
+            return self._clock.now()
         if visitor_id is None:
-            return False
-        await session.execute(
-            update(_USE).where(_USE.c.token_hash == mark, _USE.c.visitor_id.is_(None)).values(visitor_id=visitor_id)
-        )
-        held = await session.execute(select(_USE.c.visitor_id).where(_USE.c.token_hash == mark))
-        return held.scalar_one_or_none() == visitor_id
+            return None
+        mine = _USE.c.token_hash == named.token_hash
+        await session.execute(update(_USE).where(mine, _USE.c.visitor_id.is_(None)).values(visitor_id=visitor_id))
+        held = (await session.execute(select(_USE.c.visitor_id, _USE.c.expires_at).where(mine))).first()
+        return held.expires_at - KEPT if held is not None and held.visitor_id == visitor_id else None
 
-    async def _claim(self, session: AsyncSession, mark: str, named: Named, visitor_id: UUID | None) -> bool:
+    async def _claim(self, session: AsyncSession, named: Named, visitor_id: UUID | None) -> bool:
         """The primary key is the judge."""
-        await session.execute(delete(_USE).where(_USE.c.expires_at < self._clock.now() - SKEW))
+        now = self._clock.now()
+        await session.execute(delete(_USE).where(_USE.c.expires_at < now))
         claim = insert_for(session)(_USE).values(
-            token_hash=mark, visitor_id=visitor_id, expires_at=named.expires_at + SKEW
+            token_hash=named.token_hash, visitor_id=visitor_id, expires_at=now + KEPT
         )
         won = await session.execute(claim.on_conflict_do_nothing().returning(_USE.c.token_hash))
         return won.first() is not None

@@ -1,7 +1,8 @@
 """An identified visitor's tickets, in the panel of the widget: read only, and by name of the company's own site."""
 
 import json
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,7 +26,7 @@ from escalation.client_area.doorway import HOME
 from escalation.client_area.models import VisitorIdentity
 from escalation.client_area.sign_in import CustomerSignIn
 from escalation.client_area.tickets_store import Group, Line, lines_of
-from escalation.client_area.tokens import LONGEST_LIFE, Named, Tokens
+from escalation.client_area.tokens import Named, Tokens
 from escalation.customers.reader import CustomerReader
 from escalation.sql import insert_for
 from escalation.states import requesters_word
@@ -33,16 +34,24 @@ from escalation.states import requesters_word
 LARGEST = 16 * 1024
 SHOWN = 5
 PER_MINUTE = 60
+EndVisitor = Callable[[UUID], Awaitable[bool]]
 _IDENTITY = table_of(VisitorIdentity)
 
 
 class WidgetTickets:
     def __init__(
-        self, tickets: Tickets, sign_in: CustomerSignIn, tokens: Tokens, base_url: str, zone: ZoneInfo
+        self,
+        tickets: Tickets,
+        sign_in: CustomerSignIn,
+        tokens: Tokens,
+        end_visitor: EndVisitor,
+        base_url: str,
+        zone: ZoneInfo,
     ) -> None:
         self._tickets = tickets
         self._sign_in = sign_in
         self._tokens = tokens
+        self._end_visitor = end_visitor
         self._base_url = base_url
         self._zone = zone
         self._asking = PerAddress(PER_MINUTE, 60)
@@ -51,13 +60,14 @@ class WidgetTickets:
         return [Route("/client/widget", self._answer, methods=["POST"])]
 
     async def _answer(self, request: Request) -> Response:
-        """`{site, token, visitor, locale}` of the frame; 404 for whatever is wrong with them."""
+        """`{site, token, visitor, locale}` of the frame; 404 for whatever is wrong with them. 409: that visitor was
+        somebody else, and is over."""
         require_ours(request, self._base_url)
         address = request.client.host if request.client else ""
         if wait := self._asking.take(address, self._tickets.clock.monotonic()):
             raise HTTPException(429, headers={"Retry-After": str(int(wait) + 1)})
         asked = await _asked(request)
-        named = await self._tokens.read(asked["token"], asked["site"])
+        named = await self._tokens.read(asked["token"], "panel", asked["site"])
         reader = await self._sign_in.reader(named.customer_id) if named else None
         if named is None or reader is None:
             return JSONResponse({}, 404)
@@ -65,29 +75,22 @@ class WidgetTickets:
             visitor_id = await _visitor(session, named, asked["visitor"])
             if asked["visitor"] and visitor_id is None:
                 return JSONResponse({}, 404)
-            if not await self._tokens.show(session, named, visitor_id):
-                return JSONResponse({}, 404)
-            if visitor_id is not None:
-                await self._name(session, visitor_id, named)
+            is_another = visitor_id is not None and await _is_another(session, visitor_id, named)
+            if not is_another:
+                shown_at = await self._tokens.show(session, named, visitor_id)
+                if shown_at is None:
+                    return JSONResponse({}, 404)
+                if visitor_id is not None:
+                    await _name(session, visitor_id, named, shown_at)
+        if is_another and visitor_id is not None:
+            # The next person at this browser reads nothing of the one before: the panel begins anew.
+            await self._end_visitor(visitor_id)
+            return JSONResponse({}, 409)
         strings = self._tickets.strings
         c = strings.catalogue(strings.negotiate(None, asked["locale"]))
         async with self._tickets.db.read() as session:
             lines = [line for group in Group for line in (await lines_of(session, reader, group, limit=SHOWN)).rows]
         return JSONResponse(self._told(lines[:SHOWN], reader, c))
-
-    async def _name(self, session: AsyncSession, visitor_id: UUID, named: Named) -> None:
-        """Whoever the site names is that customer from the time the token was made; the last one named counts."""
-        named_at = named.expires_at - LONGEST_LIFE - timedelta(minutes=1)
-        row = insert_for(session)(_IDENTITY).values(
-            visitor_id=visitor_id, customer_id=named.customer_id, named_at=named_at
-        )
-        await session.execute(
-            row.on_conflict_do_update(
-                index_elements=["visitor_id"],
-                set_={"customer_id": named.customer_id, "named_at": named_at},
-                where=_IDENTITY.c.customer_id != named.customer_id,
-            )
-        )
 
     def _told(self, lines: list[Line], reader: CustomerReader, c: Catalogue) -> dict[str, Any]:
         zone = ZoneInfo(reader.time_zone) if reader.time_zone else self._zone
@@ -125,6 +128,18 @@ async def _asked(request: Request) -> dict[str, str]:
     if len(asked) != len(names):
         raise HTTPException(400)
     return asked
+
+
+async def _is_another(session: AsyncSession, visitor_id: UUID, named: Named) -> bool:
+    """Whether the site has named somebody else as this visitor."""
+    found = await session.execute(select(_IDENTITY.c.customer_id).where(_IDENTITY.c.visitor_id == visitor_id))
+    return found.scalar_one_or_none() not in (None, named.customer_id)
+
+
+async def _name(session: AsyncSession, visitor_id: UUID, named: Named, named_at: datetime) -> None:
+    """Whoever the site names first is that customer, from the time the token was first shown here."""
+    row = insert_for(session)(_IDENTITY).values(visitor_id=visitor_id, customer_id=named.customer_id, named_at=named_at)
+    await session.execute(row.on_conflict_do_nothing())
 
 
 async def _visitor(session: AsyncSession, named: Named, token: str) -> UUID | None:

@@ -196,7 +196,7 @@ async def drop(page: Page, place: str, names: list[str]) -> None:
 async def test_a_named_visitor_sees_the_same_tickets_in_the_widget(
     demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe
 ) -> None:
-    token = token_of_aino(demo)
+    token = token_of(demo, "panel")
     page = await (await new_context(storage_state=aino)).new_page()
     await page.goto(demo.site)
     await page.wait_for_function("() => window.nightdesk?.version")
@@ -233,14 +233,22 @@ async def test_a_named_visitor_sees_the_same_tickets_in_the_widget(
     await page.evaluate("token => nightdesk('identify', { token })", token)
     await panel(page).get_by_role("button", name="Back").first.click()
     await expect(panel(page).get_by_text("Second backup location")).to_be_visible()
-    await page.evaluate("nightdesk('logout')")
+    demo.run("customer", "add", "--account", "A-20418", "--ref", "demo-bor", "--name", "Bor Novak", "--json")
+    await page.evaluate("token => nightdesk('identify', { token })", token_of(demo, "panel", "demo-bor"))
     await expect(panel(page).get_by_text("Second backup location")).to_have_count(0)
+    await expect(panel(page).get_by_role("heading", name="Your tickets")).to_be_visible()
+    kept = (
+        await panel(page).locator("html").evaluate("() => Object.keys(localStorage).filter((key) => /token/.test(key))")
+    )
+    assert kept == []
+    await page.evaluate("nightdesk('logout')")
+    await expect(panel(page).get_by_role("heading", name="Your tickets")).to_have_count(0)
 
 
-def token_of_aino(demo: DemoProgram) -> str:
+def token_of(demo: DemoProgram, use: str, customer: str = "demo-aino") -> str:
     """As the company's own site signs it."""
     secret = demo.run("site", "secret", "polaris", "--json")["secret"]
-    claims = {"aud": "polaris", "sub": "demo-aino", "exp": int(time.time()) + 300, "jti": uuid4().hex}
+    claims = {"use": use, "aud": "polaris", "sub": customer, "exp": int(time.time()) + 300, "jti": uuid4().hex}
     return signed(secret, claims)
 
 
@@ -261,7 +269,7 @@ async def test_pages_on_the_way_in_and_words_of_success_and_refusal(
     await page.goto(f"{demo.origin}/contact")
     await expect(page.locator("html")).to_have_attribute("lang", locale)
     await look_at(page, axe)
-    await page.goto(f"{demo.origin}/client/enter?token={token_of_aino(demo)}")
+    await page.goto(f"{demo.origin}/client/enter?token={token_of(demo, 'enter')}")
     await expect(page.get_by_text("Aino Korhonen").first).to_be_visible()
     await look_at(page, axe)
     written = {"subject": "VPS-2 does not answer since the move of last night " * 2, "text": "No ping"}

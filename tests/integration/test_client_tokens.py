@@ -17,7 +17,7 @@ from chat.people.models import Site
 from escalation.client_area.tokens import SiteSecrets, signed
 from escalation.customers.models import Account, Customer
 from tests.support.clock import FakeClock
-from tests.support.customers import add_customer, browser_of, claims_of, secret_of, signed_in
+from tests.support.customers import Rita, add_customer, browser_of, claims_of, secret_of, signed_in
 from tests.support.program import Running, program
 
 HOST = "https://www.polaris.example"
@@ -49,6 +49,11 @@ async def test_rita_arrives_signed_in_once(running: Running) -> None:
     arrived = await enter(browser, token)
     assert (arrived.status_code, arrived.headers["location"]) == (303, "/client/services")
     assert (await browser.get("/client/tickets")).status_code == 200
+    # The page it came from could have used it: neither the password nor an address is changed by that alone.
+    browser.headers["Sec-Fetch-Site"] = "same-origin"
+    saved = await browser.post("/client/settings/security", data={"password": "mallory owns this"})
+    added = await browser.post("/client/settings/delivery", data={"type": "support", "address": "m@evil.example"})
+    assert (saved.status_code, added.status_code) == (422, 403)
     thief = from_host(running)
     assert (await enter(thief, token)).status_code == 401
     assert (await thief.get("/client/tickets")).status_code == 303
@@ -96,7 +101,8 @@ async def test_bad_tokens_are_nobody(running: Running) -> None:
         *(signed(secret, claims | change) for change in (
             {"exp": now - 61}, {"exp": now + 700}, {"exp": None}, {"exp": True}, {"exp": str(now + 60)}, {"exp": 1e400},
             {"aud": "other-site"}, {"aud": None}, {"aud": [running.site_key]}, {"sub": "nobody"}, {"sub": ""},
-            {"aud": "a\x00b"}, {"aud": "\ud800"}, {"sub": "\x00"}, {"email": "\ud800@acme.example"},
+            {"use": "panel"}, {"use": None}, {"use": ["enter"]}, {"aud": "a\x00b"}, {"aud": "\ud800"},
+            {"sub": "\x00"}, {"email": "\ud800@acme.example"},
             {"jti": ""}, {"jti": None}, {"jti": "x" * 101}, {"email": other.email}, {"email": 7},
         )),
         signed(secret, await claims_of(running, gone)),
@@ -145,23 +151,26 @@ async def panel(running: Running, token: str, visitor: str = "", site: str = "",
     return await browser.post("/client/widget", json=asked)
 
 
-async def test_an_identified_visitor_sees_their_tickets_in_the_panel(running: Running) -> None:
+async def test_an_identified_visitor_sees_their_tickets_in_the_panel(running: Running, clock: FakeClock) -> None:
     rita = await add_customer(running)
     area = await signed_in(running, rita)
     await area.post("/client/tickets/new", data={"text": "The server does not answer", "subject": "<b>Down</b>"})
-    token = signed(await secret_of(running), await claims_of(running, rita))
+    secret = await secret_of(running)
+    token = signed(secret, await claims_of(running, rita, use="panel"))
     shown = (await panel(running, token)).json()
     assert shown["title"] == "Vaši zahtevki"
     (ticket,) = shown["tickets"]
     assert (ticket["number"], ticket["subject"], ticket["state"]) == ("T-26-000001", "<b>Down</b>", "Odprt")
     assert "21:10" in ticket["promise"]
     assert (await panel(running, token)).status_code == 404  # shown to nobody in particular: once
+    clock.advance(40)
     ann = await running.visitor_who_said("Is my server down?")
     for _ in range(2):
         assert (await panel(running, token, ann.token)).status_code == 200
     mallory = await running.visitor_who_said("Hi")
     assert (await panel(running, token, mallory.token)).status_code == 404
-    assert (await enter(from_host(running), token)).status_code == 303  # a way in is another use
+    assert (await enter(from_host(running), token)).status_code == 401  # any script of the page may have read it
+    assert (await panel(running, signed(secret, await claims_of(running, rita)))).status_code == 404
 
     listed = await area.get("/client/conversations")
     assert "Is my server down?" in listed.text
@@ -175,16 +184,48 @@ async def test_an_identified_visitor_sees_their_tickets_in_the_panel(running: Ru
     assert await running.desk.escalation.tickets.registry.named_in(UUID(mallory.conversation)) is None
 
 
+async def test_the_next_person_at_a_browser_is_not_the_one_before(running: Running, clock: FakeClock) -> None:
+    ana = await add_customer(running, "Ana Kos", email="ana@acme.example")
+    bor = await add_customer(running, "Bor Novak", email="bor@acme.example")
+    secret, registry = await secret_of(running), running.desk.escalation.tickets.registry
+
+    async def token_of(who: Rita) -> str:
+        return signed(secret, await claims_of(running, who, use="panel"))
+
+    stranger = await running.visitor_who_said("Who am I?")
+    clock.advance(240)
+    assert (await panel(running, await token_of(bor), stranger.token)).status_code == 200
+    assert await registry.named_in(UUID(stranger.conversation)) is None  # said before anybody was named
+
+    anas = await token_of(ana)
+    assert (await panel(running, anas)).status_code == 200
+    clock.advance(30)
+    ann = await running.visitor_who_said("My secret question")
+    clock.advance(30)
+    assert (await panel(running, anas, ann.token)).status_code == 200
+    bors = await token_of(bor)
+    assert (await panel(running, bors, ann.token)).status_code == 409
+    assert await ann.close_code() == 4503
+    assert (await panel(running, anas, ann.token)).status_code == 404  # that visitor is over
+    assert (await panel(running, bors)).status_code == 200  # and the panel begins anew
+    named = await registry.named_in(UUID(ann.conversation))
+    assert named is not None
+    assert named.customer_id == ana.customer_id
+    area = await signed_in(running, bor)
+    assert "My secret question" not in (await area.get("/client/conversations")).text
+    assert (await area.get(f"/client/conversations/{ann.conversation}")).status_code == 404
+
+
 async def test_mallory_gets_nothing_out_of_the_panel(running: Running) -> None:
     rita = await add_customer(running)
     secret = await secret_of(running)
 
     async def fresh() -> str:
-        return signed(secret, await claims_of(running, rita))
+        return signed(secret, await claims_of(running, rita, use="panel"))
 
     assert (await panel(running, await fresh(), "not-a-token")).status_code == 404
     assert (await panel(running, await fresh(), site="another")).status_code == 404
-    assert (await panel(running, signed("nds_guess", await claims_of(running, rita)))).status_code == 404
+    assert (await panel(running, signed("nds_guess", await claims_of(running, rita, use="panel")))).status_code == 404
     assert (await panel(running, await fresh(), **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
     for body in (
         "",

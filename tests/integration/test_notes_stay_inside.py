@@ -45,7 +45,7 @@ async def scene(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Scene]:
     async with program(tmp_path, clock=clock, works=False) as running:
         rita = await add_customer(running)
         ann = await running.visitor_who_said("The shop is down")
-        token = signed(await secret_of(running), await claims_of(running, rita))
+        token = signed(await secret_of(running), await claims_of(running, rita, use="panel"))
         asked = {"site": running.site_key, "token": token, "visitor": ann.token, "locale": "en"}
         assert (await browser_of(running).post("/client/widget", json=asked)).status_code == 200
         yield await _spoken(running, rita, ann)
@@ -147,7 +147,7 @@ async def _look_at_wires(scene: Scene, sent: list[str]) -> None:
     headers = {"Authorization": f"Bearer {ann.token}"}
     links = await scene.desk.post(f"/w/{running.site_key}/files", json={"ids": sent}, headers=headers)
     assert len(links.json()) == 2
-    token = signed(await secret_of(running), await claims_of(running, scene.rita))
+    token = signed(await secret_of(running), await claims_of(running, scene.rita, use="panel"))
     asked = {"site": running.site_key, "token": token, "visitor": ann.token, "locale": "en"}
     panel = await browser_of(running).post("/client/widget", json=asked)
     assert scene.number in panel.text

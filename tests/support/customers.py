@@ -162,4 +162,4 @@ async def claims_of(running: Running, rita: Rita, **more: Any) -> dict[str, Any]
     async with running.desk.db.read() as session:
         ref = (await session.get_one(Customer, rita.customer_id)).ref
     exp = int(running.desk.clock.now().timestamp()) + 300
-    return {"aud": running.site_key, "sub": ref, "exp": exp, "jti": uuid4().hex} | more
+    return {"use": "enter", "aud": running.site_key, "sub": ref, "exp": exp, "jti": uuid4().hex} | more

@@ -114,7 +114,7 @@ const bridge = new Bridge(site.origins, {
     desk.logout()
     go('home')
   },
-  identify: (data) => import('./identified.js').then(({ identify }) => identify(data, site.key, store, bridge, views.home, () => change(view))),
+  identify: (data) => import('./identified.js').then(({ identify }) => identify(data, desk, store, bridge, views.home, () => change(view))),
 })
 
 /** What elements ask for. @type {Record<string, (detail: any) => void>} */

@@ -7,6 +7,7 @@ const LOOKS = `.yours{display:grid;gap:8px;padding:0 20px 20px}.yours h3{font-si
 .yours a{display:grid;gap:2px;padding:10px 14px;border:1px solid var(--nd-border);border-radius:12px;color:inherit;text-decoration:none;background:var(--nd-surface)}
 .yours a:hover{background:var(--nd-surface-2)}.yours a:focus-visible{outline:2px solid var(--nd-focus);outline-offset:2px}.yours b{font-weight:500;overflow-wrap:anywhere}
 .yours small{display:flex;flex-wrap:wrap;gap:0 10px;font-size:13px;color:var(--nd-text-3);font-variant-numeric:tabular-nums}.yours .all{border:0;padding:4px 0;background:none;color:var(--nd-accent-text)}`
+const site = JSON.parse(document.getElementById('site')?.textContent || '{}')
 const section = h('section.yours', { 'aria-labelledby': 'yours' })
 let token = ''
 let bound = ''
@@ -15,13 +16,13 @@ let watching
 
 /**
  * @param {any} data of the message: the token, or nothing
- * @param {string} key of the site
+ * @param {import('./desk.js').Desk} desk
  * @param {import('./storage.js').Store} store
  * @param {import('./bridge.js').Bridge} bridge
  * @param {Element[]} home what the first screen is made of
  * @param {() => void} paint
  */
-export async function identify(data, key, store, bridge, home, paint) {
+export async function identify(data, desk, store, bridge, home, paint) {
   token = String(data.token ?? '')
   bound = store.get('token') ?? ''
   if (!token) {
@@ -31,8 +32,13 @@ export async function identify(data, key, store, bridge, home, paint) {
   const answer = await fetch('/client/widget', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ site: key, token, visitor: bound, locale }),
+    body: JSON.stringify({ site: site.key, token, visitor: bound, locale }),
   }).catch(() => null)
+  if (answer?.status === 409 && bound) {
+    // Here was somebody else before.
+    desk.logout()
+    return identify(data, desk, store, bridge, home, paint)
+  }
   if (!answer?.ok) {
     forget(home)
     paint()
@@ -53,7 +59,7 @@ export async function identify(data, key, store, bridge, home, paint) {
     const mine = store.get('token') ?? ''
     if (mine === bound) return
     // Signed out, or given a token just now.
-    if (mine) identify({ token }, key, store, bridge, home, paint)
+    if (mine) identify({ token }, desk, store, bridge, home, paint)
     else forget(home), paint()
   }, 500)
 }
