@@ -397,7 +397,7 @@ async def test_a_new_ticket_of_a_customer_takes_its_files_and_an_outage_is_repor
         assert answer.status_code == 303
         outage_page = answer.headers["location"].partition("?")[0]
         page = (await rita.get(answer.headers["location"])).text
-        assert "A file was not accepted." in page
+        assert "A file did not come along." in page
         assert "trace.log" in page
         small = f"/client/files/{ready['id']}/small"
         assert small in page
