@@ -1,13 +1,14 @@
 """What the page shows of one open conversation: its entries, and who the visitor is. Reads only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
+from msgspec import structs
 from sqlalchemy import select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -151,7 +152,7 @@ def _newest_cards(public: Sequence[StoredEntry]) -> list[StoredEntry]:
             result.append(entry)
         elif entry.data["key"] not in placed:
             placed.add(entry.data["key"])
-            result.append(replace(newest[entry.data["key"]], seq=entry.seq))
+            result.append(structs.replace(newest[entry.data["key"]], seq=entry.seq))
     return result
 
 

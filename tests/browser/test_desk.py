@@ -83,6 +83,10 @@ async def test_axe_finds_nothing_on_any_page_of_the_desk(
     await page.get_by_role("link", name=re.compile("Split off|Izloči")).click()
     await expect(page.locator("#split-subject")).to_have_value("And the invoice is wrong, too")
     await axe.check(page)
+    await page.goto(f"{own_demo.origin}{ticket}")
+    await page.locator("#ticket-head .toolbar a").click()
+    await expect(thread(page).locator(".ticket-card")).to_be_visible()
+    await axe.check(page)
     # What runs out stands on every page of a supervisor, and in the inbox.
     await all_earlier(own_demo, minutes=11)
     for path in (ticket, "/desk/tickets", "/console"):

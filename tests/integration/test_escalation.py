@@ -11,9 +11,11 @@ from uuid import UUID, uuid4
 import pytest
 from sqlmodel import col, select
 
+from chat.console.context import conversation_view
 from chat.conversations.actions import Opening
 from chat.conversations.entry import Author
 from chat.conversations.models import Message
+from chat.conversations.presenter import Presenter
 from chat.db import Database
 from chat.ids import new_id
 from escalation import store
@@ -114,6 +116,21 @@ async def test_omar_makes_a_ticket_of_what_ann_said(acme: Company) -> None:
     assert (card.data["number"], card.data["due_label"]["sl"]) == ("T-26-000001", "Prvi odgovor do")
     assert await events(acme, ticket) == ["created", "escalated", "assigned", "state"]
     assert ("ticket", "T-26-000001") in acme.nudges
+
+
+async def test_the_console_shows_a_card_once_as_it_is_now(acme: Company) -> None:
+    conversation = await acme.conversation(PROBLEM)
+    ticket = (await acme.escalate(conversation)).ticket
+    await acme.tickets.reply(ticket.id, acme.as_omar, "We look", version=ticket.version, ref="reply-0001")
+    presenter = Presenter(acme.links, lambda entry, locale: f"{entry.seq} {entry.card.revision}" if entry.card else "")
+    async with acme.db.read() as session:
+        view = await conversation_view(
+            session, conversation, acme.omar, presenter, locale="en", unnamed="Visitor", now=acme.clock.now()
+        )
+    assert view is not None
+    first, newest = (await cards(acme, conversation))[0], (await cards(acme, conversation))[-1]
+    assert newest.data["revision"] > 1
+    assert [entry for entry in view.entries if entry] == [f"{first.seq} {newest.data['revision']}"]
 
 
 def acme_author(acme: Company) -> Author:
