@@ -247,7 +247,6 @@ class Nightdesk:
             strings=self.strings,
             links=self.links,
             sign_in=self.sign_in,
-            passwords=self.sign_in.passwords,
             pairing=self.pairing,
             admin=self.admin,
             uploads=self.uploads,

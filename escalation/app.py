@@ -10,7 +10,7 @@ from chat.db import Database
 from chat.keys import secret_key_of
 from chat.links import Links
 from chat.pages import Pages
-from chat.public import Conversations, Downloads, Duties, Outbox, Pairing, Passwords, Uploads
+from chat.public import Conversations, Downloads, Duties, Outbox, Pairing, Uploads
 from chat.settings import Settings
 from chat.strings import Strings
 from escalation.actions import Tickets
@@ -76,7 +76,6 @@ class Escalation:
         strings: Strings,
         links: Links,
         sign_in: OperatorSignIn,
-        passwords: Passwords,
         pairing: Pairing,
         admin: AdminDoor,
         uploads: Uploads,
@@ -95,7 +94,7 @@ class Escalation:
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)
         letters = MailedLetters(self.tickets.mailbox, settings.base_url)
-        self.customers = CustomerSignIn(db, clock, settings, passwords, letters)
+        self.customers = CustomerSignIn(db, clock, settings, letters)
         self.sign_in_links = SignInLinks(db, clock, outbox, self.customers, letters, settings.base_url)
         self.tokens = Tokens(db, clock, SiteSecrets(secret_key_of(settings)))
         kept = KeptForms(db, clock, settings)

@@ -55,11 +55,12 @@ class SignedOut(Exception):
 
 
 class CustomerSignIn:
-    def __init__(self, db: Database, clock: Clock, settings: Settings, passwords: Passwords, letters: Letters) -> None:
+    def __init__(self, db: Database, clock: Clock, settings: Settings, letters: Letters) -> None:
         self._db = db
         self._clock = clock
         self._is_secure = settings.is_secure
-        self._passwords = passwords
+        # Its own room for hashing: a flood at this door keeps no operator waiting at theirs.
+        self._passwords = Passwords()
         self._letters = letters
         self._waits = SignInWaits(clock)
         self.cookie = "__Host-nd_client" if settings.is_secure else "nd_client"
@@ -145,7 +146,7 @@ class CustomerSignIn:
     async def by_password(self, email: str, password: str, address: str, browser: str) -> str | Refused:
         """The secret of a new login session."""
         typed = email.strip().lower()
-        if wait := self._waits.left(f"client:{typed}", address):
+        if wait := self._waits.take(f"client:{typed}", address):
             return Refused(wait)
         asked = (
             select(_CUSTOMER.c.id, _ACCESS.c.password)
@@ -165,7 +166,7 @@ class CustomerSignIn:
         stored = found.password if found else None
         right, renewed = await self._passwords.verified(password[: LONGEST_PASSWORD + 1], stored)
         if found is None or not right:
-            return Refused(self._waits.failed(f"client:{typed}", address))
+            return Refused(self._waits.left(f"client:{typed}", address))
         self._waits.succeeded(f"client:{typed}", address)
         async with self._db.write() as session:
             # Whoever changes the password at this moment waits for the lock, or has committed what is asked here.
@@ -186,11 +187,12 @@ class CustomerSignIn:
             async with self._db.read() as session:
                 held = select(_ACCESS.c.password).where(_ACCESS.c.customer_id == customer_id)
                 stored = (await session.execute(held)).scalar_one_or_none()
-            if wait := self._waits.left(f"client:{customer_id}", ""):
+            if wait := self._waits.take(f"client:{customer_id}", ""):
                 return Refused(wait)
             right, _ = await self._passwords.verified(current[: LONGEST_PASSWORD + 1], stored)
             if not right:
-                return Refused(self._waits.failed(f"client:{customer_id}", ""))
+                return Refused(self._waits.left(f"client:{customer_id}", ""))
+            self._waits.succeeded(f"client:{customer_id}", "")
         stored = await self._passwords.hashed(new)
         async with self._db.write() as session:
             await choose(session, customer_id, password=stored)
