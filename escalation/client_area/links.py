@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -27,7 +27,10 @@ ASKED = "client.sign_in_asked"
 """Outbox kind: somebody asked for a link to this address."""
 LIFE = timedelta(minutes=15)
 AGAIN_SECONDS = 60
-"""One link for an address in so long a time, however often it is asked for."""
+"""One link for an address, a page and a form in so long a time, however often it is asked for."""
+AT_ONCE = 5
+"""Letters to one address before they wait: then as many minutes as there are unused ones, at most LONGEST_WAIT."""
+LONGEST_WAIT = 60
 PER_HOUR = 20
 """Of one network address, per process."""
 
@@ -63,7 +66,8 @@ class SignInLinks:
         if wait := self._asking.take(address, self._clock.monotonic()):
             return wait
         typed = email.strip().lower()
-        whom = hashlib.sha256(typed.encode()).hexdigest()[:32]
+        # Whoever else asked for this address in this minute decides neither the page nor the form it leads to.
+        what = hashlib.sha256(f"{typed}\n{kept_id or ''}\n{wanted}".encode()).hexdigest()[:32]
         payload = {
             "id": str(new_id()),
             "email": typed,
@@ -72,7 +76,7 @@ class SignInLinks:
             "locale": locale,
         }
         async with self._db.write() as session:
-            await self._outbox.add(session, ASKED, payload, f"{ASKED}:{whom}:{int(now.timestamp()) // AGAIN_SECONDS}")
+            await self._outbox.add(session, ASKED, payload, f"{ASKED}:{what}:{int(now.timestamp()) // AGAIN_SECONDS}")
         self._outbox.wake()
         return 0
 
@@ -82,7 +86,7 @@ class SignInLinks:
         async with self._db.write() as session:
             there = await session.execute(select(_LINK.c.asked_id).where(_LINK.c.asked_id == asked_id))
             found = await _on_record(session, payload["email"])
-            if found is None or there.first() is not None:
+            if found is None or there.first() is not None or await self._is_too_soon(session, found):
                 return
             secret, expires_at = new_secret(), self._clock.now() + LIFE
             session.add(
@@ -108,6 +112,16 @@ class SignInLinks:
             await self._letters.sign_in(session, letter)
         self._letters.wake()
 
+    async def _is_too_soon(self, session: AsyncSession, found: Any) -> bool:
+        """While nobody uses them letters come ever more seldom, whoever asks; that none comes at all never happens."""
+        now = self._clock.now()
+        unused = (_LINK.c.customer_id == found.customer_id, _LINK.c.email_id == found.id, _LINK.c.used_at.is_(None))
+        counted = select(func.count(), func.max(_LINK.c.expires_at)).where(
+            *unused, _LINK.c.expires_at > now + LIFE - timedelta(days=1)
+        )
+        count, newest = (await session.execute(counted)).one()
+        return bool(count >= AT_ONCE and newest - LIFE > now - timedelta(minutes=min(count, LONGEST_WAIT)))
+
     async def make(self, customer_id: UUID, wanted: str = "") -> str:
         """A link without a mail, for the command line."""
         secret = new_secret()
@@ -125,9 +139,11 @@ class SignInLinks:
     def url(self, secret: str) -> str:
         return f"{self._base_url}/client/sign-in/{secret}"
 
-    async def works(self, secret: str) -> bool:
+    async def whose(self, secret: str) -> str:
+        """The name of whom it signs in; empty where it does not work."""
         async with self._db.read() as session:
-            return await self._unused(session, secret) is not None
+            found = await self._unused(session, secret)
+        return str(found.name) if found is not None else ""
 
     async def use(self, secret: str, browser: str) -> Used | None:
         """Once. The address it was mailed to is verified from now on."""
@@ -150,7 +166,7 @@ class SignInLinks:
 
     async def _unused(self, session: AsyncSession, secret: str) -> Any:
         asked = (
-            select(_LINK)
+            select(_LINK, _CUSTOMER.c.name)
             .join(_CUSTOMER, _CUSTOMER.c.id == _LINK.c.customer_id)
             .join(_ACCOUNT, _ACCOUNT.c.id == _CUSTOMER.c.account_id)
             .where(

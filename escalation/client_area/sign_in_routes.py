@@ -91,20 +91,24 @@ class SignInRoutes:
 
     async def _show_link(self, request: Request) -> Response:
         """Scanners of mail open links: a GET uses nothing up."""
-        works = await self._links.works(request.path_params["secret"])
+        name = await self._links.whose(request.path_params["secret"])
         return await self._doorway.page(
-            request, "sign_in_link.html", {"works": works, "kept": None}, status=200 if works else 410
+            request, "sign_in_link.html", {"name": name, "kept": None}, status=200 if name else 410
         )
 
     async def _by_link(self, request: Request) -> Response:
         self._doorway.check_csrf(request)
         used = await self._links.use(request.path_params["secret"], _browser(request))
         if used is None:
-            return await self._doorway.page(request, "sign_in_link.html", {"works": False, "kept": None}, status=410)
-        answer = RedirectResponse(wanted_path(used.wanted), 303)
+            return await self._doorway.page(request, "sign_in_link.html", {"name": "", "kept": None}, status=410)
+        # A form that was filled in this browser is not lost for one that came with the link: anybody may have asked
+        # for a link to this address.
+        own = await self._kept.of(request)
+        is_other = own is not None and used.kept_id is not None and used.kept_id != own.id
+        answer = RedirectResponse(wanted_path(own.path if own is not None and is_other else used.wanted), 303)
         await self._sign_in.sign_out(request, answer)
         self._sign_in.remember(answer, used.secret)
-        if used.kept_id is not None:
+        if own is None and used.kept_id is not None:
             await self._kept.carry_over(answer, used.kept_id)
         return answer
 

@@ -44,6 +44,7 @@ async def test_a_mailed_link_signs_rita_in_once(running: Running) -> None:
     (link,) = await letters_to(running, rita.email)
     shown = await browser.get(link)
     assert (shown.status_code, "used up by the button" in shown.text) == (200, True)
+    assert "Go on as Rita Zupan" in shown.text  # or a link of Mallory's own would sign her in as Mallory
     assert COOKIE not in browser.cookies  # a scanner of mail that opens it uses nothing up
     used = await browser.post(link)
     assert (used.status_code, used.headers["location"]) == (303, "/client/services")
@@ -91,6 +92,34 @@ async def test_asked_twice_it_is_one_letter_and_a_minute_later_another(running: 
     clock.advance(61)
     await browser_of(running).post("/client/sign-in/link", data={"email": rita.email})
     assert len(await letters_to(running, rita.email)) == 2
+
+
+async def test_whoever_asks_first_decides_nothing_and_letters_nobody_uses_come_seldom(
+    running: Running, clock: FakeClock
+) -> None:
+    rita = await add_customer(running)
+    mallory, own = browser_of(running), browser_of(running)
+    for browser, words in ((mallory, "words of Mallory"), (own, "words of Rita")):
+        await browser.post("/client/tickets/new", data={"text": words})
+        await browser.post("/client/sign-in/link", data={"email": rita.email, "next": "/client/tickets/new"})
+    links = await letters_to(running, rita.email)
+    assert len(links) == 2
+    phone = browser_of(running)
+    shown = []
+    for browser, link in ((own, links[0]), (phone, links[1])):  # she takes any, in her browser; and on the phone hers
+        assert (await browser.post(link)).headers["location"] == "/client/tickets/new"
+        shown.append((await browser.get("/client/tickets/new")).text)
+    assert all(">words of Rita</textarea>" in page and "Mallory" not in page for page in shown)
+
+    sent = []
+    for minute in range(30):
+        clock.advance(61)
+        await running.desk.escalation.sign_in_links.ask(
+            rita.email, address=f"198.51.100.{minute}", wanted="/client/tickets", kept_id=None, locale="en"
+        )
+        sent.append(len(await letters_to(running, rita.email)) - 2)
+    assert sent[:5] == [1, 2, 3, 4, 5]
+    assert sent[-1] == 8
 
 
 async def test_a_letter_carried_out_twice_is_one_link(running: Running) -> None:
