@@ -2,23 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, or_, select
 from starlette.datastructures import FormData
-from starlette.requests import HTTPConnection
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from chat.clock import Clock
 from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret, parse_id
-from chat.public import CHOSEN_FILES, FILES_PER_MESSAGE, SENT_FILES, Attached, Owner, ready_files
+from chat.public import CHOSEN_FILES, FILES_PER_MESSAGE, SENT_FILES, Attached, Owner, PerAddress, ready_files
 from chat.settings import Settings
 from escalation.client_area.models import KeptForm
 
 LIFE = timedelta(hours=24)
 LONGEST_PATH = 200
+PER_HOUR = 20
+"""Forms of one address: nobody is signed in who could be held to a share."""
+MOST = 5000
+"""Forms of everybody, at 160 kB each at most."""
 _KEPT = table_of(KeptForm)
 _LOST = "lost"
 """Files that came with the form itself: nobody was signed in whose they could be."""
@@ -36,16 +42,22 @@ class KeptForms:
         self._db = db
         self._clock = clock
         self._is_secure = settings.is_secure
+        self._keeping = PerAddress(PER_HOUR, 3600)
         self.cookie = "__Host-nd_kept" if settings.is_secure else "nd_kept"
 
-    async def keep(self, answer: Response, path: str, fields: dict[str, Any]) -> None:
-        """`answer` gets the cookie; an older form of this browser is forgotten by it. What was sent to a path that no
-        page has is not kept."""
+    async def keep(self, request: Request, answer: Response, path: str, fields: dict[str, Any]) -> None:
+        """`answer` gets the cookie; an older form of this browser is forgotten. What was sent to a path that no page
+        has is not kept. Raises 429 for more than is kept: the browser still has what was typed."""
         if len(path) > LONGEST_PATH:
             return
+        if wait := self._keeping.take(request.client.host if request.client else "", self._clock.monotonic()):
+            raise HTTPException(429, headers={"Retry-After": str(ceil(wait))})
         secret, now = new_secret(), self._clock.now()
+        older = hashed(request.cookies.get(self.cookie, ""))
         async with self._db.write() as session:
-            await session.execute(delete(_KEPT).where(_KEPT.c.expires_at < now))
+            await session.execute(delete(_KEPT).where(or_(_KEPT.c.expires_at < now, _KEPT.c.secret_hash == older)))
+            if (await session.execute(select(func.count()).select_from(_KEPT))).scalar_one() >= MOST:
+                raise HTTPException(429, headers={"Retry-After": "600"})
             session.add(
                 KeptForm(id=new_id(), secret_hash=hashed(secret), path=path, fields=fields, expires_at=now + LIFE)
             )

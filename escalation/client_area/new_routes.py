@@ -64,7 +64,7 @@ class NewTicketRoutes:
         fields = Fields.of(form)
         if login is None:
             answer = self._doorway.to_sign_in(request)
-            await self._kept.keep(answer, NEW, fields.kept() | files_in(form))
+            await self._kept.keep(request, answer, NEW, fields.kept() | files_in(form))
             await form.close()
             return answer
         c = self._doorway.catalogue(request, login.reader)

@@ -10,6 +10,7 @@ from chat.csrf import require_ours
 from chat.ids import parse_id
 from chat.links import Links
 from chat.pages import Pages
+from chat.public import form_of
 from escalation import proofs
 from escalation.actions import Tickets
 
@@ -33,13 +34,13 @@ class ProofPage:
         link = request.path_params["link"]
         genuine = self._links.verify(f"/t/prove/{link}", request.path_params["signature"])
         proof_id = (parse_id(link) if genuine else None) or NOBODY
-        if request.method == "POST":
+        if request.method == "POST" and genuine:  # what comes with a forged link is not even read
             return await self._use(request, proof_id)
         opened = await proofs.is_open(self._tickets, proof_id)
         return await self._page(request, "ask" if opened else "over", proof_id, 200 if opened else 404)
 
     async def _use(self, request: Request, proof_id: UUID) -> Response:
-        form = await request.form()
+        form = await form_of(request)
         if form.get("action") == "again":
             sent = await proofs.ask_again(self._tickets, proof_id)
             return await self._page(request, "sent" if sent else "over", proof_id, 200 if sent else 404)

@@ -13,7 +13,8 @@ from starlette.datastructures import UploadFile
 
 from chat.db import Database
 from escalation.change import Actor
-from escalation.client_area.models import TicketSubmission
+from escalation.client_area import kept
+from escalation.client_area.models import KeptForm, TicketSubmission
 from escalation.mail.letter import TICKET_OPENED
 from escalation.models import SlaClock, Ticket, TicketIp, TicketMessage, TicketOrder
 from escalation.states import HIGH, State
@@ -141,7 +142,7 @@ async def test_what_is_wrong_is_said_and_everything_stays(running: Running) -> N
     }
     answer = await browser.post(NEW, data=written)
     assert answer.status_code == 422
-    for kept in (
+    for typed in (
         'value="&lt;b&gt;S&lt;/b&gt;"',
         ">Down</textarea>",
         'value="what"',
@@ -149,7 +150,7 @@ async def test_what_is_wrong_is_said_and_everything_stays(running: Running) -> N
         'value="VPS"',
         'value="25:99"',
     ):
-        assert kept in answer.text
+        assert typed in answer.text
     assert answer.text.count("field__error") == 3
 
 
@@ -230,14 +231,14 @@ async def test_who_is_not_signed_in_comes_back_to_the_form_as_it_was(running: Ru
         if one is phone:
             assert back.headers["location"] == NEW
     form = await phone.get(NEW)
-    for kept in (
+    for typed in (
         ">Down since &lt;noon&gt;</textarea>",
         'value="VPS-2"',
         'value="#482913"',
         'value="12:00"',
         "Nothing has been sent",
     ):
-        assert kept in form.text
+        assert typed in form.text
     assert 'value="high" checked' in form.text
     number = await opened(phone, **written)
     assert number == "T-26-000001"
@@ -271,6 +272,27 @@ async def test_a_reply_reaches_the_desk_and_a_solved_ticket_opens_again(running:
     async with running.desk.db.read() as session:
         said = (await session.exec(select(TicketMessage).where(TicketMessage.text == "It is back"))).one()
     assert (said.author_id, said.author_kind) == (rita.customer_id, "requester")
+
+
+async def test_of_who_is_not_signed_in_one_form_is_kept_and_only_so_often(
+    running: Running, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = browser_of(running)
+    answers = [await browser.post(NEW, data={"text": TEXT}) for _ in range(kept.PER_HOUR + 1)]
+    assert [answer.status_code for answer in answers] == [303] * kept.PER_HOUR + [429]
+    async with running.desk.db.read() as session:
+        assert len((await session.exec(select(KeptForm))).all()) == 1
+    clock.advance(3600)
+    monkeypatch.setattr(kept, "MOST", 1)
+    assert (await browser_of(running).post(NEW, data={"text": TEXT})).status_code == 429
+    assert (await browser.post(NEW, data={"text": TEXT})).status_code == 303  # in place of the older one
+
+
+async def test_what_comes_with_a_proof_is_small_and_with_a_forged_one_not_read(running: Running) -> None:
+    page = f"/t/prove/{uuid4()}"
+    much = {"action": "again", "more": "x" * 100_000}
+    assert (await browser_of(running).post(running.desk.links.sign(page), data=much)).status_code == 413
+    assert (await browser_of(running).post(f"{page}/forged", data=much)).status_code == 404
 
 
 async def test_a_reply_written_after_the_sign_in_ran_out_is_kept(running: Running) -> None:
@@ -319,15 +341,15 @@ async def test_a_long_form_counts_only_if_its_sender_is_there_at_its_end(running
 async def test_files_of_somebody_who_is_not_signed_in_are_read_past(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: list[int] = []
+    stored: list[int] = []
 
     async def write(_file: UploadFile, data: bytes) -> None:
-        kept.append(len(data))
+        stored.append(len(data))
 
     monkeypatch.setattr(UploadFile, "write", write)
     browser = browser_of(running)
     sent = await browser.post(NEW, data={"text": "Down \x00since noon"}, files={"files": ("log.txt", b"x" * 300_000)})
-    assert (sent.status_code, kept) == (303, [])
+    assert (sent.status_code, stored) == (303, [])
     await browser.post(await running.desk.escalation.sign_in_links.make((await add_customer(running)).customer_id))
     assert ">Down since noon</textarea>" in (await browser.get(NEW)).text
     long = {f"field{n}": "x" * 200_000 for n in range(6)}  # each within its own limit
