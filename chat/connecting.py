@@ -239,7 +239,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     # Writers say BEGIN IMMEDIATE themselves; a reader needs one view for all its queries.
     if not connection.get_execution_options().get("nightdesk_write"):
-        connection.exec_driver_sql("BEGIN")
+        connection.connection.dbapi_connection.begin_soon()
 
 
 def _judge(context: ExceptionContext) -> None:

@@ -24,7 +24,7 @@ from chat.hub.admission import PerAddress
 from chat.outbox import Outbox
 from chat.pairing.actions import Pairing
 from chat.pairing.duties import Duties, Duty, duty_of
-from chat.pairing.presence import is_online, on_duty
+from chat.pairing.presence import NOW, is_online, on_duty
 from chat.people.audit import audit, differences
 from chat.people.browsers import in_words
 from chat.people.models import SUPERVISING, Department, Operator, OperatorDepartment, Site, Visitor
@@ -38,6 +38,7 @@ __all__ = [
     "DESK",
     "FILES_PER_MESSAGE",
     "LEFT",
+    "NOW",
     "OPERATOR_DAILY",
     "SENT_FILES",
     "SUPERVISING",

@@ -48,14 +48,44 @@ class _Cursor(AsyncAdapt_aiosqlite_cursor):
 
     async def _ask(self, ask: Callable[..., sqlite3.Cursor], operation: str, parameters: Any) -> None:
         connection: Any = self._connection
-        async with self._adapt_connection._execute_mutex:
-            self._cursor, rows = await connection._execute(_answer, connection._conn, ask, operation, parameters)
+        ours: Any = self._adapt_connection
+        async with ours._execute_mutex:
+            begins = ours.takes_up()
+            self._cursor, rows = await connection._execute(
+                _answer, connection._conn, begins, ask, operation, parameters
+            )
             self._rows = deque(rows)
 
 
 class _Connection(AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
+    __slots__ = ("_begins", "_is_used")
     _cursor_cls = _Cursor
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self._begins = self._is_used = False
+
+    def begin_soon(self) -> None:
+        """A reader's transaction, with its first statement: before that SQLite does nothing for it either."""
+        self._begins = True
+
+    def takes_up(self) -> bool:
+        """Whether the statement that goes out now begins the transaction."""
+        begins, self._begins, self._is_used = self._begins, False, True
+        return begins
+
+    def rollback(self) -> None:
+        if self._ends():
+            super().rollback()
+
+    def commit(self) -> None:
+        if self._ends():
+            super().commit()
+
+    def _ends(self) -> bool:
+        """Whether anything went out: of an errand whose task was cancelled nobody knows how far it came."""
+        was_used, self._begins, self._is_used = self._is_used, False, False
+        return was_used
 
 
 class _Module(AsyncAdapt_aiosqlite_dbapi):
@@ -69,9 +99,11 @@ def driver_module() -> Any:
 
 
 def _answer(
-    connection: sqlite3.Connection, ask: Callable[..., sqlite3.Cursor], operation: str, parameters: Any
+    connection: sqlite3.Connection, begins: bool, ask: Callable[..., sqlite3.Cursor], operation: str, parameters: Any
 ) -> tuple[_Done, Sequence[Any]]:
     """In the connection's thread."""
+    if begins:
+        connection.execute("BEGIN")
     cursor = ask(connection, operation, parameters)
     rows = cursor.fetchall() if cursor.description else ()
     done = _Done(cursor.description, cursor.rowcount, cursor.lastrowid)

@@ -82,7 +82,7 @@ async def open_ticket(
         _freeze(session, ticket, transcript, now)
         await put_files_along(session, (one for said in transcript.messages for one in said.files), place_of(ticket.id))
         _add_facts(session, ticket, draft, actor)
-        await start_solve(session, ticket, ticket.created_at)
+        await start_solve(session, ticket, ticket.created_at, first=True)
         await start_first_reply(session, ticket)
         change = Change(session, ticket, actor, now)
         change.record("created", channel=channel, priority=ticket.priority, department=department.slug)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -119,10 +119,7 @@ class Conversations:
     async def begun(self, visitor: SomeVisitor, ref: str) -> Conversation | None:
         """The conversation that this start key began, else the one that is open."""
         async with self._db.read() as session:
-            statement = select(Conversation).where(
-                col(Conversation.visitor_id) == visitor.id, col(Conversation.start_ref) == ref
-            )
-            found = (await session.execute(statement)).scalars().first()
+            found = (await session.execute(_BEGUN, {"visitor": visitor.id, "ref": ref})).scalars().first()
             return found or await store.open_of(session, visitor.id)
 
     async def _begin(self, visitor: SomeVisitor, opening: Opening, *, leave: bool) -> Conversation:
@@ -130,7 +127,7 @@ class Conversations:
         page = opening.page or Page()
         async with self._db.write() as session:
             # Two openings of one visitor at once: the lock on the visitor's row lets the second one see the first.
-            await session.execute(select(col(Visitor.id)).where(col(Visitor.id) == visitor.id).with_for_update())
+            await session.execute(_LOCK_VISITOR, {"visitor": visitor.id})
             if (already := await store.open_of(session, visitor.id)) is not None and not leave:
                 opened = already
                 entries: list[StoredEntry] = []
@@ -372,10 +369,12 @@ class Conversations:
     async def announce(self, conversation_id: UUID) -> None:
         """What others committed in the conversation's streams reaches all open views."""
         async with self._db.read() as session:
-            found = await store.conversation(session, conversation_id)
-            if found is None:
+            heads = await store.heads_of(session, conversation_id)
+            if heads is None:
                 return
-            for stream, head in ((PUBLIC, found.last_seq), (INTERNAL, found.last_note_seq)):
+            for stream, head in zip((PUBLIC, INTERNAL), heads, strict=True):
+                if not head:
+                    continue
                 entries = await store.entries_after(session, conversation_id, stream, max(0, head - 20), 20)
                 self._hub.entered(
                     FeedKey(conversation_id, stream), [self.presenter.present(entry) for entry in entries]
@@ -459,8 +458,18 @@ def _owner(author: Author) -> str:
 
 
 async def _department(session: AsyncSession, slug: str) -> UUID:
-    rows = table_of(Department)
-    found: Any = (
-        await session.execute(select(rows.c.id).order_by((rows.c.slug == slug).desc(), rows.c.position).limit(1))
-    ).scalar_one()
+    found: Any = (await session.execute(_DEPARTMENT, {"slug": slug})).scalar_one()
     return UUID(str(found))
+
+
+# Each conversation begins with them: to build one costs as much as to execute it.
+_visitors, _departments = table_of(Visitor), table_of(Department)
+_BEGUN = select(Conversation).where(
+    col(Conversation.visitor_id) == bindparam("visitor"), col(Conversation.start_ref) == bindparam("ref")
+)
+_LOCK_VISITOR = select(_visitors.c.id).where(_visitors.c.id == bindparam("visitor")).with_for_update()
+_DEPARTMENT = (
+    select(_departments.c.id)
+    .order_by((_departments.c.slug == bindparam("slug")).desc(), _departments.c.position)
+    .limit(1)
+)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, or_, select
+from sqlalchemy import Integer, RowMapping, bindparam, or_, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,6 +16,12 @@ from chat.db import table_of
 
 async def conversation(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
     return await session.get(Conversation, conversation_id, populate_existing=True)
+
+
+async def heads_of(session: AsyncSession, conversation_id: UUID) -> tuple[int, int] | None:
+    """The last numbers of the public stream and of the notes."""
+    row = (await session.execute(_HEADS, {"conversation": conversation_id})).first()
+    return (row.last_seq, row.last_note_seq) if row else None
 
 
 async def conversation_of(session: AsyncSession, conversation_id: UUID, visitor_id: UUID) -> Conversation | None:
@@ -40,14 +46,8 @@ async def entries_after(
     session: AsyncSession, conversation_id: UUID, stream: str, after: int, limit: int
 ) -> list[StoredEntry]:
     """Oldest first, by the unique index: no offset, whatever the length of the conversation."""
-    rows = table_of(Message)
-    found = await session.execute(
-        select(rows)
-        .where(rows.c.conversation_id == conversation_id, rows.c.stream == stream, rows.c.seq > after)
-        .order_by(rows.c.seq)
-        .limit(limit)
-    )
-    return [entry_of(row) for row in found.mappings()]
+    values = {"conversation": conversation_id, "stream": stream, "after": after, "most": limit}
+    return [entry_of(row) for row in (await session.execute(_AFTER, values)).mappings()]
 
 
 async def entries_before(
@@ -77,20 +77,7 @@ async def earlier_of(session: AsyncSession, visitor_id: UUID, before: UUID, limi
 
 async def open_of(session: AsyncSession, visitor_id: UUID) -> Conversation | None:
     """The visitor's conversation that has not ended: there is at most one."""
-    statement = (
-        select(Conversation)
-        .where(
-            col(Conversation.visitor_id) == visitor_id,
-            or_(
-                col(Conversation.state) == "waiting",
-                col(Conversation.state) == "offered",
-                col(Conversation.state) == "active",
-            ),
-        )
-        .order_by(col(Conversation.id).desc())
-        .limit(1)
-    )
-    return (await session.execute(statement)).scalars().first()
+    return (await session.execute(_OPEN, {"visitor": visitor_id})).scalars().first()
 
 
 async def reply_seconds(session: AsyncSession, now: datetime, days: int = 30, limit: int = 2000) -> list[float]:
@@ -104,3 +91,33 @@ async def reply_seconds(session: AsyncSession, now: datetime, days: int = 30, li
     )
     values: list[Any] = list(found.scalars())
     return sorted(float(value) for value in values if value is not None)
+
+
+# To build one costs as much as to execute it.
+_conversations, _messages = table_of(Conversation), table_of(Message)
+_HEADS = select(_conversations.c.last_seq, _conversations.c.last_note_seq).where(
+    _conversations.c.id == bindparam("conversation")
+)
+_AFTER = (
+    select(_messages)
+    .where(
+        _messages.c.conversation_id == bindparam("conversation"),
+        _messages.c.stream == bindparam("stream"),
+        _messages.c.seq > bindparam("after"),
+    )
+    .order_by(_messages.c.seq)
+    .limit(bindparam("most", type_=Integer()))
+)
+_OPEN = (
+    select(Conversation)
+    .where(
+        col(Conversation.visitor_id) == bindparam("visitor"),
+        or_(
+            col(Conversation.state) == "waiting",
+            col(Conversation.state) == "offered",
+            col(Conversation.state) == "active",
+        ),
+    )
+    .order_by(col(Conversation.id).desc())
+    .limit(1)
+)

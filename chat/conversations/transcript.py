@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations import store
 from chat.conversations.entry import StoredEntry
-from chat.conversations.models import INTERNAL, PUBLIC
+from chat.conversations.models import INTERNAL, PUBLIC, Conversation
 from chat.people.models import Department, Site, Visitor
 
 
@@ -57,15 +59,23 @@ class Transcript:
 
 async def transcript_of(session: AsyncSession, conversation_id: UUID) -> Transcript | None:
     """All of it, in the caller's transaction; None where there is no such conversation."""
-    found = await store.conversation(session, conversation_id)
-    if found is None:
+    rows = await session.execute(
+        select(Conversation, Visitor, Site, Department)
+        .join(Visitor, col(Visitor.id) == col(Conversation.visitor_id))
+        .join(Site, col(Site.id) == col(Conversation.site_id))
+        .join(Department, col(Department.id) == col(Conversation.department_id))
+        .where(col(Conversation.id) == conversation_id)
+        .execution_options(populate_existing=True)
+    )
+    row = rows.first()
+    if row is None:
         return None
-    visitor = await session.get_one(Visitor, found.visitor_id)
-    site = await session.get_one(Site, found.site_id)
-    department = await session.get_one(Department, found.department_id)
+    found, visitor, site, department = row
     # Numbers have no holes: so many are all up to the heads, and none that was said while we read.
-    public = await store.entries_after(session, conversation_id, PUBLIC, 0, found.last_seq)
-    internal = await store.entries_after(session, conversation_id, INTERNAL, 0, found.last_note_seq)
+    public, internal = [
+        await store.entries_after(session, conversation_id, stream, 0, head) if head else []
+        for stream, head in ((PUBLIC, found.last_seq), (INTERNAL, found.last_note_seq))
+    ]
     return Transcript(
         conversation_id=conversation_id,
         site_name=site.name,

@@ -20,6 +20,8 @@ Attached = dict[str, Any]
 
 async def ready_files(session: AsyncSession, owner: str, ids: Sequence[str], *, hold: bool = False) -> list[Attached]:
     """Those of them that may go along, in their order. `hold`: nobody tidies them away before the commit."""
+    if not ids:
+        return []
     wanted = list(dict.fromkeys(parse_id(one) for one in ids))
     rows = table_of(File)
     is_theirs = (rows.c.id.in_([one for one in wanted if one]), rows.c.owner == owner, rows.c.state == READY)
@@ -54,6 +56,8 @@ async def put(session: AsyncSession, ids: Iterable[UUID], place: str) -> None:
 async def put_files_along(session: AsyncSession, attached: Iterable[Attached], place: str) -> None:
     """What came with a message of one place, in the other place where the message now stands too."""
     ids = [parsed for one in attached if (parsed := parse_id(str(one.get("id")))) is not None]
+    if not ids:
+        return
     rows = table_of(File)
     known = (await session.execute(select(rows.c.id).where(rows.c.id.in_(ids)))).scalars()
     await put(session, list(known), place)

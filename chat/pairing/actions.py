@@ -79,13 +79,7 @@ class Pairing:
             choice = choose(*await steps.candidates(session, conversation, now))
             if choice is None:
                 return False
-            operators = table_of(Operator)
-            raised = await session.execute(
-                update(operators)
-                .where(operators.c.id == choice.operator_id, steps.ready(now))
-                .values(load=operators.c.load + 1, assigned_at=now)
-            )
-            if not rows_changed(raised):
+            if not await steps.take_place(session, choice.operator_id, now):
                 return True  # they left or filled up in this moment: look again
             await steps.set_values(session, head.id, state="offered", operator_id=choice.operator_id)
             session.add(
@@ -154,16 +148,7 @@ class Pairing:
                 return False
             now = self._clock.now()
             operator = await session.get_one(Operator, operator_id)
-            assignments = table_of(Assignment)
-            await session.execute(
-                update(assignments)
-                .where(
-                    assignments.c.conversation_id == conversation_id,
-                    assignments.c.operator_id == operator_id,
-                    assignments.c.state == "offered",
-                )
-                .values(state="accepted", accepted_at=now)
-            )
+            await steps.accepted(session, conversation_id, operator_id, now)
             await steps.set_values(session, conversation_id, state="active")
             entries = await append(session, conversation_id, [_assigned(operator)], now)
         self._tell_operator(operator_id, "withdrawn", conversation_id, because="accepted")

@@ -7,11 +7,12 @@ taken by this process's own stopwatch from when it first saw a thing, so clocks 
 import asyncio
 import random
 from collections.abc import Hashable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import Row, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
 from chat.conversations.models import Conversation
@@ -19,7 +20,7 @@ from chat.db import Database, table_of
 from chat.hub.hub import Hub, News
 from chat.pairing.actions import Pairing
 from chat.pairing.models import Assignment
-from chat.pairing.presence import on_duty
+from chat.pairing.presence import NOW, on_duty
 from chat.people.models import Operator
 
 TICK_SECONDS = 1.0
@@ -30,6 +31,24 @@ AGAIN_SECONDS = 0.1
 """Another process was deciding: what it had not seen yet is looked for after about so long."""
 
 T = TypeVar("T", bound=Hashable)
+
+# They are executed every second.
+_assignments, _operators = table_of(Assignment), table_of(Operator)
+_OFFERS = (
+    select(
+        _assignments.c.id,
+        _assignments.c.conversation_id,
+        _assignments.c.operator_id,
+        _operators.c.present,
+        _operators.c.active,
+        on_duty(NOW).label("on_duty"),
+    )
+    .join(_operators, _operators.c.id == _assignments.c.operator_id)
+    .where(_assignments.c.state == "offered")
+)
+_GONE = select(_operators.c.id, _operators.c.unheard, _operators.c.active).where(
+    or_(_operators.c.present.is_(False), _operators.c.active.is_(False)), _operators.c.load > 0
+)
 
 log = structlog.get_logger(__name__)
 
@@ -82,8 +101,12 @@ class Dispatcher:
     async def turn(self) -> None:
         """One round. Cheap when nothing waits: a few small queries."""
         now = self._clock.monotonic()
-        await self._miss_offers(now)
-        await self._return_abandoned(now)
+        async with self._db.read() as session:
+            offers = await self._offers_now(session)
+            abandoned = await self._abandoned(session)
+        await self._miss_offers(offers, now)
+        for conversation_id, operator_id in self._absences.older_than(self._vanished_seconds, abandoned, now):
+            await self._pairing.give_back(conversation_id, operator_id)
         await self._offer()
 
     async def _offer(self) -> None:
@@ -96,22 +119,10 @@ class Dispatcher:
         elif outcome:
             self._look.set()
 
-    async def _miss_offers(self, now: float) -> None:
-        assignments, operators = table_of(Assignment), table_of(Operator)
-        async with self._db.read() as session:
-            found = await session.execute(
-                select(
-                    assignments.c.id,
-                    assignments.c.conversation_id,
-                    assignments.c.operator_id,
-                    operators.c.present,
-                    operators.c.active,
-                    on_duty(self._clock.now()).label("on_duty"),
-                )
-                .join(operators, operators.c.id == assignments.c.operator_id)
-                .where(assignments.c.state == "offered")
-            )
-            offers = {row.id: row for row in found}
+    async def _offers_now(self, session: AsyncSession) -> Mapping[UUID, Row[Any]]:
+        return {row.id: row for row in await session.execute(_OFFERS, {"now": self._clock.now()})}
+
+    async def _miss_offers(self, offers: Mapping[UUID, Row[Any]], now: float) -> None:
         late = set(self._offers.older_than(self._pairing.offer_seconds, dict.fromkeys(offers, 0.0), now))
         for assignment_id, offer in offers.items():
             gone = not (offer.present and offer.active)
@@ -119,24 +130,16 @@ class Dispatcher:
                 because = "vanished" if gone else "missed" if offer.on_duty else "off-duty"
                 await self._pairing.withdraw(offer.conversation_id, offer.operator_id, because, offer=assignment_id)
 
-    async def _return_abandoned(self, now: float) -> None:
-        """Operators first: they are few, and of those who are gone only some have conversations."""
-        rows, operators = table_of(Conversation), table_of(Operator)
-        async with self._db.read() as session:
-            missing = await session.execute(
-                select(operators.c.id, operators.c.unheard, operators.c.active).where(
-                    or_(operators.c.present.is_(False), operators.c.active.is_(False)), operators.c.load > 0
-                )
-            )
-            # A deactivated operator does not come back: nobody is kept waiting for them.
-            unheard = {id_: before if active else self._vanished_seconds for id_, before, active in missing}
-            abandoned: dict[tuple[UUID, UUID], float] = {}
-            if unheard:
-                found = await session.execute(
-                    select(rows.c.id, rows.c.operator_id).where(
-                        rows.c.operator_id.in_(unheard), rows.c.state == "active"
-                    )
-                )
-                abandoned = {(row.id, row.operator_id): unheard[row.operator_id] for row in found}
-        for conversation_id, operator_id in self._absences.older_than(self._vanished_seconds, abandoned, now):
-            await self._pairing.give_back(conversation_id, operator_id)
+    async def _abandoned(self, session: AsyncSession) -> Mapping[tuple[UUID, UUID], float]:
+        """Conversations of operators who are gone, and how long those were unheard. Operators first: they are few, and
+        of those who are gone only some have conversations."""
+        rows = table_of(Conversation)
+        missing = await session.execute(_GONE)
+        # A deactivated operator does not come back: nobody is kept waiting for them.
+        unheard = {id_: before if active else self._vanished_seconds for id_, before, active in missing}
+        if not unheard:
+            return {}
+        found = await session.execute(
+            select(rows.c.id, rows.c.operator_id).where(rows.c.operator_id.in_(unheard), rows.c.state == "active")
+        )
+        return {(row.id, row.operator_id): unheard[row.operator_id] for row in found}

@@ -11,15 +11,17 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, delete, exists, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
-from chat.db import Database, rows_changed, table_of
+from chat.db import Database, UTCDateTime, rows_changed, table_of
 from chat.ids import new_id
 from chat.pairing.leases import BEAT_SECONDS, DEAD_SECONDS, LOOK_SECONDS, Still, Stopwatch
 from chat.pairing.models import Presence, Process
 from chat.people.models import Operator
+
+NOW = bindparam("now", type_=UTCDateTime())
 
 log = structlog.get_logger(__name__)
 
@@ -247,14 +249,14 @@ async def _absent(session: AsyncSession, operators: Sequence[UUID], unheard: flo
     return sorted(fallen.scalars())
 
 
-def is_online(now: datetime) -> ColumnElement[bool]:
+def is_online(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Of an operator: there, answering, and on duty."""
     operators = table_of(Operator)
     return and_(operators.c.present, operators.c.status == "online", operators.c.active, on_duty(now))
 
 
-def on_duty(now: datetime) -> ColumnElement[bool]:
-    """Of an operator: no roster says that they are off."""
+def on_duty(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """Of an operator: no roster says that they are off. `now`: also `NOW`, in a statement that is kept."""
     operators = table_of(Operator)
     return or_(operators.c.duty_until.is_(None), and_(operators.c.duty_from <= now, operators.c.duty_until > now))
 

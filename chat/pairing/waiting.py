@@ -4,9 +4,11 @@ stops at a limit, or reads nothing but that index: the length of the queues cost
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, union_all
+from sqlalchemy import CompoundSelect, Integer, and_, bindparam, func, or_, select, union_all
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
@@ -14,6 +16,7 @@ from chat.db import table_of
 from chat.pairing.models import Assignment
 from chat.people.models import Department
 
+_DEPARTMENTS = select(table_of(Department).c.id)
 ENOUGH = 5
 """Below so many accepted offers in the last hours there is no honest estimate."""
 
@@ -32,24 +35,31 @@ class Waiter:
 
 
 async def all_departments(session: AsyncSession) -> list[UUID]:
-    return list((await session.execute(select(table_of(Department).c.id))).scalars())
+    return list((await session.execute(_DEPARTMENTS)).scalars())
 
 
 async def first(session: AsyncSession, departments: Sequence[UUID], limit: int = 1) -> list[Waiter]:
     """The first `limit` of each department, in the order of service."""
     if not departments:
         return []
+    values = {f"department_{n}": department for n, department in enumerate(departments)}
+    found = await session.execute(_heads(len(departments)), {**values, "most": limit})
+    return sorted((Waiter(*row) for row in found), key=lambda one: one.order)
+
+
+@cache
+def _heads(departments: int) -> CompoundSelect[Any]:
+    """Of so many departments. The dispatcher asks every second: to build it costs more than to execute it."""
     rows = table_of(Conversation)
     heads = [
         select(rows.c.id, rows.c.department_id, rows.c.priority, rows.c.waiting_since)
-        .where(rows.c.state == "waiting", rows.c.department_id == department)
+        .where(rows.c.state == "waiting", rows.c.department_id == bindparam(f"department_{n}"))
         .order_by(rows.c.priority, rows.c.waiting_since, rows.c.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer()))
         .subquery()
-        for department in departments
+        for n in range(departments)
     ]
-    found = await session.execute(union_all(*(select(head) for head in heads)))
-    return sorted((Waiter(*row) for row in found), key=lambda one: one.order)
+    return union_all(*(select(head) for head in heads))
 
 
 async def before_all(session: AsyncSession, department_id: UUID, priority: int, since: datetime) -> datetime:

@@ -116,6 +116,10 @@ def token_parameters(hashes: Sequence[str], now: datetime) -> dict[str, Any]:
     return {"token_hashes": list(hashes), "seen_since": now - UNUSED}
 
 
+_LABEL = update(table_of(Visitor)).where(table_of(Visitor).c.id == bindparam("visitor"))
+"""With the columns that it is executed with."""
+
+
 async def label(session: AsyncSession, visitor_id: UUID, *, name: str, email: str) -> None:
     """Keeps what the visitor typed about themselves; empty changes nothing."""
     values: dict[str, Any] = {}
@@ -124,8 +128,7 @@ async def label(session: AsyncSession, visitor_id: UUID, *, name: str, email: st
     if email.strip():
         values["email"] = email.strip()
     if values:
-        rows = table_of(Visitor)
-        await session.execute(update(rows).where(rows.c.id == visitor_id).values(**values))
+        await session.execute(_LABEL, {"visitor": visitor_id, **values})
 
 
 async def site_by_key(db: Database, key: str) -> Site | None:

@@ -7,11 +7,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import and_, exists, not_, or_
+from sqlalchemy import and_, bindparam, exists, not_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.public import Duties, Operator, duty_of, on_duty
+from chat.public import NOW, Duties, Operator, duty_of, on_duty
 from escalation.actions import Tickets
 from escalation.models import Ticket
 from escalation.shifts.handover import HandOver
@@ -45,11 +45,13 @@ class ShiftKeeper:
         """Renews the spans that are over, then hands over; how many pieces of work changed hands."""
         now = self._tickets.clock.now()
         async with self._tickets.db.read() as session:
-            over = select(Operator.id).where(col(Operator.duty_until) <= now, col(Operator.active).is_(True))
-            renewed = list(await session.exec(over))
+            renewed = list(await session.exec(_OVER, params={"now": now}))
+            off = await _off_duty(session, now)
         if renewed:
             await self.renew(renewed)
-        return sum([await self._hand_over.of(operator, now) for operator in await self._off_duty(now)])
+            async with self._tickets.db.read() as session:
+                off = await _off_duty(session, now)
+        return sum([await self._hand_over.of(operator, now) for operator in off])
 
     async def renew(self, operators: Collection[UUID]) -> None:
         """Reads the roster of these people again: their span ended, or somebody changed the roster."""
@@ -63,23 +65,6 @@ class ShiftKeeper:
         async with self._tickets.db.read() as session:
             everybody = list(await session.exec(select(Operator.id).where(col(Operator.active).is_(True))))
         await self.renew(everybody)
-
-    async def _off_duty(self, now: datetime) -> Sequence[Operator]:
-        """Those who still have something, and who is no operator any more and has tickets: conversations of the latter
-        go back by themselves."""
-        has_tickets = exists().where(col(Ticket.operator_id) == Operator.id, col(Ticket.open).is_(True))
-        off = select(Operator).where(
-            or_(
-                and_(
-                    col(Operator.off_since).is_not(None),
-                    not_(on_duty(now)),
-                    or_(col(Operator.load) > 0, has_tickets),
-                ),
-                and_(col(Operator.active).is_(False), has_tickets),
-            )
-        )
-        async with self._tickets.db.read() as session:
-            return (await session.exec(off.order_by(col(Operator.id)))).all()
 
 
 async def renew(session: AsyncSession, duties: Duties, operators: Collection[UUID], now: datetime) -> list[UUID]:
@@ -98,3 +83,27 @@ async def renew(session: AsyncSession, duties: Duties, operators: Collection[UUI
         if duty != duty_of(operator) and await duties.set(session, operator, duty, now):
             changed.append(operator.id)
     return changed
+
+
+async def _off_duty(session: AsyncSession, now: datetime) -> Sequence[Operator]:
+    """Those who still have something, and who is no operator any more and has tickets: conversations of the latter
+    go back by themselves."""
+    return (await session.exec(_OFF, params={"now": now})).all()
+
+
+_OVER = select(Operator.id).where(col(Operator.duty_until) <= bindparam("now"), col(Operator.active).is_(True))
+_HAS_TICKETS = exists().where(col(Ticket.operator_id) == Operator.id, col(Ticket.open).is_(True))
+_OFF = (
+    select(Operator)
+    .where(
+        or_(
+            and_(
+                col(Operator.off_since).is_not(None),
+                not_(on_duty(NOW)),
+                or_(col(Operator.load) > 0, _HAS_TICKETS),
+            ),
+            and_(col(Operator.active).is_(False), _HAS_TICKETS),
+        )
+    )
+    .order_by(col(Operator.id))
+)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -52,28 +52,30 @@ class Stopped:
 async def start_first_reply(session: AsyncSession, ticket: Ticket) -> None:
     """A ticket that an operator opened on the telephone has been answered already."""
     if ticket.contact_channel != PHONE:
-        await _start(session, ticket, FIRST_REPLY, ticket.created_at)
+        await _start(session, ticket, FIRST_REPLY, ticket.created_at, [], instance=1)
 
 
 async def start_next_reply(session: AsyncSession, ticket: Ticket, at: datetime) -> None:
     """By a message of the requester. A second one in the same turn changes nothing, nor does one before the first
     reply: that one is promised already."""
-    running = await running_clocks(session, ticket.id)
+    running = list(await running_clocks(session, ticket.id))
     if not any(clock.metric in (FIRST_REPLY, NEXT_REPLY) for clock in running):
-        await _start(session, ticket, NEXT_REPLY, at)
+        await _start(session, ticket, NEXT_REPLY, at, running)
 
 
 async def start_update_by(session: AsyncSession, ticket: Ticket, due_at: datetime, now: datetime) -> None:
     """A new statement is itself the update that the one before it promised."""
-    await _stop(session, ticket, [UPDATE_BY], now)
+    running = list(await running_clocks(session, ticket.id))
+    await _stop(session, ticket, running, [UPDATE_BY], now)
     # From the whole second, so that whole seconds lead to the very time that was named.
     start = now.replace(microsecond=due_at.microsecond)
-    await _start(session, ticket, UPDATE_BY, start, int((due_at - start).total_seconds()))
+    await _start(session, ticket, UPDATE_BY, start, running, int((due_at - start).total_seconds()))
 
 
 async def stop_by_reply(session: AsyncSession, ticket: Ticket, at: datetime) -> list[Stopped]:
     """A public message of a human operator, in any window."""
-    stopped = await _stop(session, ticket, [FIRST_REPLY, NEXT_REPLY, UPDATE_BY], at)
+    running = await running_clocks(session, ticket.id)
+    stopped = await _stop(session, ticket, running, [FIRST_REPLY, NEXT_REPLY, UPDATE_BY], at)
     ticket.first_reply_at = ticket.first_reply_at or at
     return stopped
 
@@ -82,46 +84,50 @@ async def cancel_clocks(session: AsyncSession, ticket: Ticket, at: datetime) -> 
     """Spam, merged, or solved by the requester: left out of the figures."""
     for clock in await running_clocks(session, ticket.id):
         clock.state, clock.met_at, clock.next_at = "cancelled", at, None
-    await show_due(session, ticket)
+    _show_due(ticket, [])
 
 
 async def take_over(session: AsyncSession, source: Ticket, target: Ticket, at: datetime) -> None:
     """`source` is merged into `target`, whose promise counts from the older start of both."""
     older = {clock.metric: clock.started_at for clock in await running_clocks(session, source.id)}
     await cancel_clocks(session, source, at)
-    for clock in await running_clocks(session, target.id):
+    running = await running_clocks(session, target.id)
+    for clock in running:
         if clock.metric != UPDATE_BY and older.get(clock.metric, clock.started_at) < clock.started_at:
             clock.started_at = older[clock.metric]
             await _arrange(session, target, clock)
-    await show_due(session, target)
+    _show_due(target, running)
 
 
 async def move_clocks(session: AsyncSession, ticket: Ticket) -> None:
     """Priority or department changed: computed again from the original start. What was promised is never put off."""
     fitting = await fitting_policy(session, ticket)
-    for clock in await running_clocks(session, ticket.id):
+    running = await running_clocks(session, ticket.id)
+    for clock in running:
         if fitting is None or clock.metric == UPDATE_BY or clock.metric not in fitting.targets:
             continue
         pauses = await pauses_of(session, ticket, clock.started_at, fitting.targets[clock.metric])
         plan = plan_of(fitting.targets[clock.metric], clock.started_at, pauses)
         if plan.due_at is None or clock.due_at is None or plan.due_at < clock.due_at:
             await _put_under(session, clock, fitting, plan)
-    await show_due(session, ticket)
+    _show_due(ticket, running)
 
 
 async def pause_clocks(session: AsyncSession, ticket: Ticket) -> None:
     """The state changed: clocks that pause in it have no due meanwhile. `first_reply` is not touched."""
-    for clock in await running_clocks(session, ticket.id):
+    running = await running_clocks(session, ticket.id)
+    for clock in running:
         if clock.metric == NEXT_REPLY:
             await _arrange(session, ticket, clock)
-    await show_due(session, ticket)
+    _show_due(ticket, running)
 
 
 async def apply_policies(session: AsyncSession, ticket: Ticket, now: datetime) -> list[SlaClock]:
     """A policy or calendar changed: running clocks are computed again; finished ones never. Those that moved."""
     fitting = await fitting_policy(session, ticket)
     moved = []
-    for clock in await running_clocks(session, ticket.id):
+    running = await running_clocks(session, ticket.id)
+    for clock in running:
         if fitting is None or clock.metric == UPDATE_BY or clock.metric not in fitting.targets:
             continue
         pauses = await pauses_of(session, ticket, clock.started_at, fitting.targets[clock.metric])
@@ -135,14 +141,15 @@ async def apply_policies(session: AsyncSession, ticket: Ticket, now: datetime) -
         )
         await _put_under(session, clock, fitting, plan)
         moved.append(clock)
-    await show_due(session, ticket)
+    _show_due(ticket, running)
     return moved
 
 
-async def show_due(session: AsyncSession, ticket: Ticket) -> None:
-    """The ticket carries the nearest due of its clocks, so that the queue needs no second table."""
-    running = [clock for clock in await running_clocks(session, ticket.id) if clock.due_at is not None]
-    nearest = min(running, key=lambda clock: (clock.due_at, clock.metric), default=None)
+def _show_due(ticket: Ticket, clocks: Sequence[SlaClock]) -> None:
+    """The ticket carries the nearest due of its clocks, so that the queue needs no second table. `clocks`: all that
+    run, and perhaps some that have just stopped."""
+    promising = [clock for clock in clocks if clock.state == "running" and clock.due_at is not None]
+    nearest = min(promising, key=lambda clock: (clock.due_at, clock.metric), default=None)
     ticket.due_at = nearest.due_at if nearest else None
     ticket.due_metric = nearest.metric if nearest else ""
 
@@ -152,17 +159,19 @@ async def show_due(session: AsyncSession, ticket: Ticket) -> None:
 
 async def running_clocks(session: AsyncSession, ticket_id: UUID) -> Sequence[SlaClock]:
     """Those that promise something."""
-    found = await session.exec(
-        select(SlaClock)
-        .where(
-            SlaClock.subject_kind == "ticket",
-            SlaClock.subject_id == ticket_id,
-            SlaClock.state == "running",
-            SlaClock.metric != SOLVE,
-        )
-        .order_by(col(SlaClock.started_at), col(SlaClock.id))
+    return (await session.exec(_RUNNING, params={"ticket": ticket_id})).all()
+
+
+_RUNNING = (
+    select(SlaClock)
+    .where(
+        SlaClock.subject_kind == "ticket",
+        SlaClock.subject_id == bindparam("ticket"),
+        SlaClock.state == "running",
+        SlaClock.metric != SOLVE,
     )
-    return found.all()
+    .order_by(col(SlaClock.started_at), col(SlaClock.id))
+)
 
 
 async def fitting_policy(session: AsyncSession, ticket: Ticket) -> Policy | None:
@@ -182,9 +191,14 @@ async def target_of(session: AsyncSession, ticket: Ticket, clock: SlaClock) -> T
     policy = await policy_by_id(session, clock.policy_id) if clock.policy_id else None
     policy = policy or await fitting_policy(session, ticket)
     target = policy.targets.get(clock.metric) if policy else None
-    if target is not None and clock.metric == UPDATE_BY:
-        return replace(target, target_seconds=clock.target_seconds, breach_seconds=clock.target_seconds)
-    return target
+    return _own(target, clock) if target is not None else None
+
+
+def _own(target: Target, clock: SlaClock) -> Target:
+    """The time that an operator named belongs to the clock and not to the policy."""
+    if clock.metric != UPDATE_BY:
+        return target
+    return replace(target, target_seconds=clock.target_seconds, breach_seconds=clock.target_seconds)
 
 
 async def plan_for(session: AsyncSession, ticket: Ticket, clock: SlaClock) -> Plan | None:
@@ -221,7 +235,16 @@ async def pauses_of(session: AsyncSession, ticket: Ticket, start: datetime, targ
 # ── one clock ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _start(session: AsyncSession, ticket: Ticket, metric: str, at: datetime, seconds: int | None = None) -> None:
+async def _start(
+    session: AsyncSession,
+    ticket: Ticket,
+    metric: str,
+    at: datetime,
+    running: list[SlaClock],
+    seconds: int | None = None,
+    instance: int | None = None,
+) -> None:
+    """`running`: the others of the ticket. `seconds`: instead of those of the policy. `instance`: where it is known."""
     policy = await fitting_policy(session, ticket)
     target = policy.targets.get(metric) if policy else None
     if policy is None or target is None:
@@ -234,22 +257,24 @@ async def _start(session: AsyncSession, ticket: Ticket, metric: str, at: datetim
         subject_kind="ticket",
         subject_id=ticket.id,
         metric=metric,
-        instance=(await session.exec(counted)).one() + 1,
+        instance=(await session.exec(counted)).one() + 1 if instance is None else instance,
         policy_id=policy.id,
         policy_version=policy.version,
         target_seconds=target.target_seconds if seconds is None else seconds,
         started_at=at,
         state="running",
     )
+    plan = plan_of(_own(target, clock), at, await pauses_of(session, ticket, at, target))
+    clock.due_at, clock.breach_at, clock.next_at = plan.due_at, plan.breach_at, plan.next_at((), breached=False)
     session.add(clock)
-    await session.flush()
-    await _arrange(session, ticket, clock)
-    await show_due(session, ticket)
+    _show_due(ticket, [*running, clock])
 
 
-async def _stop(session: AsyncSession, ticket: Ticket, metrics: Sequence[str], at: datetime) -> list[Stopped]:
+async def _stop(
+    session: AsyncSession, ticket: Ticket, running: Sequence[SlaClock], metrics: Sequence[str], at: datetime
+) -> list[Stopped]:
     stopped = []
-    for clock in await running_clocks(session, ticket.id):
+    for clock in running:
         if clock.metric not in metrics:
             continue
         target = await target_of(session, ticket, clock)
@@ -272,7 +297,7 @@ async def _stop(session: AsyncSession, ticket: Ticket, metrics: Sequence[str], a
                 untold=breached and before is None,
             )
         )
-    await show_due(session, ticket)
+    _show_due(ticket, running)
     return stopped
 
 

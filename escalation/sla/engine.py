@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import update
-from sqlmodel import col, select
+from sqlalchemy import bindparam, update
+from sqlalchemy import select as core_select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import rows_changed, table_of
@@ -52,13 +53,7 @@ class SlaEngine:
         """Carries out all that is due; how many clocks this process moved on."""
         now = self._tickets.clock.now()
         async with self._tickets.db.read() as session:
-            found = await session.exec(
-                select(SlaClock)
-                .where(SlaClock.state == "running", SlaClock.subject_kind == "ticket", col(SlaClock.next_at) <= now)
-                .order_by(col(SlaClock.next_at), col(SlaClock.id))
-                .limit(AT_ONCE)
-            )
-            waiting = [(clock.id, clock.subject_id, clock.next_at) for clock in found]
+            waiting = (await session.execute(_DUE, {"now": now})).all()
         moved = 0
         for clock_id, ticket_id, next_at in waiting:
             try:
@@ -119,6 +114,15 @@ class SlaEngine:
         await self._tickets.conversations.nudge("alarm", ticket.number)
         await self._tickets.conversations.nudge("ticket", ticket.number)
         return True
+
+
+_clocks = table_of(SlaClock)
+_DUE = (
+    core_select(_clocks.c.id, _clocks.c.subject_id, _clocks.c.next_at)
+    .where(_clocks.c.state == "running", _clocks.c.subject_kind == "ticket", _clocks.c.next_at <= bindparam("now"))
+    .order_by(_clocks.c.next_at, _clocks.c.id)
+    .limit(AT_ONCE)
+)
 
 
 async def _claim(session: AsyncSession, clock_id: UUID, next_at: datetime | None) -> bool:

@@ -1,13 +1,16 @@
 """Policies: what is promised to whom, by data. Versions are never changed; clocks remember theirs."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
+from sqlalchemy import Select, Text, bindparam, cast, update
+from sqlalchemy import select as core_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -81,19 +84,24 @@ def first_fitting(policies: Sequence[Policy], subject: Subject) -> Policy | None
     return next((policy for policy in policies if policy.fits(subject)), None)
 
 
-async def current_policies(session: AsyncSession) -> list[Policy]:
+async def current_policies(session: AsyncSession) -> Sequence[Policy]:
     """In order. The shipped ones are written at first use: the session must be one that writes."""
-    found = await _read(session, col(SlaPolicy.retired_at).is_(None))
+    found = await _current(session)
     if found:
         return found
     await ship(session)
-    return await _read(session, col(SlaPolicy.retired_at).is_(None))
+    return await _current(session)
 
 
-async def policies_in(db: Database) -> list[Policy]:
-    """For those who only read."""
+async def policies_of(session: AsyncSession) -> Sequence[Policy]:
+    """For those who only read: none before the shipped ones are written."""
+    return await _current(session)
+
+
+async def policies_in(db: Database) -> Sequence[Policy]:
+    """For those who only read, and have no transaction."""
     async with db.read() as session:
-        found = await _read(session, col(SlaPolicy.retired_at).is_(None))
+        found = await _current(session)
     if found:
         return found
     async with db.write() as session:
@@ -101,7 +109,10 @@ async def policies_in(db: Database) -> list[Policy]:
 
 
 async def policy_by_id(session: AsyncSession, policy_id: UUID) -> Policy | None:
-    found = await _read(session, col(SlaPolicy.id) == policy_id)
+    for policy in await _current(session):
+        if policy.id == policy_id:
+            return policy
+    found = await _read(session, _ONE, policy=policy_id)
     return found[0] if found else None
 
 
@@ -141,40 +152,71 @@ async def publish(session: AsyncSession, changed: Policy, now: datetime) -> Poli
             )
         )
     await session.flush()
+    session.info.pop(_CURRENT, None)
     return policy
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _read(session: AsyncSession, which: Any) -> list[Policy]:
-    rows = (
-        await session.exec(select(SlaPolicy).where(which).order_by(col(SlaPolicy.position), col(SlaPolicy.id)))
-    ).all()
-    if not rows:
-        return []
-    targets = await session.exec(select(SlaTarget).where(col(SlaTarget.policy_id).in_([row.id for row in rows])))
-    calendars = {row.id: calendar_of(row) for row in await session.exec(select(CalendarRow))}
-    of_policy: dict[UUID, dict[str, Target]] = {row.id: {} for row in rows}
-    for target in targets:
-        of_policy[target.policy_id][target.metric] = Target(
-            target.metric,
-            target.target_seconds,
-            target.breach_seconds,
-            tuple(Alarm(alarm["after"], alarm["step"]) for alarm in target.alarms),
-            calendars[target.calendar_id],
-            tuple(target.pause_states),
-            target.calendar_id,
-        )
-    return [Policy(row.id, row.key, row.version, row.position, row.name, row.match, of_policy[row.id]) for row in rows]
+_CURRENT = "current policies"
+
+
+async def _current(session: AsyncSession) -> Sequence[Policy]:
+    """Read once in a transaction: each of its clocks asks for them."""
+    found: Sequence[Policy] | None = session.info.get(_CURRENT)
+    if found is None:
+        found = session.info[_CURRENT] = await _read(session, _THOSE_IN_FORCE)
+    return found
+
+
+async def _read(session: AsyncSession, statement: Select[Any], **values: UUID) -> Sequence[Policy]:
+    return _policies(tuple(tuple(row) for row in await session.execute(statement, values)))
+
+
+_rows, _targets, _calendars = table_of(SlaPolicy), table_of(SlaTarget), table_of(CalendarRow)
+_ALL = (
+    core_select(
+        *(_rows.c.id, _rows.c.key, _rows.c.version, _rows.c.position, _rows.c.name, cast(_rows.c.match, Text)),
+        *(_targets.c.metric, _targets.c.target_seconds, _targets.c.breach_seconds, cast(_targets.c.alarms, Text)),
+        *(_targets.c.calendar_id, cast(_targets.c.pause_states, Text)),
+        *(_calendars.c.zone, cast(_calendars.c.weekly, Text), cast(_calendars.c.holidays, Text), _calendars.c.always),
+    )
+    .outerjoin(_targets, _targets.c.policy_id == _rows.c.id)
+    .outerjoin(_calendars, _calendars.c.id == _targets.c.calendar_id)
+    .order_by(_rows.c.position, _rows.c.id, _targets.c.metric)
+)
+_THOSE_IN_FORCE = _ALL.where(_rows.c.retired_at.is_(None))
+_ONE = _ALL.where(_rows.c.id == bindparam("policy"))
+
+
+@lru_cache(maxsize=64)
+def _policies(rows: tuple[tuple[Any, ...], ...]) -> tuple[Policy, ...]:
+    """Of rows as they were read: what has not changed is not computed again. Nobody changes a policy in place."""
+    found: list[Policy] = []
+    for id_, key, version, position, name, match, metric, seconds, breach, alarms, calendar_id, pauses, *hours in rows:
+        if not found or found[-1].id != id_:
+            found.append(Policy(id_, key, version, position, name, json.loads(match), {}))
+        if metric is not None:
+            steps = tuple(Alarm(alarm["after"], alarm["step"]) for alarm in json.loads(alarms))
+            zone, weekly, holidays, always = hours
+            calendar = _calendar(zone, json.loads(weekly), json.loads(holidays), always)
+            found[-1].targets[metric] = Target(
+                metric, seconds, breach, steps, calendar, tuple(json.loads(pauses)), calendar_id
+            )
+    return tuple(found)
 
 
 def calendar_of(row: CalendarRow) -> Calendar:
+    return _calendar(row.zone, row.weekly, row.holidays, row.always)
+
+
+def _calendar(zone: str, weekly: Sequence[Sequence[int]], holidays: Sequence[str], always: bool) -> Calendar:
     return Calendar(
-        ZoneInfo(row.zone),
-        tuple(Weekly(*weekly) for weekly in row.weekly),
-        frozenset(date.fromisoformat(day) for day in row.holidays),
-        row.always,
+        ZoneInfo(zone),
+        tuple(Weekly(*hours) for hours in weekly),
+        frozenset(date.fromisoformat(day) for day in holidays),
+        always,
     )
 
 
@@ -209,6 +251,7 @@ async def ship(session: AsyncSession) -> None:
     async def put(model: Any, **values: Any) -> None:
         await session.execute(insert(table_of(model)).values(**values).on_conflict_do_nothing())
 
+    session.info.pop(_CURRENT, None)
     await put(CalendarRow, id=ALWAYS, name="24/7", zone="UTC", weekly=[], holidays=[], always=True)
     for position, (key, match, target, breach, alarms) in enumerate(_SHIPPED):
         policy_id = _shipped_id(key)

@@ -16,7 +16,8 @@ from escalation.sla.clocks import fitting_policy, pauses_of
 from escalation.sla.policies import FIRST_REPLY, SOLVE, WAITING
 
 
-async def start_solve(session: AsyncSession, ticket: Ticket, at: datetime) -> None:
+async def start_solve(session: AsyncSession, ticket: Ticket, at: datetime, *, first: bool = False) -> None:
+    """`first`: of a ticket that is being opened."""
     policy = await fitting_policy(session, ticket)
     counted = select(func.count()).select_from(SlaClock).where(*_of(ticket.id))
     session.add(
@@ -25,7 +26,7 @@ async def start_solve(session: AsyncSession, ticket: Ticket, at: datetime) -> No
             subject_kind="ticket",
             subject_id=ticket.id,
             metric=SOLVE,
-            instance=(await session.exec(counted)).one() + 1,
+            instance=1 if first else (await session.exec(counted)).one() + 1,
             policy_id=policy.id if policy else None,
             policy_version=policy.version if policy else 0,
             target_seconds=0,
@@ -33,7 +34,6 @@ async def start_solve(session: AsyncSession, ticket: Ticket, at: datetime) -> No
             state="running",
         )
     )
-    await session.flush()
 
 
 async def stop_solve(session: AsyncSession, ticket: Ticket, at: datetime, *, counts: bool = True) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import and_, exists, func, or_, update
+from sqlalchemy import and_, bindparam, exists, func, or_, update
+from sqlalchemy import select as core_select
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,6 +29,7 @@ from escalation.sla.policies import (
     Subject,
     first_fitting,
     policies_in,
+    policies_of,
     policy_by_id,
 )
 from escalation.sla.timing import Plan, Step, is_breached, plan_of
@@ -53,11 +55,20 @@ class TalkClocks:
     async def round(self) -> int:
         """Starts, stops and moves on what is due; how many clocks this process touched."""
         now = self._tickets.clock.now()
-        policies = await policies_in(self._tickets.db)
-        touched = 0
-        for conversation_id in await self._who_wait(policies, now):
-            touched += await self._start(conversation_id, policies, now)
-        for clock_id, conversation_id, next_at in await self._due(now):
+        async with self._tickets.db.read() as session:
+            policies = await policies_of(session)
+            waiting = await _who_wait(session, policies, now)
+            due = await _due(session, now)
+        if not policies:
+            policies = await policies_in(self._tickets.db)  # ships the first ones
+            async with self._tickets.db.read() as session:
+                waiting = await _who_wait(session, policies, now)
+        touched = sum([await self._start(conversation_id, policies, now) for conversation_id in waiting])
+        if touched:
+            # Of what has waited long a step may be due at once.
+            async with self._tickets.db.read() as session:
+                due = await _due(session, now)
+        for clock_id, conversation_id, next_at in due:
             try:
                 touched += await self._work(clock_id, conversation_id, next_at, now)
             except Exception:
@@ -92,60 +103,6 @@ class TalkClocks:
             conversation_id = clock.subject_id
         await self._tickets.conversations.announce(conversation_id)
         await self._tickets.conversations.nudge("alarm", str(conversation_id))
-
-    # ── which ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _who_wait(self, policies: Sequence[Policy], now: datetime) -> list[UUID]:
-        promised = [
-            policy.targets[metric].target_seconds
-            for policy in policies
-            for metric in (FIRST_REPLY, NEXT_REPLY)
-            if TALK in policy.match.get("subject_kind", [TALK]) and metric in policy.targets
-        ]
-        if not promised:
-            return []
-        running = exists().where(
-            col(SlaClock.subject_kind) == TALK, col(SlaClock.subject_id) == Conversation.id,
-            col(SlaClock.state) == "running",
-        )  # fmt: skip
-        async with self._tickets.db.read() as session:
-            found = await session.exec(
-                select(Conversation.id)
-                .where(
-                    col(Conversation.state).in_(OPEN),
-                    col(Conversation.waiting_since) <= now - timedelta(seconds=min(promised) / 2),
-                    Conversation.last_message_by == "visitor",
-                    ~_held_by_a_ticket(),
-                    ~running,
-                )
-                .order_by(col(Conversation.waiting_since))
-                .limit(AT_ONCE)
-            )
-            return list(found)
-
-    async def _due(self, now: datetime) -> list[tuple[UUID, UUID, datetime | None]]:
-        """Whose step has come, and those whose conversation went on."""
-        went_on = or_(
-            col(Conversation.waiting_since).is_(None),
-            col(Conversation.state).not_in(OPEN),
-            col(Conversation.last_message_by) != "visitor",
-            and_(col(SlaClock.metric) == FIRST_REPLY, col(Conversation.first_reply_at).is_not(None)),
-            and_(col(SlaClock.metric) == NEXT_REPLY, col(Conversation.waiting_since) > col(SlaClock.started_at)),
-            _held_by_a_ticket(),
-        )
-        async with self._tickets.db.read() as session:
-            found = await session.exec(
-                select(SlaClock.id, SlaClock.subject_id, SlaClock.next_at)
-                .join(Conversation, col(Conversation.id) == col(SlaClock.subject_id))
-                .where(
-                    SlaClock.subject_kind == TALK,
-                    SlaClock.state == "running",
-                    or_(col(SlaClock.next_at) <= now, went_on),
-                )
-                .order_by(col(SlaClock.next_at), col(SlaClock.id))
-                .limit(AT_ONCE)
-            )
-            return list(found)
 
     # ── one ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -220,7 +177,7 @@ class TalkClocks:
         return True
 
     async def _steps(self, session: AsyncSession, talk: Conversation, clock: SlaClock, now: datetime) -> bool:
-        plan = await _plan_of(session, clock, await policies_in(self._tickets.db))
+        plan = await _plan_of(session, clock)
         if plan is None:
             return False
         fired = set(
@@ -308,6 +265,65 @@ class TalkClocks:
         return [(code, self._tickets.strings.catalogue(code)) for code in self._tickets.strings.locales]
 
 
+# ── which ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _who_wait(session: AsyncSession, policies: Sequence[Policy], now: datetime) -> list[UUID]:
+    promised = [
+        policy.targets[metric].target_seconds
+        for policy in policies
+        for metric in (FIRST_REPLY, NEXT_REPLY)
+        if TALK in policy.match.get("subject_kind", [TALK]) and metric in policy.targets
+    ]
+    if not promised:
+        return []
+    since = now - timedelta(seconds=min(promised) / 2)
+    return list((await session.execute(_UNPROMISED, {"since": since})).scalars())
+
+
+async def _due(session: AsyncSession, now: datetime) -> Sequence[tuple[UUID, UUID, datetime | None]]:
+    """Whose step has come, and those whose conversation went on."""
+    return (await session.execute(_DUE, {"now": now})).all()
+
+
+# They are executed every few seconds.
+_talks, _clocks, _ties = table_of(Conversation), table_of(SlaClock), table_of(TicketConversation)
+_HELD_BY_A_TICKET = exists().where(_ties.c.conversation_id == _talks.c.id, _ties.c.released_at.is_(None))
+_UNPROMISED = (
+    core_select(_talks.c.id)
+    .where(
+        _talks.c.state.in_(OPEN),
+        _talks.c.waiting_since <= bindparam("since"),
+        _talks.c.last_message_by == "visitor",
+        ~_HELD_BY_A_TICKET,
+        ~exists().where(
+            _clocks.c.subject_kind == TALK, _clocks.c.subject_id == _talks.c.id, _clocks.c.state == "running"
+        ),
+    )
+    .order_by(_talks.c.waiting_since)
+    .limit(AT_ONCE)
+)
+_WENT_ON = or_(
+    _talks.c.waiting_since.is_(None),
+    _talks.c.state.not_in(OPEN),
+    _talks.c.last_message_by != "visitor",
+    and_(_clocks.c.metric == FIRST_REPLY, _talks.c.first_reply_at.is_not(None)),
+    and_(_clocks.c.metric == NEXT_REPLY, _talks.c.waiting_since > _clocks.c.started_at),
+    _HELD_BY_A_TICKET,
+)
+_DUE = (
+    core_select(_clocks.c.id, _clocks.c.subject_id, _clocks.c.next_at)
+    .join(_talks, _talks.c.id == _clocks.c.subject_id)
+    .where(
+        _clocks.c.subject_kind == TALK,
+        _clocks.c.state == "running",
+        or_(_clocks.c.next_at <= bindparam("now"), _WENT_ON),
+    )
+    .order_by(_clocks.c.next_at, _clocks.c.id)
+    .limit(AT_ONCE)
+)
+
+
 # ── of one conversation ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -351,18 +367,10 @@ async def _fitting(session: AsyncSession, talk: Conversation, policies: Sequence
     return first_fitting(policies, Subject(TALK, "chat", department.slug, talk.priority))
 
 
-async def _plan_of(session: AsyncSession, clock: SlaClock, policies: Sequence[Policy]) -> Plan | None:
-    policy = next((one for one in policies if one.id == clock.policy_id), None)
-    if policy is None and clock.policy_id is not None:
-        policy = await policy_by_id(session, clock.policy_id)
+async def _plan_of(session: AsyncSession, clock: SlaClock) -> Plan | None:
+    policy = await policy_by_id(session, clock.policy_id) if clock.policy_id is not None else None
     target = policy.targets.get(clock.metric) if policy else None
     return plan_of(target, clock.started_at) if target else None
-
-
-def _held_by_a_ticket() -> Any:
-    return exists().where(
-        col(TicketConversation.conversation_id) == Conversation.id, col(TicketConversation.released_at).is_(None)
-    )
 
 
 async def _has_ticket(session: AsyncSession, conversation_id: UUID) -> bool:

@@ -7,17 +7,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import func
+from sqlalchemy import Row, func
+from sqlalchemy import select as core_select
 from sqlmodel import col, select
 
 from chat.conversations.entry import Author
 from chat.conversations.models import Conversation
+from chat.db import table_of
 from chat.ids import new_id, new_secret
 from chat.pairing import steps, waiting
 from chat.pairing.dispatcher import Dispatcher
 from chat.pairing.models import Assignment
+from chat.pairing.presence import NOW
 from chat.people.models import Department, Operator, OperatorDepartment, Visitor
 from chat.public import duty_of
 from escalation.change import Actor
@@ -26,12 +30,17 @@ from escalation.models import SlaClock, SlaEvent, Ticket, TicketAssignment, Tick
 from escalation.opening import open_ticket
 from escalation.shifts.store import rosters
 from escalation.sla.calendars import Interval
-from escalation.sla.crew import situation
+from escalation.sla.crew import Place, situation
 from escalation.sla.words import breach_text
 from escalation.states import HIGH, State
+from tests.support.clock import FakeClock
+from tests.support.quick_sqlite import quick_database
 from tests.support.rosters import add_absence, add_shift
-from tests.support.tickets import LJUBLJANA, Company
+from tests.support.tickets import LJUBLJANA, Company, company
 
+CASES = 2_000
+EACH = 8
+"""Operators in each shift."""
 SHIFTS = (("Early", 6, 14), ("Late", 14, 22), ("Night", 22, 6))
 BEGIN = datetime(2026, 6, 2, 0, 0, tzinfo=UTC)
 MINUTES = 24 * 60
@@ -41,6 +50,40 @@ BUSY = [1, 1, 1, 1, 1, 2, 3, 5, 8, 9, 9, 8, 7, 7, 8, 9, 8, 6, 5, 4, 3, 2, 2, 1]
 STEP_SECONDS = 120
 SLOW = "Late 0"
 """Lets people wait."""
+
+
+async def a_day() -> "Day":
+    """The same each time, judged."""
+    clock = FakeClock(BEGIN)
+    async with quick_database() as db, company(db, clock) as acme:
+        dispatcher = Dispatcher(db, clock, acme.hub, acme.pairing, 45)
+        day = Day(acme, dispatcher, random.Random(4))  # noqa: S311 — nothing is hidden by it
+        await day.pass_by(CASES, EACH)
+    return day
+
+
+# Each is executed hundreds of times: kept, and without columns that nobody reads.
+_talks, _tickets, _operators = table_of(Conversation), table_of(Ticket), table_of(Operator)
+_TALKS = core_select(
+    _talks.c.id, _talks.c.state, _talks.c.operator_id, _talks.c.visitor_id, _talks.c.waiting_since
+).where(_talks.c.state.in_(("offered", "active")))
+_THEIR_TURN = (
+    core_select(
+        *(_tickets.c.id, _tickets.c.number, _tickets.c.version, _tickets.c.priority),
+        *(_tickets.c.department_id, _tickets.c.operator_id),
+    )
+    .where(_tickets.c.open.is_(True), _tickets.c.operators_turn.is_(True))
+    .order_by(_tickets.c.place)
+)
+_UNHELD = _THEIR_TURN.where(_tickets.c.operator_id.is_(None))
+_OURS = _THEIR_TURN.where(_tickets.c.operator_id.is_not(None))
+_HELD = (
+    core_select(_tickets.c.operator_id, func.count())
+    .where(_tickets.c.open.is_(True), _tickets.c.operator_id.is_not(None))
+    .group_by(_tickets.c.operator_id)
+)
+_ASKED = core_select(_tickets.c.id).where(_tickets.c.state == State.WAITING_CUSTOMER.value).order_by(_tickets.c.id)
+_READY = core_select(_operators.c.id, _operators.c.ticket_capacity).where(steps.ready(NOW))
 
 
 @dataclass
@@ -164,14 +207,12 @@ class Day:
         else:
             self.seen["conversations"] += 1
 
-    async def _talks(self) -> Sequence[Conversation]:
-        query = select(Conversation).where(col(Conversation.state).in_(("offered", "active")))
+    async def _talks(self) -> Sequence[Row[Any]]:
         async with self.acme.db.read() as session:
-            return (await session.exec(query)).all()
+            return (await session.execute(_TALKS)).all()
 
-    async def _turn(self, talk: Conversation) -> None:
+    async def _turn(self, talk: Row[Any]) -> None:
         acme, chance = self.acme, self.chance
-        assert talk.operator_id is not None
         name = next(one.name for one in self.people if one.id == talk.operator_id)
         by = Author("operator", talk.operator_id, name)
         # Who does not take it in time is passed over by the next turn of the dispatcher.
@@ -195,21 +236,13 @@ class Day:
         """Whoever has room takes the next, in the order of the queue."""
         acme, now = self.acme, self.acme.clock.now()
         async with acme.db.read() as session:
-            free = select(Ticket).where(
-                col(Ticket.open).is_(True), col(Ticket.operator_id).is_(None), col(Ticket.operators_turn).is_(True)
-            )
-            unheld = (await session.exec(free.order_by(col(Ticket.place)))).all()
+            unheld = (await session.execute(_UNHELD)).all()
             if not unheld:
                 return
-            held = await session.exec(
-                select(Ticket.operator_id, func.count())
-                .where(col(Ticket.open).is_(True), col(Ticket.operator_id).is_not(None))
-                .group_by(col(Ticket.operator_id))
-            )
-            tickets = dict(held.all())
-            ready = (await session.exec(select(Operator).where(steps.ready(now)))).all()
+            tickets = dict((await session.execute(_HELD)).all())
+            ready = (await session.execute(_READY, {"now": now})).all()
         room = {one.id: one.ticket_capacity - tickets.get(one.id, 0) for one in ready}
-        left: dict[UUID, Ticket] = {}
+        left: dict[UUID, Row[Any]] = {}
         for ticket in unheld:
             able = [one for one in room if room[one] > 0 and one in self.departments[ticket.department_id]]
             if not able:
@@ -224,7 +257,7 @@ class Day:
                 self.seen["taken"] += 1
         async with acme.db.read() as session:
             for ticket in left.values():
-                why = (await situation(session, ticket, now))["code"]
+                why = (await situation(session, cast("Place", ticket), now))["code"]
                 self.seen[f"unassigned: {why}"] += 1
                 if why not in ("nobody_on_shift", "nobody_here", "all_full"):
                     self.faults.append(f"{now}: {ticket.number} has nobody: {why}")
@@ -233,17 +266,13 @@ class Day:
         """Each operator on duty answers the first of theirs, and solves many."""
         acme, now = self.acme, self.acme.clock.now()
         async with acme.db.read() as session:
-            ours = select(Ticket).where(
-                col(Ticket.open).is_(True), col(Ticket.operator_id).is_not(None), col(Ticket.operators_turn).is_(True)
-            )
-            mine = (await session.exec(ours.order_by(col(Ticket.place)))).all()
-            theirs = select(Ticket.id).where(Ticket.state == State.WAITING_CUSTOMER.value).order_by(col(Ticket.id))
-            asked = (await session.exec(theirs)).all()
+            mine = (await session.execute(_OURS)).all()
+            asked = (await session.execute(_ASKED)).scalars().all()
         names = {one.id: one.name for one in self.people}
         busy: set[UUID] = set()
         for ticket in mine:
             operator = ticket.operator_id
-            if operator is None or operator in busy or not self.on_duty(operator, now):
+            if operator in busy or not self.on_duty(operator, now):
                 continue
             busy.add(operator)
             if self.chance.random() < (0.1 if names[operator] == SLOW else 0.8):
