@@ -13,6 +13,7 @@ from chat.ids import new_id
 from chat.public import Conversation, put_files_along
 from escalation.actions import Tickets
 from escalation.change import Actor, Change, place_of
+from escalation.client_area.tickets_store import may_see
 from escalation.errors import DifferentPeople, NotPossible, TicketGone, TicketMoved
 from escalation.models import (
     SlaClock,
@@ -99,9 +100,11 @@ async def merge(tickets: Tickets, source_id: UUID, target_id: UUID, actor: Actor
 
 
 async def same_person(session: AsyncSession, one: Ticket, other: Ticket) -> bool:
-    """One account that both were identified for, one address that both have proven, or one visitor."""
+    """One account that both were identified for and whose tickets both may read, one address that both have proven, or
+    one visitor."""
     proven = min(one.verify_level, other.verify_level)
-    if one.account_id is not None and one.account_id == other.account_id and proven > PROVEN:
+    is_known = one.account_id is not None and one.account_id == other.account_id and proven > PROVEN
+    if is_known and await may_see(session, one.customer_id, other) and await may_see(session, other.customer_id, one):
         return True
     address = one.requester_email.lower()
     if address and address == other.requester_email.lower() and proven >= PROVEN:

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.db import UTCDateTime, table_of
 from chat.ids import parse_id
 from chat.public import Department
+from escalation.customers.models import Customer
 from escalation.customers.reader import FINANCIAL, CustomerReader
 from escalation.models import Ticket, TicketMessage
 from escalation.requesters_store import RequestersTicket, public_ticket
@@ -71,6 +72,17 @@ def seen_by(reader: CustomerReader) -> ColumnElement[bool]:
     if not reader.can_see_billing:
         account = and_(account, col(Department.slug) != FINANCIAL)
     return or_(own, account)
+
+
+async def may_see(session: AsyncSession, customer_id: UUID | None, ticket: Ticket) -> bool:
+    """By the rights on the account as they are now."""
+    customer = await session.get(Customer, customer_id) if customer_id is not None else None
+    if customer is None:
+        return False
+    rights = (customer.can_see_tickets, customer.can_see_billing)
+    reader = CustomerReader(customer.id, customer.name, customer.account_id, "", "", *rights, "", "")
+    query = select(Ticket.id).join(Department, col(Department.id) == col(Ticket.department_id))
+    return (await session.exec(query.where(col(Ticket.id) == ticket.id, seen_by(reader)))).first() is not None
 
 
 async def lines_of(

@@ -11,7 +11,10 @@ from sqlmodel import col, select
 
 from chat.conversations.entry import Author
 from chat.db import Database
+from chat.ids import new_id
+from chat.people.models import Department
 from escalation import store
+from escalation.customers.models import Account, Customer
 from escalation.errors import DifferentPeople, NeedsOwnership, NotPossible, TicketMoved
 from escalation.models import (
     SlaClock,
@@ -162,6 +165,36 @@ async def test_tickets_of_two_people_are_never_merged(acme: Company) -> None:
     first = await fresh(acme, first)
     await merge(acme.tickets, first.id, second.id, acme.as_omar, version=first.version)
     assert (await fresh(acme, first)).closed_reason == "merged"
+
+
+async def test_colleagues_are_merged_only_where_each_may_read_the_other(acme: Company) -> None:
+    """Low may not see the bills of the account: merged into a ticket of Low, the Boss's would be read by Low."""
+    tickets = []
+    for text in ("My invoice", "It is slow", "It does not answer"):
+        await acme.another_visitor()
+        tickets.append((await acme.escalate(await acme.conversation(text))).ticket)
+    bill, plain, fault = tickets
+    account, low, boss = new_id(), new_id(), new_id()
+    async with acme.db.write() as session:
+        financial = (await session.exec(select(Department).where(Department.slug == "financial"))).one()
+        session.add(Account(id=account, account_no="A-1", name="Acme", language="en", tags=[]))
+        await session.flush()
+        for one, billing in ((low, False), (boss, True)):
+            session.add(
+                Customer(
+                    id=one, account_id=account, ref=one.hex, name="", can_see_tickets=True, can_see_billing=billing
+                )
+            )
+        for ticket, owner in ((bill, boss), (plain, boss), (fault, low)):
+            row = await session.get_one(Ticket, ticket.id)
+            row.account_id, row.customer_id, row.verify_level = account, owner, 3
+            if ticket is bill:
+                row.department_id = financial.id
+    for source, target in ((bill, fault), (fault, bill)):
+        with pytest.raises(DifferentPeople):
+            await merge(acme.tickets, source.id, target.id, acme.as_omar, version=(await fresh(acme, source)).version)
+    await merge(acme.tickets, plain.id, fault.id, acme.as_omar, version=(await fresh(acme, plain)).version)
+    assert (await fresh(acme, plain)).closed_reason == "merged"
 
 
 async def test_of_two_merges_against_each_other_one_is_refused(acme: Company) -> None:
