@@ -471,13 +471,14 @@ def site_secret(
     renew: Annotated[
         bool, typer.Option("--renew", help="A new one; the one before it counts for another day.")
     ] = False,
+    leaked: Annotated[bool, typer.Option("--leaked", help="A new one; the one before it counts no longer.")] = False,
     as_json: Json = False,
 ) -> None:
     """Prints the secret by which this site signs who its customers are."""
     from chat import program
 
     try:
-        found = _run(program.site_secret(_settings(), key, renew=renew))
+        found = _run(program.site_secret(_settings(), key, renew=renew, at_once=leaked))
     except LookupError as error:
         raise _fail(str(error)) from None
     typer.echo(json.dumps({"key": key, "secret": found}) if as_json else found)

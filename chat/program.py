@@ -252,17 +252,18 @@ async def list_sites(settings: Settings) -> list[dict[str, Any]]:
         return [{"key": site.key, "name": site.name, "origins": site.origins} for site in found]
 
 
-async def site_secret(settings: Settings, key: str, *, renew: bool) -> str:
-    """Made with the first call. Raises LookupError in words for people."""
+async def site_secret(settings: Settings, key: str, *, renew: bool, at_once: bool = False) -> str:
+    """Made with the first call. `at_once`: what the one before it signs is worth nothing from now on, for one that has
+    leaked. Raises LookupError in words for people."""
     now = SystemClock().now()
     async with opened(settings) as db, db.write() as session:
         site = (await session.execute(select(Site).where(col(Site.key) == key))).scalars().first()
         if site is None:
             raise LookupError(f"There is no site {key}. `nightdesk site list` shows all.")
         secrets = SiteSecrets(secret_key_of(settings))
-        if renew or not secrets.current(site, now):
+        if renew or at_once or not secrets.current(site, now):
             n = int(site.settings.get("identity", {}).get("n", 0)) + 1
-            site.settings = site.settings | {"identity": {"n": n, "since": now.isoformat()}}
+            site.settings = site.settings | {"identity": {"n": n, "since": None if at_once else now.isoformat()}}
         return secrets.current(site, now)[0]
 
 

@@ -31,7 +31,7 @@ KEPT = LONGEST_LIFE + 2 * SKEW
 """So long a use is remembered, from the use on: no token lasts longer."""
 LONGEST = 4096
 OVERLAP = timedelta(days=1)
-"""So long after a renewal the secret before it still counts."""
+"""So long after a renewal the secret before it still counts; not at all where it has leaked: then no time is noted."""
 Use = Literal["enter", "panel"]
 """Any script of the host page reads what is shown in the panel: that signs nobody in."""
 _HEADERS = ({"alg": "HS256", "typ": "JWT"}, {"alg": "HS256"})

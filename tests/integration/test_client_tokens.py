@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from chat.keys import secret_key_of
 from chat.people.models import Site
+from chat.program import site_secret
 from escalation.client_area.tokens import SiteSecrets, signed
 from escalation.customers.models import Account, Customer
 from tests.support.clock import FakeClock
@@ -133,6 +134,10 @@ async def test_after_a_renewal_the_old_secret_counts_for_a_day(running: Running,
     clock.advance(timedelta(days=1).total_seconds())
     assert (await enter(from_host(running), signed(old, await claims_of(running, rita)))).status_code == 401
     assert (await enter(from_host(running), signed(new, await claims_of(running, rita)))).status_code == 303
+    leaked = await site_secret(running.settings, running.site_key, renew=True)
+    clean = await site_secret(running.settings, running.site_key, renew=False, at_once=True)
+    for secret, status in ((leaked, 401), (clean, 303)):
+        assert (await enter(from_host(running), signed(secret, await claims_of(running, rita)))).status_code == status
 
 
 # ── the panel of the widget ──────────────────────────────────────────────────────────────────────────────────────
