@@ -1,6 +1,6 @@
 """`python -m tests` runs every layer, `python -m tests unit hub` some; the last line counts what passed and failed.
 
-Steps run in four lanes side by side: what is alone on the machine mostly waits, for a process, a lease, a browser.
+Steps run in five lanes side by side: what is alone on the machine mostly waits, for a process, a lease, a browser.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from tests.support.browser_types import check_browser_types
 from tests.support.catalogue import check_strings
 from tests.support.needs import need_browser, need_npm_packages, need_servers
 from tests.support.sizes import measure_sizes
-from tests.support.steps import Verdict, run_commands, run_pytest
+from tests.support.steps import ROOT, Verdict, run_commands, run_pytest
 
 PYTHON = sys.executable
 COMMANDS = ("acceptance/test_commands.py",)
@@ -26,7 +26,18 @@ FAULTS = (
         for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
     ),
 )
-OTHERS = tuple(f"--ignore=tests/{file}" for file in (*COMMANDS, *OPERATIONS, *FAULTS))
+OF_TICKETS = (
+    *("administration", "client", "delivery", "desk", "escalation", "file", "killed", "mail", "notes", "registry"),
+    *("shifts", "simulated", "sla"),
+)
+TICKETS = tuple(
+    sorted(
+        f"integration/{file.name}"
+        for name in OF_TICKETS
+        for file in (ROOT / "tests" / "integration").glob(f"test_{name}*.py")
+    )
+)
+OTHERS = tuple(f"--ignore=tests/{file}" for file in (*COMMANDS, *OPERATIONS, *FAULTS, *TICKETS))
 """Have steps of their own."""
 Lane = dict[str, Callable[[], Verdict]]
 READING: Lane = {
@@ -43,15 +54,16 @@ IN_MANY: Lane = {"acceptance": lambda: run_pytest("acceptance", *OTHERS, needs=[
 BROKEN: Lane = {
     "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
     "commands": lambda: run_pytest(*COMMANDS, needs=[need_servers]),
+    "operations": lambda: run_pytest(*OPERATIONS, needs=[need_servers]),
 }
-SEEN: Lane = {
+SEEN: Lane = {"browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers])}
+ANSWERED: Lane = {
     "unit": lambda: run_pytest("unit"),
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
-    "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
-    "operations": lambda: run_pytest(*OPERATIONS, needs=[need_servers]),
+    "tickets": lambda: run_pytest(*TICKETS),
 }
-LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
+LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN, ANSWERED)
 ORDER = [name for lane in LANES for name in lane]
 
 
