@@ -101,6 +101,9 @@ async def _play(browser: Browser, program: DemoProgram) -> None:
     await sign_in(area, program.client)
     await expect(area.get_by_role("heading", name="Needs your answer")).to_be_visible()
     await area.screenshot(path=FOLDER / "client-area.png")
+    await area.goto(f"{program.origin}/contact")
+    await expect(area.get_by_role("heading", level=1)).to_be_visible()
+    await area.screenshot(path=FOLDER / "contact.png")
 
 
 if __name__ == "__main__":
