@@ -53,6 +53,8 @@ async def test_every_page_of_administrators(
         await axe.check(page)
         overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, path
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.matches('a.skip')"), path
     # A form that is refused is as readable.
     await page.goto(f"{demo.origin}/desk/admin/calendars/new")
     await page.locator("#name").fill("Office")

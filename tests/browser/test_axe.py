@@ -105,14 +105,6 @@ async def test_console_with_a_conversation(
     await axe.check(operator)
 
 
-async def test_tickets(new_context: NewContext, demo: DemoProgram, axe: Axe, scheme: str, locale: str) -> None:
-    page = await looking(new_context, scheme, locale)
-    await sign_in(page, demo.sign_in_link(language=locale))
-    await page.goto(f"{demo.origin}/desk/tickets")
-    await expect(page.locator("main")).to_be_visible()
-    await axe.check(page)
-
-
 async def test_from_the_dialog_to_the_requesters_page(
     new_context: NewContext, own_demo: DemoProgram, axe: Axe, scheme: str, locale: str
 ) -> None:
