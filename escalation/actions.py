@@ -16,7 +16,6 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from chat.clock import Clock
 from chat.db import Database
-from chat.ids import new_id
 from chat.public import Conversations, Department, Outbox, claim_files
 from chat.strings import Strings
 from chat.tally import WAITS, Spread
@@ -33,12 +32,12 @@ from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, 
 from escalation.sla.clocks import start_update_by
 from escalation.sla.crew import require_room
 from escalation.states import HIGH, NORMAL, State
+from escalation.ticket_links import link_for
 
 SAID = "ticket.said"
 """Outbox kind: a message written at the ticket has to be said in the conversation."""
 REF = "ticket-message:"
 """Of a ticket's message in the conversation: what carries it is not copied back."""
-LINK_LIFE = timedelta(days=30)
 LONGEST_PROMISE = timedelta(days=1)
 """Of an update: it is named by a time of the day."""
 REASON_LIMIT = 500
@@ -267,34 +266,12 @@ class Tickets:
         if shown is None or conversation_id is None:
             return None
         department = await session.get_one(Department, ticket.department_id)
-        card = card_of(ticket, department.names, await self.link(session, ticket, now), self.strings)
+        card = card_of(ticket, department.names, await link_for(session, ticket, "", now), self.strings)
         if (digest := digest_of(card)) != shown.card_digest:
             shown.card_digest = digest
             await session.flush()
             await self.conversations.append_card(session, conversation_id, card)
         return conversation_id
-
-    async def link(self, session: AsyncSession, ticket: Ticket, now: datetime) -> UUID:
-        """The requester's way to the ticket; a fresh one when the last has used up half its life."""
-        found = await session.exec(
-            select(TicketLink)
-            .where(
-                TicketLink.ticket_id == ticket.id,
-                TicketLink.scope == "requester",
-                col(TicketLink.revoked_at).is_(None),
-                col(TicketLink.expires_at) > now + LINK_LIFE / 2,
-            )
-            .order_by(col(TicketLink.expires_at).desc())
-        )
-        link = found.first()
-        if link is None:
-            link = TicketLink(id=new_id(), ticket_id=ticket.id, expires_at=now + LINK_LIFE, created_at=now)
-            session.add(link)
-        return link.id
-
-    async def page(self, session: AsyncSession, ticket: Ticket, now: datetime) -> str:
-        """The path of the requester's page, to be signed."""
-        return f"/t/{await self.link(session, ticket, now)}"
 
     async def tell(self, ticket: Ticket, conversation_id: UUID | None) -> None:
         """After the commit. What fails here is a delay: views ask again, the outbox has the rows."""
@@ -310,8 +287,7 @@ class Tickets:
 
     async def _mail(self, change: Change, message: TicketMessage) -> None:
         if message.author_kind == "operator":
-            link = await self.page(change.session, change.ticket, change.now)
-            await mail_reply(self.mailbox, change.session, change.ticket, message, link, change.now)
+            await mail_reply(self.mailbox, change.session, change.ticket, message, change.now)
 
     # ── conversation and ticket ──────────────────────────────────────────────────────────────────────────────────
 

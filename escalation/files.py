@@ -32,8 +32,9 @@ from escalation.client_area.tickets_store import seen_by
 from escalation.customers.models import Account, Customer
 from escalation.customers.reader import CustomerReader
 from escalation.errors import FilesRefused
-from escalation.models import Ticket, TicketLink
+from escalation.models import Ticket
 from escalation.reach import reader_of
+from escalation.ticket_links import by_link
 
 PREFIX = "ticket:"
 
@@ -111,10 +112,8 @@ class TicketFiles:
 
     async def _link(self, link_id: UUID, places: list[str]) -> bool:
         async with self._tickets.db.read() as session:
-            link = await session.get(TicketLink, link_id)
-        if link is None or link.revoked_at is not None or link.expires_at <= self._tickets.clock.now():
-            return False
-        return "own" in places or f"{PREFIX}{link.ticket_id}" in places
+            found = await by_link(session, link_id, self._tickets.clock.now())
+        return found is not None and ("own" in places or f"{PREFIX}{found[0].id}" in places)
 
 
 async def _is_any(session: Any, places: Sequence[str], rule: ColumnElement[bool]) -> bool:

@@ -268,6 +268,8 @@ class TicketLink(Row, table=True):
     id: UUID = Field(primary_key=True)
     ticket_id: UUID = Field(foreign_key="ticket.id", index=True)
     scope: str = Field(default="requester", max_length=12)
+    recipient: str = Field(default="", max_length=254, sa_column_kwargs={"server_default": ""})
+    """The address that got it; empty for the one in the conversation."""
     expires_at: datetime = Field(sa_type=UTCDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)

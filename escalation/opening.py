@@ -91,7 +91,7 @@ async def open_ticket(
             await change.assign(actor.id, actor.name)
         change.settle()
         held = await tickets.show_card(session, ticket, now)
-        await mail_opened(tickets.mailbox, session, ticket, await tickets.page(session, ticket, now), now)
+        await mail_opened(tickets.mailbox, session, ticket, now)
     await tickets.tell(ticket, held)
     return Opened(ticket, created=True)
 

@@ -11,6 +11,7 @@ from escalation.actions import Tickets
 from escalation.change import Actor, Change
 from escalation.mail.about_tickets import PROOF_LIFE, PROVE, PROVEN, ask_for_proof
 from escalation.models import Ticket, TicketLink
+from escalation.ticket_links import page_for
 
 AGAIN_PER_TICKET = 5
 """Links for one ticket in all."""
@@ -60,7 +61,7 @@ async def prove(tickets: Tickets, proof_id: UUID) -> str | None:
             # Without a new version: no reply that is being written is refused for it.
             change.record("proven", address=ticket.requester_email)
             ticket.changed_at = now
-        path = await tickets.page(session, ticket, now)
+        path = await page_for(session, ticket, ticket.requester_email, now)
     await tickets.tell(ticket, None)
     return path
 

@@ -1,7 +1,7 @@
 """The public side of one ticket, by link or by right. Selects public messages only: no note, no environment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,12 @@ from escalation.models import (
     Ticket,
     TicketEvent,
     TicketIp,
-    TicketLink,
     TicketMessage,
     TicketOrder,
     TicketTranscript,
 )
 from escalation.sla.policies import FIRST_REPLY, UPDATE_BY
+from escalation.ticket_links import by_link
 
 TIMELINE = ("created", "state", "assigned", "first_reply")
 """Kinds of events the requester may read; the others are nobody's business outside."""
@@ -83,22 +83,14 @@ class RequestersTicket:
     """Rows of the public part: at, by, name, text."""
     messages: Sequence[PublicMessage]
     events: Sequence[PublicEvent]
+    reader: str = ""
+    """The address of the account whose link it was read by; empty for the requester."""
 
 
 async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime) -> RequestersTicket | None:
-    """None for a link that is unknown, expired or revoked: all look the same."""
-    found = await session.exec(
-        select(Ticket)
-        .join(TicketLink, col(TicketLink.ticket_id) == col(Ticket.id))
-        .where(
-            TicketLink.id == link_id,
-            TicketLink.scope == "requester",
-            col(TicketLink.revoked_at).is_(None),
-            col(TicketLink.expires_at) > now,
-        )
-    )
-    ticket = found.first()
-    return await public_ticket(session, ticket) if ticket is not None else None
+    """None for a link that does not work, for whatever reason."""
+    found = await by_link(session, link_id, now)
+    return replace(await public_ticket(session, found[0]), reader=found[1]) if found is not None else None
 
 
 async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTicket:

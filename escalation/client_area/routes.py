@@ -15,6 +15,7 @@ from chat.links import Links
 from chat.pages import Pages
 from chat.public import VISITOR_DAILY, Owner, Refusal, UploadDoor
 from escalation.actions import Tickets
+from escalation.change import Actor
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.watching import Watching, look_of
 from escalation.directory import named
@@ -104,14 +105,16 @@ class ClientArea:
         locale = self._locale(request, found)
         c = self._tickets.strings.catalogue(locale)
         owner = _owner(request)
+        # An address of the account writes as itself, not under the name of whoever asked.
+        actor = Actor("requester", found.reader[:120]) if found.reader else None
         received = await self._files.received(form, owner, ref, locale)
         try:
             files = received.ids()
             solves = form.get("action") == "solved"
             if not solves or text.strip() or files:
-                await self._tickets.answer(found.id, text, ref=ref, files=files, owner=owner.key)
+                await self._tickets.answer(found.id, text, ref=ref, files=files, owner=owner.key, actor=actor)
             if solves:
-                await self._tickets.solve(found.id)
+                await self._tickets.solve(found.id, actor)
             return RedirectResponse(_here(request, sent="1"), 303)
         except FilesRefused as refused:
             error = str(refused)

@@ -124,7 +124,7 @@ async def submit_ticket(
         if new.follows:
             await _follow(session, reader, new.follows, ticket_id, now)
         change.settle()
-        await mail_opened(tickets.mailbox, session, ticket, await tickets.page(session, ticket, now), now)
+        await mail_opened(tickets.mailbox, session, ticket, now)
         number = ticket.number
     await tickets.tell(ticket, None)
     return Submitted(number, created=True)

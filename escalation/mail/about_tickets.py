@@ -10,13 +10,12 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
-from chat.public import Department
 from escalation.customers.delivery import set_for
-from escalation.customers.reader import FINANCIAL
 from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, Letter
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
 from escalation.models import Ticket, TicketLink, TicketMessage
+from escalation.ticket_links import page_for, type_of
 
 PROVEN = 1
 """The level from which on an address gets what was said."""
@@ -41,9 +40,7 @@ async def recipients_of(session: AsyncSession, ticket: Ticket, now: datetime) ->
     """The account's confirmed addresses for support, of the financial department for billing: who may set those may see
     its tickets. Else the requester's, if it is proven to be theirs."""
     if ticket.account_id is not None:
-        department = await session.get_one(Department, ticket.department_id)
-        kind = "billing" if department.slug == FINANCIAL else "support"
-        targets = await set_for(session, ticket.account_id, kind, now)
+        targets = await set_for(session, ticket.account_id, await type_of(session, ticket), now)
         if targets:
             return [Recipient(target.address, "", target.language) for target in targets]
     if ticket.requester_email and ticket.verify_level >= PROVEN:
@@ -51,8 +48,8 @@ async def recipients_of(session: AsyncSession, ticket: Ticket, now: datetime) ->
     return []
 
 
-async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, link: str, now: datetime) -> None:
-    """The acknowledgement, or the neutral question. `link`: path of the ticket's page."""
+async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, now: datetime) -> None:
+    """The acknowledgement, or the neutral question."""
     await session.flush()
     people = await recipients_of(session, ticket, now)
     if not people and ticket.requester_email:
@@ -68,14 +65,14 @@ async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, l
                 cause=str(ticket.id),
                 locale=one.locale,
                 name=one.name,
-                link=link,
+                link=await page_for(session, ticket, one.address, now),
                 ticket_id=ticket.id,
             ),
         )
 
 
 async def mail_reply(
-    mailbox: Mailbox, session: AsyncSession, ticket: Ticket, message: TicketMessage, link: str, now: datetime
+    mailbox: Mailbox, session: AsyncSession, ticket: Ticket, message: TicketMessage, now: datetime
 ) -> None:
     """A public message of an operator. Where a conversation is open, it has some minutes to be read there."""
     if message.kind != "message" or message.author_kind != "operator":
@@ -90,7 +87,7 @@ async def mail_reply(
                 cause=str(message.id),
                 locale=one.locale,
                 name=one.name,
-                link=link,
+                link=await page_for(session, ticket, one.address, now),
                 ticket_id=ticket.id,
                 ticket_message_id=message.id,
                 not_before=now + UNREAD_FOR if ticket.contact_channel == "chat" else None,

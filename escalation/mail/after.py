@@ -21,6 +21,7 @@ from escalation.mail.models import MailOut, Suppression
 from escalation.mail.smtp import Outcome
 from escalation.mail.told import messages_of
 from escalation.models import Ticket, TicketConversation, TicketMessage
+from escalation.ticket_links import may_read, page_for
 
 SUPPRESSED_FOR = timedelta(days=60)
 SAID_REF = "ticket-message:"
@@ -36,6 +37,13 @@ class After:
             return False
         found = await session.get(Suppression, mail.recipient)
         return found is not None and found.until > self._clock.now()
+
+    async def lost_standing(self, session: AsyncSession, mail: MailOut) -> bool:
+        """Since it was written, the address was taken away, or the ticket given to a department it may not read."""
+        if mail.kind not in (TICKET_OPENED, TICKET_REPLY) or mail.ticket_id is None:
+            return False
+        ticket = await session.get(Ticket, mail.ticket_id)
+        return ticket is not None and not await may_read(session, ticket, mail.recipient)
 
     async def was_read(self, session: AsyncSession, mail: MailOut) -> bool:
         """The requester has seen it in the conversation, which is another window on the same thread."""
@@ -76,7 +84,7 @@ class After:
         # Without a new version: a reply that is being written is not refused because of a mail.
         Change(session, ticket, SYSTEM, now).record("mail_refused", recipient=mail.recipient, code=outcome.code)
         ticket.changed_at = now
-        registered = ticket.requester_email.lower()
+        registered = ticket.requester_email.strip().lower()
         if mail.kind not in (TICKET_OPENED, TICKET_REPLY) or registered in ("", mail.recipient):
             return
         about: list[UUID | None] = [*messages_of(mail)]
@@ -89,7 +97,7 @@ class After:
                     cause=mail.cause if message_id is None else str(message_id),
                     locale=ticket.locale,
                     name=ticket.requester_name,
-                    link=str(mail.data.get("link", "")),
+                    link=await page_for(session, ticket, registered, now),
                     ticket_id=ticket.id,
                     ticket_message_id=message_id,
                 ),

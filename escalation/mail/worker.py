@@ -272,6 +272,8 @@ class MailWorker:
             return {"state": "failed", "code": "", "says": says, "data": _kept(mail)}
         if await self._after.takes_none(session, mail):
             return {"state": "suppressed", "data": {}}
+        if await self._after.lost_standing(session, mail):
+            return {"state": "expired", "data": {}}
         if await self._after.was_read(session, mail):
             return {"state": "read"}
         if (next_at := await next_of_talk(session, mail)) is not None and next_at > now:

@@ -38,6 +38,7 @@ from escalation.queue import FAR, LANES
 from escalation.requesters_store import requesters_ticket
 from escalation.sla.policies import FIRST_REPLY
 from escalation.states import HIGH, NORMAL, State
+from escalation.ticket_links import link_for
 from escalation.transfers import transfer
 from escalation.worklist import counts
 from tests.support.clock import FakeClock
@@ -90,7 +91,7 @@ async def events(acme: Company, ticket: Ticket) -> list[str]:
 
 async def link_of(acme: Company, ticket: Ticket) -> UUID:
     async with acme.db.write() as session:
-        return await acme.tickets.link(session, await session.get_one(Ticket, ticket.id), acme.clock.now())
+        return await link_for(session, await session.get_one(Ticket, ticket.id), "", acme.clock.now())
 
 
 async def test_omar_makes_a_ticket_of_what_ann_said(acme: Company) -> None:

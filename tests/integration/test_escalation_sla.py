@@ -24,6 +24,7 @@ from escalation.sla.engine import SlaEngine
 from escalation.sla.measured import MAIL_CHANNELS, TICKET_CHANNELS, measure_tickets
 from escalation.sla.policies import Alarm, Policy, current_policies, policies_in, publish
 from escalation.states import HIGH, NORMAL, State
+from escalation.ticket_links import link_for
 from escalation.transfers import transfer
 from tests.support.clock import FakeClock
 from tests.support.tickets import LJUBLJANA, Company, company
@@ -432,7 +433,7 @@ async def test_a_stated_update_is_a_clock_of_its_own(acme: Company) -> None:
     ticket = await acme.tickets.promise_update(ticket.id, acme.as_omar, due, version=ticket.version)
     assert (ticket.due_at, ticket.due_metric) == (due, "update_by")
     async with acme.db.write() as session:
-        link = await acme.tickets.link(session, ticket, acme.clock.now())
+        link = await link_for(session, ticket, "", acme.clock.now())
         shown = await requesters_ticket(session, link, acme.clock.now())
     assert shown is not None
     assert (shown.update_by, shown.due_metric) == (due, "update_by")
@@ -519,7 +520,7 @@ async def test_solve_is_shown_to_nobody_and_due_nowhere(acme: Company) -> None:
     await reply(acme, ticket)
     assert (await current(acme, ticket)).due_at is None
     async with acme.db.write() as session:
-        link = await acme.tickets.link(session, ticket, acme.clock.now())
+        link = await link_for(session, ticket, "", acme.clock.now())
         shown = await requesters_ticket(session, link, acme.clock.now())
     assert shown is not None
     assert "solve" not in repr(shown)

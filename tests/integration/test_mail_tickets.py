@@ -9,11 +9,12 @@ from sqlmodel import col, select
 from chat.db import Database
 from chat.ids import new_id
 from chat.public import Conversation, Department
-from escalation.customers.models import EmailAddress, NotificationAddress
+from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
 from escalation.mail.about_tickets import mail_opened
 from escalation.mail.models import MailOut
 from escalation.models import Ticket, TicketEvent, TicketLink, TicketMessage
 from escalation.proofs import ask_again, is_open, prove
+from escalation.requesters_store import requesters_ticket
 from tests.support.clock import FakeClock
 from tests.support.mailed_tickets import Scene
 from tests.support.post_office import post_office
@@ -135,6 +136,41 @@ async def test_of_money_only_addresses_for_billing_are_told(scene: Scene) -> Non
     assert [one.recipient for one in await scene.sent()] == ["books@example.com"]
 
 
+async def test_each_address_has_a_link_of_its_own_that_ends_with_its_standing(scene: Scene) -> None:
+    ticket = await scene.ticket()
+    await scene.reply(ticket, "To Rita")
+    await scene.account(ticket, "help@example.com", "noc@example.com")
+    await scene.reply(ticket, "To the account")
+    scene.acme.clock.advance(timedelta(minutes=10).total_seconds())
+    db, now = scene.acme.db, scene.acme.clock.now()
+    async with db.read() as session:
+        found = await session.exec(select(TicketLink).where(TicketLink.scope == "requester"))
+        links = {link.recipient: link.id for link in found}
+    rita, helper, noc = (links[f"{name}@example.com"] for name in ("rita", "help", "noc"))
+
+    async def readers() -> list[str | None]:
+        async with db.read() as session:
+            found = [await requesters_ticket(session, one, now) for one in (rita, helper, noc, links[""])]
+        return [one.reader if one is not None else None for one in found]
+
+    assert await readers() == ["", "help@example.com", "noc@example.com", ""]
+    async with db.write() as session:
+        email = select(EmailAddress.id).where(EmailAddress.address == "help@example.com").scalar_subquery()
+        taken = select(NotificationAddress).where(NotificationAddress.email_id == email)
+        (await session.exec(taken)).one().active = False
+    assert await readers() == ["", None, "noc@example.com", ""]
+    assert [one.recipient for one in await scene.sent() if "To the account" in one.text()] == ["noc@example.com"]
+    async with db.write() as session:
+        fresh = await session.get_one(Ticket, ticket.id)
+        account = await session.get_one(Account, fresh.account_id)
+        fresh.customer_id = new_id()
+        session.add(Customer(id=fresh.customer_id, account_id=account.id, ref="rita", name="Rita", active=False))
+    assert await readers() == [None, None, "noc@example.com", None]
+    async with db.write() as session:
+        (await session.get_one(Account, account.id)).active = False
+    assert await readers() == [None, None, None, None]
+
+
 async def test_what_an_address_of_the_account_cannot_take_goes_to_the_requester(scene: Scene) -> None:
     ticket = await scene.ticket()
     await scene.account(ticket, "help@example.com")
@@ -244,8 +280,7 @@ async def test_acknowledgements_end_after_three_in_an_hour(scene: Scene) -> None
         async with scene.acme.db.write() as session:
             fresh = await session.get_one(Ticket, ticket.id)
             fresh.requester_email = "rita@example.com"
-            link = await scene.acme.tickets.page(session, fresh, scene.acme.clock.now())
-            await mail_opened(scene.acme.tickets.mailbox, session, fresh, link, scene.acme.clock.now())
+            await mail_opened(scene.acme.tickets.mailbox, session, fresh, scene.acme.clock.now())
     taken = await scene.sent()
     assert len(taken) == 3
     assert "A person answers by" in taken[0].text()

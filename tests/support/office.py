@@ -33,6 +33,7 @@ from escalation.desk.transfer_routes import TransferDesk
 from escalation.desk.work_routes import WorkDesk
 from escalation.files import TicketFiles
 from escalation.models import Ticket
+from escalation.ticket_links import link_for
 from tests.support.tickets import LJUBLJANA, ROOT, Company
 
 BASE = "http://127.0.0.1:8000"
@@ -64,7 +65,7 @@ class Office:
     async def link(self, ticket: Ticket) -> str:
         async with self.acme.db.write() as session:
             fresh = await session.get_one(Ticket, ticket.id)
-            link_id = await self.acme.tickets.link(session, fresh, self.acme.clock.now())
+            link_id = await link_for(session, fresh, "", self.acme.clock.now())
         return self.acme.links.sign(f"/t/{link_id}").removeprefix(BASE)
 
     async def fresh(self, ticket: Ticket) -> Ticket:
