@@ -1,20 +1,13 @@
 """24 hours, three shifts, absences, 2,000 conversations and tickets through the real modules. `python -m
 tests.benchmarks day` says what such a day has seen, and how long it took."""
 
-import time
-
 from tests.support.simulated_day import CASES, Day, a_day
-
-SECONDS = 60
-"""Of the processor: what the day may take."""
 
 
 async def test_a_day_of_three_shifts_keeps_every_rule() -> None:
-    began = time.process_time()
     day: Day = await a_day()
     assert day.faults == []
     assert day.visitors == [], "everybody came"
     assert day.seen["conversations"] + day.seen["tickets"] >= CASES
     assert day.seen["hand-overs"] > 0
     assert day.seen["breached: nobody_on_shift"] > 0, "the hour without anybody"
-    assert time.process_time() - began < SECONDS
