@@ -1,7 +1,7 @@
 """Operators: creating them, and their passwords."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +10,15 @@ from pwdlib.exceptions import PwdlibError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select, update
 from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
 from chat.db import Database, table_of
 from chat.ids import new_id
 from chat.people.models import Department, LoginSession, OneTimeSecret, Operator, OperatorDepartment
 
-ROLES = ("operator", "supervisor", "administrator")
+ADMINISTRATOR = "administrator"
+ROLES = ("operator", "supervisor", ADMINISTRATOR)
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
 MEMORY_KIB = 64 * 1024
@@ -43,6 +45,14 @@ class NoSuchOperator(LookupError):
 
 class NoSuchRole(ValueError):
     """A role is operator, supervisor or administrator."""
+
+
+class LastAdministrator(ValueError):
+    """Nobody else could come in who may change this back."""
+
+
+Along = Callable[[AsyncSession], Awaitable[None]]
+"""Writes what belongs to a change, such as its audit, in the transaction of the change."""
 
 
 class Passwords:
@@ -151,28 +161,34 @@ class Operators:
         await self._change(operator_id, password=stored)
         return stored
 
-    async def set_role(self, operator_id: UUID, role: str) -> None:
-        """Ends all sign-ins: nobody goes on with the rights of another role. Raises NoSuchRole."""
+    async def set_role(self, operator_id: UUID, role: str, *, along: Along | None = None) -> None:
+        """Ends all sign-ins: nobody goes on with the rights of another role. Raises NoSuchRole, LastAdministrator."""
         require_role(role)
-        await self._change(operator_id, role=role)
+        await self._change(operator_id, along, role=role)
 
-    async def set_active(self, operator_id: UUID, *, active: bool) -> None:
-        """Who is not active is signed out everywhere and cannot come in; what they had goes back to its queue."""
-        await self._change(operator_id, active=active)
+    async def set_active(self, operator_id: UUID, *, active: bool, along: Along | None = None) -> None:
+        """Who is not active is signed out everywhere and cannot come in; what they had goes back to its queue. Raises
+        LastAdministrator."""
+        await self._change(operator_id, along, active=active)
 
-    async def sign_out(self, operator_id: UUID) -> None:
+    async def sign_out(self, operator_id: UUID, *, along: Along | None = None) -> None:
         """Everywhere: of a lost machine, say."""
-        await self._change(operator_id)
+        await self._change(operator_id, along)
 
-    async def _change(self, operator_id: UUID, **values: Any) -> None:
+    async def _change(self, operator_id: UUID, along: Along | None = None, **values: Any) -> None:
+        """With `along` an administrator stays; the command line, which has none, may do without."""
         operators, logins = table_of(Operator), table_of(LoginSession)
         secrets = table_of(OneTimeSecret)
         now = self._clock.now()
         async with self._db.write() as session:
+            if along is not None and values:
+                await _require_administrator(session, operator_id, values)
             # Whoever signs in at this moment waits for the lock, or has committed what is ended here.
             await session.execute(
                 select(operators.c.id).where(operators.c.id == operator_id).with_for_update(key_share=True)
             )
+            if along is not None:
+                await along(session)
             if values:
                 await session.execute(update(operators).where(operators.c.id == operator_id).values(**values))
             await session.execute(
@@ -186,6 +202,21 @@ class Operators:
                 .where(secrets.c.operator_id == operator_id, secrets.c.used_at.is_(None))
                 .values(used_at=now)
             )
+
+
+async def _require_administrator(session: AsyncSession, operator_id: UUID, values: dict[str, Any]) -> None:
+    """Two who take the rights of each other wait for each other here: the later one is the last. Raises
+    LastAdministrator."""
+    if values.get("role", ADMINISTRATOR) == ADMINISTRATOR and values.get("active", True):
+        return
+    held = (
+        select(col(Operator.id))
+        .where(col(Operator.role) == ADMINISTRATOR, col(Operator.active))
+        .order_by(col(Operator.id))
+        .with_for_update(key_share=True)
+    )
+    if list((await session.execute(held)).scalars()) == [operator_id]:
+        raise LastAdministrator
 
 
 def require_length(password: str) -> None:

@@ -1,12 +1,14 @@
 """Pages of administrators on both databases: nobody else comes in, nonsense is refused field by field, and every change
 is audited."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import CannedResponse
 from chat.people.audit import AuditEntry
@@ -247,6 +249,21 @@ async def test_the_last_administrator_stays_one(ada: Bureau) -> None:
     await ada.person("Berta", "administrator")
     assert (await ada.post(place, **demoted)).status_code == 303
     assert (await ada.http.get("/console/admin/log")).status_code in (303, 404)
+
+
+async def test_two_administrators_cannot_put_each_other_out(ada: Bureau) -> None:
+    berta = await ada.person("Berta", "administrator")
+    operators = Operators(ada.db, ada.clock, ada.desk.sign_in.passwords)
+    written = []
+
+    async def along(_: AsyncSession) -> None:
+        written.append(True)
+
+    ended = await asyncio.gather(
+        *(operators.set_active(one.id, active=False, along=along) for one in (ada.ada, berta)), return_exceptions=True
+    )
+    assert sorted(type(one).__name__ for one in ended) == ["LastAdministrator", "NoneType"]
+    assert len(written) == 1  # no trace of what was refused
 
 
 # ── promises, calendars, shifts ──────────────────────────────────────────────────────────────────────────────────────

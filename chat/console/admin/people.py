@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.clock import Clock
-from chat.console.admin.door import ADMINISTRATOR, AdminDoor
+from chat.console.admin.door import AdminDoor
 from chat.console.admin.fields import Fields
 from chat.console.forms import form_of
 from chat.conversations.actions import checked_address
@@ -21,7 +21,7 @@ from chat.db import Database
 from chat.ids import parse_id
 from chat.people.audit import audit, differences
 from chat.people.models import CANARY, Department, Operator, OperatorDepartment
-from chat.people.operators import ROLES, OperatorExists, Operators
+from chat.people.operators import ROLES, Along, LastAdministrator, OperatorExists, Operators
 from chat.people.sign_in import SignIn
 from chat.protocol.errors import AddressInvalid
 
@@ -121,13 +121,15 @@ class OperatorPages:
                 wanted["email"] = checked_address(wanted["email"])
             except AddressInvalid:
                 fields.errors["email"] = c.gettext("This is no e-mail address.")
-        elif found.role == ADMINISTRATOR and wanted["role"] != ADMINISTRATOR and await self._is_last(found.id):
-            fields.errors["role"] = c.gettext("Somebody must be an administrator: this is the last one.")
         if not fields.errors:
             if found is None:
                 return await self._add(request, operator, wanted)
-            await self._change(operator, found, wanted)
-            return RedirectResponse(f"{PLACE}?done=saved", 303)
+            try:
+                await self._change(operator, found, wanted)
+            except LastAdministrator:
+                fields.errors["role"] = c.gettext("Somebody must be an administrator: this is the last one.")
+            else:
+                return RedirectResponse(f"{PLACE}?done=saved", 303)
         shown = {**form, "departments": wanted["departments"], "email": wanted["email"]}
         return await self._one(request, operator, found, shown, errors=fields.errors)
 
@@ -149,7 +151,8 @@ class OperatorPages:
 
     async def _change(self, by: Operator, found: Operator, wanted: dict[str, Any]) -> None:
         before = await self._values(found)
-        async with self._db.write() as session:
+
+        async def write(session: AsyncSession) -> None:
             row = await session.get_one(Operator, found.id, with_for_update=True)
             row.name, row.locale = wanted["name"], wanted["locale"]
             row.capacity, row.ticket_capacity = wanted["capacity"], wanted["tickets"]
@@ -163,47 +166,48 @@ class OperatorPages:
                     session, "operator.changed", by, self._clock.now(), subject=row.id, about=row.email,
                     changes=changed,
                 )  # fmt: skip
+
         if wanted["role"] != found.role:
-            await self._operators.set_role(found.id, wanted["role"])
+            await self._operators.set_role(found.id, wanted["role"], along=write)
+            return
+        async with self._db.write() as session:
+            await write(session)
 
     # ── ways in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _link(self, request: Request, operator: Operator) -> Response:
         """Shown once, on the page that answers: it is nowhere else."""
         found = await self._required(request)
-        await self._audit(operator, found, "operator.link-made")
+        async with self._db.write() as session:
+            await self._audited(operator, found, "operator.link-made")(session)
         link = await self._sign_in.make_link(found.id) if found.active else ""
         return await self._one(request, operator, found, await self._values(found), link=link)
 
     async def _sign_out(self, request: Request, operator: Operator) -> Response:
         found = await self._required(request)
-        await self._audit(operator, found, "operator.signed-out")
-        await self._operators.sign_out(found.id)
+        await self._operators.sign_out(found.id, along=self._audited(operator, found, "operator.signed-out"))
         return RedirectResponse(f"{PLACE}?done=saved", 303)
 
     async def _set_active(self, request: Request, operator: Operator) -> Response:
         found = await self._required(request)
         active = (await form_of(request)).get("active") == "1"
-        if not active and (found.id == operator.id or await self._is_last(found.id)):
-            said = self._door.catalogue(request, operator).gettext("You cannot deactivate yourself.")
-            return await self._one(request, operator, found, await self._values(found), errors={"active": said})
-        await self._audit(operator, found, "operator.activated" if active else "operator.deactivated")
-        await self._operators.set_active(found.id, active=active)
-        return RedirectResponse(f"{PLACE}?done=saved", 303)
+        c = self._door.catalogue(request, operator)
+        along = self._audited(operator, found, "operator.activated" if active else "operator.deactivated")
+        said = c.gettext("You cannot deactivate yourself.")
+        if active or found.id != operator.id:
+            try:
+                await self._operators.set_active(found.id, active=active, along=along)
+            except LastAdministrator:
+                said = c.gettext("Somebody must be an administrator: this is the last one.")
+            else:
+                return RedirectResponse(f"{PLACE}?done=saved", 303)
+        return await self._one(request, operator, found, await self._values(found), errors={"active": said})
 
-    async def _audit(self, by: Operator, found: Operator, action: str) -> None:
-        async with self._db.write() as session:
+    def _audited(self, by: Operator, found: Operator, action: str) -> Along:
+        async def write(session: AsyncSession) -> None:
             audit(session, action, by, self._clock.now(), subject=found.id, about=found.email)
 
-    async def _is_last(self, operator_id: UUID) -> bool:
-        """Whether no other administrator could come in."""
-        async with self._db.read() as session:
-            others = await session.execute(
-                select(col(Operator.id)).where(
-                    col(Operator.role) == ADMINISTRATOR, col(Operator.active), col(Operator.id) != operator_id
-                )
-            )
-            return others.first() is None
+        return write
 
     async def _required(self, request: Request) -> Operator:
         found = await self._found(request)
