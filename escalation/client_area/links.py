@@ -151,6 +151,7 @@ class SignInLinks:
             found = await self._unused(session, secret)
             if found is None:
                 return None
+            await self._sign_in.take_turn(session, found.customer_id)
             now = self._clock.now()
             claimed = await session.execute(
                 update(_LINK)

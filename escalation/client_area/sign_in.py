@@ -116,6 +116,7 @@ class CustomerSignIn:
 
     async def begin(self, session: AsyncSession, customer_id: UUID, method: str, browser: str) -> str:
         """A new login session in the caller's transaction; its secret is for `remember`."""
+        await self.take_turn(session, customer_id)
         secret, now = new_secret(), self._clock.now()
         session.add(
             CustomerLogin(
@@ -131,6 +132,12 @@ class CustomerSignIn:
         )
         await session.flush()
         return secret
+
+    async def take_turn(self, session: AsyncSession, customer_id: UUID) -> None:
+        """Before anything else of their way in is written. Who signs in and who puts others out wait for each other:
+        none that begins in this moment is passed over."""
+        row = select(_CUSTOMER.c.id).where(_CUSTOMER.c.id == customer_id)
+        await session.execute(row.with_for_update(key_share=True))
 
     def remember(self, answer: Response, secret: str) -> None:
         answer.set_cookie(
@@ -169,8 +176,8 @@ class CustomerSignIn:
             return Refused(self._waits.left(f"client:{typed}", address))
         self._waits.succeeded(f"client:{typed}", address)
         async with self._db.write() as session:
-            # Whoever changes the password at this moment waits for the lock, or has committed what is asked here.
-            still = select(_ACCESS.c.password).where(_ACCESS.c.customer_id == found.id).with_for_update()
+            await self.take_turn(session, found.id)
+            still = select(_ACCESS.c.password).where(_ACCESS.c.customer_id == found.id)
             if (await session.execute(still)).scalar_one_or_none() != stored:
                 return Refused(0)
             if renewed:
@@ -195,6 +202,7 @@ class CustomerSignIn:
             self._waits.succeeded(f"client:{customer_id}", "")
         stored = await self._passwords.hashed(new)
         async with self._db.write() as session:
+            await self.take_turn(session, customer_id)
             await choose(session, customer_id, password=stored)
             # Whoever was put out by another browser a moment ago sets no password any more.
             mine = update(_LOGIN).where(_LOGIN.c.id == login.id, _LOGIN.c.ended_at.is_(None))
@@ -224,6 +232,7 @@ class CustomerSignIn:
     async def sign_out_elsewhere(self, login: Login) -> None:
         """All other browsers of this customer."""
         async with self._db.write() as session:
+            await self.take_turn(session, login.reader.customer_id)
             await self._end_all(session, login.reader.customer_id, but=login.id)
 
     async def open_logins(self, login: Login) -> list[Any]:

@@ -288,6 +288,20 @@ async def test_guessing_waits_and_the_owner_gets_in_from_elsewhere(
     assert (await signed_in(running, rita)) is not None
 
 
+async def test_a_sign_in_of_this_moment_does_not_outlive_a_new_password(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    async with running.desk.db.write() as session:
+        secret = await running.desk.escalation.customers.begin(session, rita.customer_id, "link", "")
+        changing = asyncio.create_task(browser.post("/client/settings/security", data={"password": PASSWORD}))
+        await asyncio.wait({changing}, timeout=1)  # time enough, if it did not wait for this transaction
+    assert (await changing).status_code == 303
+    thief = browser_of(running)
+    thief.cookies.set(COOKIE, secret)
+    assert (await thief.get("/client/tickets")).status_code == 303
+    assert (await browser.get("/client/tickets")).status_code == 200
+
+
 async def test_signing_out_ends_it_and_operators_stay_apart(running: Running) -> None:
     rita = await add_customer(running)
     browser = await signed_in(running, rita)
