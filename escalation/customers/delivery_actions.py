@@ -18,7 +18,7 @@ from escalation.mail.letter import ADDRESS_CHANGED, CONFIRM_ADDRESS, Letter
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut, Suppression
 
-PROOF_LIFE = timedelta(hours=24)
+PROOF_LIFE = timedelta(minutes=15)
 MOST_PER_TYPE = 10
 ASKED_PER_DAY = 3
 """Confirmations mailed to one address, whoever asks: nobody is flooded in our name."""
