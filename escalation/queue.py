@@ -6,12 +6,15 @@ shown twice or left out while the queue moves.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import event
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from escalation.models import Ticket
 from escalation.states import State
@@ -64,10 +67,9 @@ def parse_place(text: str) -> Standing | None:
 
 
 def bounds_of(lane: Lane) -> tuple[str, str]:
-    """From, and up to without: all places of the lane. A row without a place was written by an older version: it is
-    at the head until it changes, rather than nowhere."""
+    """From, and up to without: all places of the lane."""
     first = LANES[lane]
-    return ("" if lane == "open" else first), str(int(first) + 1)
+    return first, str(int(first) + 1)
 
 
 @event.listens_for(Ticket, "before_insert")
@@ -76,6 +78,13 @@ def _put_in_place(_mapper: Any, _connection: Any, ticket: Ticket) -> None:
     """Whoever changes what a place is made of, the place follows."""
     if (place := place_of(ticket)) != ticket.place:
         ticket.place = place
+
+
+async def put_in_place(session: AsyncSession, tickets: Sequence[UUID]) -> None:
+    """What another program is changing comes in the next round."""
+    found = select(Ticket).where(col(Ticket.id).in_(tickets)).with_for_update(skip_locked=True)
+    for ticket in await session.exec(found):
+        ticket.place = place_of(ticket)
 
 
 def _micros(at: datetime) -> str:

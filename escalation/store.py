@@ -242,6 +242,13 @@ async def left_behind(session: AsyncSession) -> Sequence[UUID]:
     return (await session.exec(query.limit(200))).all()
 
 
+async def without_place(session: AsyncSession) -> Sequence[UUID]:
+    """Tickets that a program of an older version has opened: no list shows them yet."""
+    departments = table_of(Department).c.id
+    query = select(Ticket.id).where(col(Ticket.department_id).in_(sql.select(departments)), Ticket.place == "")
+    return (await session.exec(query.limit(200))).all()
+
+
 async def held_among(session: AsyncSession, conversations: Sequence[UUID]) -> Sequence[UUID]:
     """Those of the conversations that belong to a ticket."""
     query = select(TicketConversation.conversation_id).where(

@@ -16,6 +16,7 @@ from escalation.draft import Drafted, Origin, Source
 from escalation.handoff import draft_ticket
 from escalation.mail.worker import MailWorker
 from escalation.opening import open_ticket
+from escalation.queue import put_in_place
 from escalation.search.indexer import Indexer
 from escalation.sla.engine import SlaEngine
 
@@ -92,6 +93,10 @@ class EscalationWorker:
         try:
             async with self._tickets.db.read() as session:
                 self._said.update(await store.left_behind(session))
+                strays = await store.without_place(session)
+            if strays:
+                async with self._tickets.db.write() as session:
+                    await put_in_place(session, strays)
         except Exception:
             # The database is away; the next sweep asks again.
             log.warning("the sweep could not look", exc_info=True)

@@ -18,7 +18,7 @@ from chat.people.models import Operator
 from escalation.models import Ticket, TicketAssignment
 from escalation.reach import reader_of
 from escalation.sla.policies import policies_in
-from escalation.states import HIGH, NORMAL
+from escalation.states import HIGH, NORMAL, State
 from escalation.store import Wanted
 from escalation.worklist import free_work, work_page
 from tests.support.clock import FakeClock
@@ -184,13 +184,21 @@ async def test_nothing_that_waits_for_the_other_side_is_taken(acme: Company) -> 
         assert await free_work(session, await reader_of(session, acme.omar), await policies_in(acme.db)) == []
 
 
-async def test_a_row_without_a_place_is_at_the_head_rather_than_nowhere(acme: Company) -> None:
-    await left_free(acme, "The first")
-    (second,) = await left_free(acme, "By an older version")
+async def test_what_an_older_version_opened_is_put_in_its_place(acme: Company) -> None:
+    (first,) = await left_free(acme, "The first")
+    opened = await left_free(acme, "By an older version", "Closed by it")
+    await acme.tickets.change_state(opened[1].id, acme.as_omar, State.CLOSED, version=opened[1].version)
     async with acme.db.write() as session:
         rows = table_of(Ticket)
-        await session.execute(update(rows).where(rows.c.id == second.id).values(place=""))
-    assert (await names(acme))[0] == second.number
+        await session.execute(update(rows).where(rows.c.id.in_([one.id for one in opened])).values(place=""))
+
+    async def listed() -> list[str]:
+        return [name for name in await names(acme, limit=1) if name.startswith("T-")]
+
+    assert await listed() == [first.number]
+    await acme.worker.sweep()
+    assert await listed() == [first.number, opened[0].number]
+    assert await names(acme, Wanted(lane="closed"), limit=1) == [opened[1].number]
 
 
 async def test_what_is_offered_to_omar_is_his_next(acme: Company) -> None:

@@ -1,13 +1,19 @@
 """The history brings an empty database to what the models say, on both databases; autogenerate finds nothing to do."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from typing import Any
+from uuid import uuid4
 
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import MetaData, Uuid, text
+from sqlmodel import select
 
-from chat.db import Database
+from chat.db import Database, UTCDateTime
 from chat.migrations import schema
+from escalation.models import Ticket
+from escalation.queue import place_of
 from tests.support.databases import PostgresMaker
 
 
@@ -38,6 +44,51 @@ async def test_clocks_that_ran_before_policies_run_on(empty_database_url: str) -
     async with db.engine.connect() as connection:
         row = (await connection.execute(text("SELECT due_at = breach_at, next_at = started_at FROM sla_clock"))).one()
     assert tuple(bool(value) for value in row) == (True, True)
+    await db.close()
+
+
+async def test_tickets_that_were_there_before_the_list_stand_in_their_places(empty_database_url: str) -> None:
+    """More than are filled at once; a program of today changes no place when it writes the row again."""
+    db = Database(empty_database_url)
+    now = datetime(2026, 11, 25, 20, tzinfo=UTC)
+    async with db.engine.connect() as connection:
+        await connection.run_sync(lambda found: schema.upgrade(found, "0005"))
+        tables = MetaData()
+        await connection.run_sync(tables.reflect, only=["department", "ticket"])
+        department = uuid4()
+        kinds = {"department_id": Uuid(), "id": Uuid()}
+        for table in tables.tables.values():
+            for name, kind in kinds.items():
+                if name in table.c:
+                    table.c[name].type = kind
+            for column in table.c:
+                if column.name.endswith(("_at", "_since")):
+                    column.type = UTCDateTime()
+        await connection.execute(
+            tables.tables["department"].insert(), {"id": department, "slug": "technical", "names": {}, "position": 0}
+        )
+        texts = (
+            "number", "site_name", "contact_channel", "subject", "locale", "requester_name", "requester_email",
+            "verify_method", "service_label", "started_raw", "started_zone", "started_certainty",
+        )  # fmt: skip
+        numbers = (
+            "verify_level", "last_seq", "last_customer_seq", "last_operator_seq", "last_event_seq", "version",
+        )  # fmt: skip
+        rows: list[dict[str, Any]] = [
+            dict.fromkeys(texts, "") | dict.fromkeys(numbers, 0)
+            | {
+                "id": uuid4(), "number": f"T-{n}", "department_id": department, "priority": n % 2, "state": state,
+                "open": state not in ("solved", "closed"), "operators_turn": n % 3 > 0, "environment": {},
+                "waiting_since": now if n % 5 else None, "due_at": now + timedelta(seconds=n) if n % 7 else None,
+                "created_at": now, "changed_at": now + timedelta(microseconds=n),
+            }
+            for n, state in zip(range(1003), cycle(("new", "open", "waiting_customer", "solved", "closed")))
+        ]  # fmt: skip
+        await connection.execute(tables.tables["ticket"].insert(), rows)
+        await connection.commit()
+    assert await schema.migrate(db)
+    async with db.read() as session:
+        assert [one.number for one in await session.exec(select(Ticket)) if one.place != place_of(one)] == []
     await db.close()
 
 
