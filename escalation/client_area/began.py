@@ -12,6 +12,8 @@ UNSURE = "unsure"
 """The answer of somebody who does not know."""
 AHEAD = timedelta(minutes=5)
 """Of our clock, as that of a device may be."""
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""Who types another one has mistyped; at the ends of the calendar no zone can be reckoned with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def began(day: str, clock: str, zone: str, device: str, pick: str, *, now: datet
     info = known_zone(zone) or company
     raw = f"{day} {clock} {info.key}".strip()
     try:
-        local_day = date.fromisoformat(day) if day else now.astimezone(info).date()
+        local_day = _day_of(day) if day else now.astimezone(info).date()
     except ValueError:
         return Began(unclear(raw), error="day")
     try:
@@ -59,6 +61,8 @@ def began(day: str, clock: str, zone: str, device: str, pick: str, *, now: datet
     if local_clock is None or local_clock.tzinfo is not None:
         return Began(unclear(raw), error="clock")
     local = datetime.combine(local_day, local_clock.replace(second=0, microsecond=0))
+    if not day and min(instants(local, info), default=now) > now + AHEAD:
+        local -= timedelta(days=1)  # a clock alone is the latest such time that has been
     raw = f"{local:%Y-%m-%d %H:%M} {info.key}"
     question = question_of(local, info, None if known_zone(zone) else known_zone(device))
     if question is None:
@@ -123,6 +127,13 @@ def unclear(raw: str) -> Start:
 
 def known_zone(name: str) -> ZoneInfo | None:
     return ZoneInfo(name) if name in _ZONES else None
+
+
+def _day_of(text: str) -> date:
+    day = date.fromisoformat(text)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(text)
+    return day
 
 
 def _around(local: datetime, info: ZoneInfo) -> list[datetime]:

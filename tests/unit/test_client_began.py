@@ -29,6 +29,9 @@ def test_nothing_written_is_no_start() -> None:
         ("2026-07-01", "14:00", "", "2026-07-01T12:00", "CEST"),
         ("2026-11-21", "14:20", "Europe/Moscow", "2026-11-21T11:20", "MSK"),
         ("", "20:30", "", "2026-11-25T19:30", "CET"),
+        ("", "21:05", "", "2026-11-25T20:05", "CET"),
+        ("", "21:06", "", "2026-11-24T20:06", "CET"),
+        ("", "23:50", "", "2026-11-24T22:50", "CET"),
     ],
 )
 def test_a_local_time_is_one_instant(day: str, clock: str, zone: str, instant: str, name: str) -> None:
@@ -43,6 +46,9 @@ def test_a_local_time_is_one_instant(day: str, clock: str, zone: str, instant: s
     [
         ("2026-13-01", "10:00", "day"),
         ("yesterday", "10:00", "day"),
+        ("0001-01-01", "00:00", "day"),
+        ("9999-12-31", "23:59", "day"),
+        ("1999-12-31", "10:00", "day"),
         ("2026-11-21", "25:00", "clock"),
         ("2026-11-21", "", "clock"),
         ("2026-11-21", "10:00+02:00", "clock"),
