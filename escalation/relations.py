@@ -23,8 +23,7 @@ from escalation.models import (
     TicketRelation,
     TicketTranscript,
 )
-from escalation.sla.clocks import running_clocks, start_next_reply, take_over
-from escalation.sla.policies import FIRST_REPLY, NEXT_REPLY
+from escalation.sla.clocks import REPLIES, running_clocks, start_next_reply, take_over
 from escalation.states import LIVE, State
 
 MERGED, SPLIT, LINKED = "merged", "split", "linked"
@@ -243,7 +242,7 @@ async def _copy_thread(session: AsyncSession, source: Ticket, target: Ticket) ->
 
 async def _promised_since(session: AsyncSession, ticket: Ticket) -> SlaClock | None:
     """The clock of a reply that is still owed."""
-    running = [one for one in await running_clocks(session, ticket.id) if one.metric in (FIRST_REPLY, NEXT_REPLY)]
+    running = [one for one in await running_clocks(session, ticket.id) if one.metric in REPLIES]
     return min(running, key=lambda clock: clock.started_at, default=None)
 
 

@@ -17,7 +17,7 @@ from chat.ids import new_id
 from chat.public import Department
 from escalation.customers.models import Account
 from escalation.models import SlaClock, SlaEvent, Ticket, TicketEvent
-from escalation.sla.calendars import Pause, elapsed
+from escalation.sla.calendars import FAR, Pause, elapsed
 from escalation.sla.policies import (
     FIRST_REPLY,
     NEXT_REPLY,
@@ -33,6 +33,7 @@ from escalation.sla.policies import (
 from escalation.sla.timing import Plan, is_breached, plan_of
 
 PHONE = "phone"
+REPLIES = (FIRST_REPLY, NEXT_REPLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def start_next_reply(session: AsyncSession, ticket: Ticket, at: datetime) 
     """By a message of the requester. A second one in the same turn changes nothing, nor does one before the first
     reply: that one is promised already."""
     running = list(await running_clocks(session, ticket.id))
-    if not any(clock.metric in (FIRST_REPLY, NEXT_REPLY) for clock in running):
+    if not any(clock.metric in REPLIES for clock in running):
         await _start(session, ticket, NEXT_REPLY, at, running)
 
 
@@ -88,13 +89,14 @@ async def cancel_clocks(session: AsyncSession, ticket: Ticket, at: datetime) -> 
 
 
 async def take_over(session: AsyncSession, source: Ticket, target: Ticket, at: datetime) -> None:
-    """`source` is merged into `target`, whose promise counts from the older start of both."""
-    older = {clock.metric: clock.started_at for clock in await running_clocks(session, source.id)}
+    """`source` is merged into `target`, whose promise of a reply counts from the older start of both: the first one or
+    the next, it is one word that is waited for."""
+    starts = [clock.started_at for clock in await running_clocks(session, source.id) if clock.metric in REPLIES]
     await cancel_clocks(session, source, at)
     running = await running_clocks(session, target.id)
     for clock in running:
-        if clock.metric != UPDATE_BY and older.get(clock.metric, clock.started_at) < clock.started_at:
-            clock.started_at = older[clock.metric]
+        if clock.metric in REPLIES and min(starts, default=clock.started_at) < clock.started_at:
+            clock.started_at = min(starts)
             await _arrange(session, target, clock)
     _show_due(target, running)
 
@@ -106,8 +108,7 @@ async def move_clocks(session: AsyncSession, ticket: Ticket) -> None:
     for clock in running:
         if fitting is None or clock.metric == UPDATE_BY or clock.metric not in fitting.targets:
             continue
-        pauses = await pauses_of(session, ticket, clock.started_at, fitting.targets[clock.metric])
-        plan = plan_of(fitting.targets[clock.metric], clock.started_at, pauses)
+        plan = await _plan_under(session, ticket, clock, fitting)
         if plan.due_at is None or clock.due_at is None or plan.due_at < clock.due_at:
             await _put_under(session, clock, fitting, plan)
     _show_due(ticket, running)
@@ -123,23 +124,33 @@ async def pause_clocks(session: AsyncSession, ticket: Ticket) -> None:
 
 
 async def apply_policies(session: AsyncSession, ticket: Ticket, now: datetime) -> list[SlaClock]:
-    """A policy or calendar changed: running clocks are computed again; finished ones never. Those that moved."""
+    """A policy or calendar changed: running clocks are computed again; finished ones never. Those that moved.
+
+    A clock that has kept an earlier promise of another policy, since the ticket came under a later one, keeps to that
+    policy as it stands now."""
+    policies = await current_policies(session)
     fitting = await fitting_policy(session, ticket)
     moved = []
     running = await running_clocks(session, ticket.id)
     for clock in running:
         if fitting is None or clock.metric == UPDATE_BY or clock.metric not in fitting.targets:
             continue
-        pauses = await pauses_of(session, ticket, clock.started_at, fitting.targets[clock.metric])
-        plan = plan_of(fitting.targets[clock.metric], clock.started_at, pauses)
-        if (plan.due_at, plan.breach_at, fitting.id) == (clock.due_at, clock.breach_at, clock.policy_id):
+        plans = [
+            (policy, await _plan_under(session, ticket, clock, policy))
+            for policy in (fitting, await _own_policy(session, clock, policies))
+            if policy is not None and clock.metric in policy.targets
+        ]
+        policy, plan = min(
+            plans, key=lambda found: (found[1].due_at or FAR, found[0].targets[clock.metric].target_seconds)
+        )
+        if (plan.due_at, plan.breach_at, policy.id) == (clock.due_at, clock.breach_at, clock.policy_id):
             continue
         n = (await _numbers(session, clock.id, "applied"))[-1:]
-        data = {"policy": fitting.name, "version": fitting.version}
+        data = {"policy": policy.name, "version": policy.version}
         session.add(
             SlaEvent(id=new_id(), clock_id=clock.id, type="applied", n=(n[0] if n else 0) + 1, data=data, at=now)
         )
-        await _put_under(session, clock, fitting, plan)
+        await _put_under(session, clock, policy, plan)
         moved.append(clock)
     _show_due(ticket, running)
     return moved
@@ -305,6 +316,17 @@ async def _arrange(session: AsyncSession, ticket: Ticket, clock: SlaClock) -> No
     plan = await plan_for(session, ticket, clock)
     if plan is not None:
         await _schedule(session, clock, plan)
+
+
+async def _own_policy(session: AsyncSession, clock: SlaClock, policies: Sequence[Policy]) -> Policy | None:
+    """The newest version of the one it runs under."""
+    own = await policy_by_id(session, clock.policy_id) if clock.policy_id else None
+    return next((policy for policy in policies if own is not None and policy.key == own.key), None)
+
+
+async def _plan_under(session: AsyncSession, ticket: Ticket, clock: SlaClock, policy: Policy) -> Plan:
+    target = policy.targets[clock.metric]
+    return plan_of(target, clock.started_at, await pauses_of(session, ticket, clock.started_at, target))
 
 
 async def _put_under(session: AsyncSession, clock: SlaClock, policy: Policy, plan: Plan) -> None:

@@ -223,6 +223,24 @@ async def test_rule_7_spam_is_left_out_and_a_merge_keeps_the_older_start(acme: C
     assert found.n == 1
 
 
+@pytest.mark.parametrize("answered", [0, 1])
+async def test_rule_7_the_older_start_holds_whether_it_is_the_first_reply_or_the_next(
+    acme: Company, answered: int
+) -> None:
+    tickets = []
+    for n in range(2):
+        await acme.another_visitor()
+        acme.clock.advance(180)
+        tickets.append(await acme.ticket())
+        if n == answered:
+            await reply(acme, tickets[n])
+            await ask(acme, tickets[n])
+    async with acme.db.write() as session:
+        source, target = [await session.get_one(Ticket, one.id) for one in tickets]
+        await take_over(session, source, target, acme.clock.now())
+        assert target.due_at == source.created_at + timedelta(minutes=10)
+
+
 async def test_rule_8_a_changed_policy_moves_running_clocks_and_no_finished_one(acme: Company) -> None:
     done = await reply(acme, await acme.ticket())
     await acme.another_visitor()
@@ -242,6 +260,20 @@ async def test_rule_8_a_changed_policy_moves_running_clocks_and_no_finished_one(
     ]
     async with acme.db.read() as session:
         assert (await session.exec(select(SlaEvent.type).where(SlaEvent.clock_id == clock.id))).all() == ["applied"]
+
+
+async def test_rules_5_and_8_a_renamed_policy_puts_off_no_promise_that_was_kept(acme: Company) -> None:
+    """It was high for a minute; then another policy becomes the next version."""
+    await add_policy(acme, "urgent", 300, priority=[HIGH])
+    ticket = await acme.ticket()
+    for priority in (HIGH, NORMAL):
+        ticket = await acme.tickets.set_priority(ticket.id, acme.as_omar, priority, version=ticket.version)
+    await change_policy(acme, "mail", 900)
+    assert await acme.worker.engine.apply() == 0
+    assert (await current(acme, ticket)).due_at == ticket.created_at + timedelta(minutes=5)
+    await change_policy(acme, "urgent", 420)
+    assert await acme.worker.engine.apply() == 1
+    assert (await current(acme, ticket)).due_at == ticket.created_at + timedelta(minutes=7)
 
 
 async def test_rule_9_automatic_replies_start_nothing_and_reopen_nothing(acme: Company) -> None:
