@@ -209,6 +209,7 @@ def _freeze(session: AsyncSession, ticket: Ticket, transcript: Transcript, now: 
             kind="transcript",
             author_kind="system",
             contact_channel="chat",
+            sender_level=ticket.verify_level,
             conversation_id=transcript.conversation_id,
             at=now,
         )

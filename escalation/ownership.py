@@ -56,11 +56,11 @@ def action_word(action: str, c: Catalogue) -> str:
             return other
 
 
-def level_of(message: TicketMessage, ticket: Ticket) -> int:
-    """A transcript is as sure as the ticket it began; what an operator wrote asks for nothing."""
-    if message.kind == "transcript":
-        return ticket.verify_level
-    return message.sender_level if message.kind == "message" and message.author_kind == "requester" else 0
+def level_of(message: TicketMessage) -> int:
+    """A transcript is as sure as the ticket it began, wherever it was merged into; what an operator wrote asks for
+    nothing."""
+    asks = message.kind == "transcript" or (message.kind == "message" and message.author_kind == "requester")
+    return message.sender_level if asks else 0
 
 
 async def record_action(
@@ -80,7 +80,7 @@ async def record_action(
         message = found.first()
         if message is None:
             raise NotPossible
-        level, needed = level_of(message, change.ticket), NEEDED[action]
+        level, needed = level_of(message), NEEDED[action]
         if level >= needed:
             change.record("action", action=action.value, level=level, needed=needed, message=asked_in)
             return change.ticket

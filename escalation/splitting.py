@@ -14,6 +14,7 @@ from escalation.models import Ticket, TicketEvent, TicketMessage, TicketRelation
 from escalation.opening import next_number
 from escalation.relations import SPLIT
 from escalation.sla.clocks import start_first_reply
+from escalation.sla.solving import start_solve
 from escalation.states import NORMAL, State
 
 
@@ -57,6 +58,7 @@ async def split(
         await put_files_along(session, message.files, place_of(fresh.id))
         session.add(TicketRelation(id=new_id(), ticket_id=fresh.id, other_id=source.id, relation=SPLIT, at=now))
         await session.flush()
+        await start_solve(session, fresh, now)
         await start_first_reply(session, fresh)
         made, left = Change(session, fresh, actor, now), Change(session, source, actor, now)
         made.record("created", channel=fresh.contact_channel, priority=fresh.priority, department=department)
@@ -72,6 +74,7 @@ async def split(
 
 def _ticket(source: Ticket, message: TicketMessage, number: str, actor: Actor) -> Ticket:
     """Of the same person. Urgency is not inherited: it was said of something else."""
+    is_as_sure = message.sender_level >= source.verify_level
     return Ticket(
         id=new_id(),
         number=number,
@@ -84,10 +87,11 @@ def _ticket(source: Ticket, message: TicketMessage, number: str, actor: Actor) -
         locale=source.locale,
         requester_name=source.requester_name,
         requester_email=source.requester_email,
-        verify_level=source.verify_level,
-        verify_method=source.verify_method,
-        verified_at=source.verified_at,
+        verify_level=min(source.verify_level, message.sender_level),
+        verify_method=source.verify_method if is_as_sure else "",
+        verified_at=source.verified_at if is_as_sure else None,
         account_id=source.account_id,
+        customer_id=source.customer_id,
         environment=dict(source.environment),
         waiting_since=message.at,
         last_customer_at=message.at,

@@ -24,7 +24,7 @@ def asking_of(found: OperatorsTicket, c: Catalogue) -> Sequence[Asking]:
     return [
         Asking(
             message.seq,
-            level_of(message, found.ticket),
+            level_of(message),
             message.at,
             c.gettext("Transcript") if message.kind == "transcript" else _short(message.text),
         )

@@ -242,6 +242,23 @@ async def test_a_message_becomes_a_ticket_of_its_own_once(acme: Company) -> None
     assert "Here is the right one" not in await texts(acme, ticket)
 
 
+@pytest.mark.parametrize("level", [0, 3])
+async def test_what_is_split_off_is_the_customers_and_as_sure_as_its_message(acme: Company, level: int) -> None:
+    ticket = await acme.ticket()
+    customer = uuid4()
+    async with acme.db.write() as session:
+        row = await session.get_one(Ticket, ticket.id)
+        row.verify_level, row.verify_method, row.account_id, row.customer_id = 3, "sign_in", uuid4(), customer
+    await acme.tickets.answer(ticket.id, "And my invoice is wrong", ref=uuid4().hex, level=level)
+    made = await split(
+        acme.tickets, ticket.id, 2, acme.as_omar, subject="Invoice", department="financial", zone=LJUBLJANA
+    )
+    assert (made.customer_id, made.verify_level, made.verify_method) == (customer, level, "sign_in" if level else "")
+    async with acme.db.read() as session:
+        found = select(SlaClock.metric).where(SlaClock.subject_id == made.id).order_by(SlaClock.metric)
+        assert list(await session.exec(found)) == ["first_reply", "solve"]
+
+
 @pytest.mark.parametrize("seq", [1, 2, 99])
 async def test_only_what_the_requester_wrote_is_split_off(acme: Company, seq: int) -> None:
     ticket = await acme.ticket()
@@ -356,6 +373,18 @@ async def test_the_level_of_the_message_that_asks_counts_not_that_of_the_ticket(
         await record_action(acme.tickets, ticket.id, acme.as_omar, Action.CANCELLATION, asked_in=2, version=version)
     await record_action(acme.tickets, ticket.id, acme.as_omar, Action.ACCOUNT_ANSWER, asked_in=3, version=version)
     assert (await events(acme, ticket))[-1] == "action"
+
+
+async def test_a_transcript_stays_as_sure_as_the_ticket_it_began(acme: Company) -> None:
+    """A stranger's words, merged into the ticket of somebody who has signed in, gain nothing."""
+    first, second = await two_of_ann(acme)
+    async with acme.db.write() as session:
+        (await session.get_one(Ticket, first.id)).verify_level = 3
+    await merge(acme.tickets, second.id, first.id, acme.as_omar, version=second.version)
+    version = (await fresh(acme, first)).version
+    with pytest.raises(NeedsOwnership) as refused:
+        await record_action(acme.tickets, first.id, acme.as_omar, Action.CANCELLATION, asked_in=2, version=version)
+    assert refused.value.level == 0
 
 
 async def test_the_page_refuses_keeps_what_was_chosen_and_shows_the_override(acme: Company, office: Office) -> None:
