@@ -300,6 +300,10 @@ async def test_files_go_from_chat_to_ticket_and_back_and_each_reader_has_a_door(
         assert answer.status_code == 303
         foreign = await http.post(f"{page}/uploads", json={}, headers={"Sec-Fetch-Site": "cross-site"})
         assert foreign.status_code == 403
+        # Nobody has signed in: the day's share is a visitor's.
+        large = [{"ref": f"large-{number:08}", "name": "a.log", "size": 26_000_000} for number in range(3)]
+        begun = [await http.post(f"{page}/uploads", json=one) for one in large]
+        assert [answer.status_code for answer in begun] == [200, 200, 429]
 
 
 async def test_a_file_that_is_left_out_of_the_ticket_is_not_in_it(running: Running) -> None:
