@@ -335,6 +335,7 @@ class SlaClock(Row, table=True):
         UniqueConstraint("subject_kind", "subject_id", "metric", "instance"),
         Index("ix_sla_clock_state_due_at", "state", "due_at"),
         Index("ix_sla_clock_state_next_at", "state", "next_at"),
+        Index("ix_sla_clock_state_breached_at", "state", "breached_at"),
     )
     id: UUID = Field(primary_key=True)
     subject_kind: str = Field(max_length=12)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import and_, or_
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -76,20 +77,26 @@ async def _of_tickets(session: AsyncSession) -> Iterable[tuple[Ticket, SlaClock,
 async def _of_talks(
     session: AsyncSession, now: datetime
 ) -> Iterable[tuple[Conversation, SlaClock, SlaEvent, str | None]]:
+    """What runs, then what only asks for its reason: each by an index of its own."""
+    running = and_(col(SlaClock.state) == "running", col(SlaEvent.type).in_(("alarm", "breached")))
     asks = and_(
         col(SlaClock.state) == "met", col(SlaClock.reason) == "", col(SlaClock.breached_at) >= now - ASKED_FOR,
         col(SlaEvent.type) == "breached",
     )  # fmt: skip
+    found = list(await _talks_with(session, running, col(SlaClock.due_at)))
+    return [*found, *await _talks_with(session, asks, col(SlaClock.breached_at))]
+
+
+async def _talks_with(
+    session: AsyncSession, which: ColumnElement[bool], first: Mapped[datetime | None]
+) -> Iterable[tuple[Conversation, SlaClock, SlaEvent, str | None]]:
     return await session.exec(
         select(Conversation, SlaClock, SlaEvent, Visitor.name)
         .join(SlaClock, col(SlaClock.subject_id) == col(Conversation.id))
         .join(SlaEvent, col(SlaEvent.clock_id) == col(SlaClock.id))
         .join(Visitor, col(Visitor.id) == col(Conversation.visitor_id))
-        .where(
-            SlaClock.subject_kind == "conversation",
-            or_(and_(col(SlaClock.state) == "running", col(SlaEvent.type).in_(("alarm", "breached"))), asks),
-        )
-        .order_by(col(SlaClock.due_at), col(Conversation.id), col(SlaEvent.at).desc(), col(SlaEvent.id).desc())
+        .where(SlaClock.subject_kind == "conversation", which)
+        .order_by(first, col(Conversation.id), col(SlaEvent.at).desc(), col(SlaEvent.id).desc())
         .limit(500)
     )
 

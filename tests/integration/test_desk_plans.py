@@ -9,9 +9,12 @@ from sqlalchemy import insert
 from chat.db import Database, table_of
 from chat.ids import new_id
 from chat.people.models import Operator
-from escalation.models import Ticket
+from escalation.client_area.conversations_store import talks_of
+from escalation.customers.reader import CustomerReader
+from escalation.models import SlaClock, Ticket
 from escalation.queue import parse_place, place_of
 from escalation.reach import OperatorReader, reader_of
+from escalation.sla.alerts import alerts_for
 from escalation.sla.policies import policies_in
 from escalation.states import HIGH, NORMAL
 from escalation.store import Wanted
@@ -80,6 +83,33 @@ async def test_a_page_and_the_next_one(acme: Company, db: Database, crowd: Crowd
         await reads_no_whole_table(statements, db)
         if not db.is_sqlite:
             assert not any("OFFSET" in statement for statement, _ in statements.sent)
+
+
+async def test_a_customers_conversations_are_found_among_all(db: Database, crowd: Crowd) -> None:
+    reader = CustomerReader(
+        new_id(), "Rita", new_id(), "A-1", "Acme", can_see_tickets=True, can_see_billing=True, locale="en", time_zone=""
+    )
+    async with db.read() as session:
+        with watched(db) as statements:
+            assert (await talks_of(session, reader)).rows == []
+    await reads_no_whole_table(statements, db)
+
+
+async def test_what_asks_for_a_reason_is_found_among_all_clocks(db: Database, crowd: Crowd, clock: FakeClock) -> None:
+    long_ago = clock.now() - timedelta(days=30)
+    met = SlaClock(
+        id=new_id(), subject_kind="conversation", subject_id=new_id(), metric="first_reply", target_seconds=600,
+        started_at=long_ago, due_at=long_ago, state="met", met_at=long_ago,
+    ).model_dump()  # fmt: skip
+    rows = [met | {"id": new_id(), "instance": n, "breached_at": long_ago if n % 9 else None} for n in range(4000)]
+    async with db.write() as session:
+        await session.execute(insert(table_of(SlaClock)), rows)
+    await analyse(db)
+    async with db.read() as session:
+        operator = await session.get_one(Operator, crowd.operators[0])
+        with watched(db) as statements:
+            assert await alerts_for(session, operator, clock.now()) == []
+    assert any("ix_sla_clock_state_breached_at" in plan for _, plan in await statements.plans(db))
 
 
 async def test_the_tabs_and_what_is_next(acme: Company, db: Database, crowd: Crowd) -> None:

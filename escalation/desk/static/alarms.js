@@ -5,11 +5,13 @@ import "./running-clock.js";
 
 const LOOK_EVERY = 30_000;
 const RING_EVERY = 20_000;
+const SETTLE = 1000;
 
 /** Alarms that this tab has told of. @type {Set<string>} */
 const told = new Set();
 let leads = false;
 let asked = 0;
+let soon = 0;
 
 // One tab rings for all.
 if (navigator.locks) void navigator.locks.request("nightdesk-alarms", () => new Promise(() => (leads = true)));
@@ -67,6 +69,12 @@ async function refresh() {
   if (status === 200 && mine === asked) show(page);
 }
 
+/** One look for all tickets that changed in the meantime. */
+function settle() {
+  soon = 0;
+  void refresh();
+}
+
 /** New ones are said aloud and rung. */
 function tell() {
   const items = [...(banner()?.querySelectorAll("[data-alarm]") ?? [])];
@@ -96,7 +104,8 @@ document.addEventListener("submit", async (event) => {
 
 document.addEventListener("nightdesk:nudged", (event) => {
   const topic = event instanceof CustomEvent ? event.detail.topic : "";
-  if (topic === "alarm" || topic === "ticket") void refresh();
+  if (topic === "alarm") void refresh();
+  else if (topic === "ticket") soon ||= window.setTimeout(settle, SETTLE);
 });
 document.addEventListener("visibilitychange", () => void (document.hidden || refresh()));
 setInterval(() => void refresh(), LOOK_EVERY);
