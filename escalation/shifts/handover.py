@@ -15,7 +15,7 @@ from escalation.change import Actor, Change
 from escalation.models import Ticket, TicketAssignment
 from escalation.shifts.brief import Briefs
 from escalation.sla.calendars import FAR
-from escalation.sla.crew import least_loaded
+from escalation.sla.crew import chosen
 
 NIGHTDESK = Actor("system", "Nightdesk")
 
@@ -51,7 +51,7 @@ class HandOver:
             if operator.active and (operator.off_since is None or duty_of(operator).holds(now)):
                 return False
             change = Change(session, ticket, NIGHTDESK, now)
-            pick = await least_loaded(session, ticket, now)
+            pick = await chosen(session, ticket, now)
             brief = await self._briefs.of_ticket(session, ticket, operator, pick, now)
             await change.hand_over(operator.name, pick.operator if pick else None, pick.of if pick else 0)
             change.note(brief)

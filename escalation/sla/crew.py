@@ -62,6 +62,17 @@ async def least_loaded(session: AsyncSession, where: Place, now: datetime) -> Pi
     return Pick(fit[0], len(fit)) if fit else None
 
 
+async def chosen(session: AsyncSession, where: Place, now: datetime) -> Pick | None:
+    """The least loaded, kept for the caller's transaction: who was filled meanwhile is passed over."""
+    while pick := await least_loaded(session, where, now):
+        try:
+            await require_room(session, pick.operator.id, now)
+        except (OperatorAbsent, OperatorFull):
+            continue
+        break
+    return pick
+
+
 async def require_room(session: AsyncSession, operator_id: UUID, now: datetime) -> None:
     """Nobody hands a ticket to who is off duty or has as many as they take. Raises OperatorAbsent or OperatorFull. The
     lock makes those who hand to one person at once take turns."""

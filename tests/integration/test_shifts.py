@@ -328,6 +328,20 @@ async def test_many_keepers_hand_over_once(acme: Company) -> None:
     assert (await fresh(acme, acme.omar)).load == 0
 
 
+async def test_many_keepers_fill_nobody_beyond_their_tickets(acme: Company) -> None:
+    await on_the_roster(acme)
+    tickets = [await omars_ticket(acme)]
+    for _ in range(4):
+        await acme.another_visitor()
+        tickets.append(await omars_ticket(acme))
+    await change(acme, acme.nina, ticket_capacity=2)
+    acme.clock.set(NOON.replace(hour=14))
+    keepers = [ShiftKeeper(acme.tickets, acme.duties, LJUBLJANA) for _ in range(4)]
+    await asyncio.gather(*(keeper.round() for keeper in keepers))
+    holders = [(await current(acme, ticket)).operator_id for ticket in tickets]
+    assert sorted(holders, key=str) == sorted([acme.nina.id] * 2 + [None] * 3, key=str)
+
+
 async def test_a_colleague_hands_nothing_to_who_is_absent(acme: Company) -> None:
     ticket = await acme.ticket("The server does not answer")
     await on_the_roster(acme)
