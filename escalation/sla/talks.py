@@ -63,7 +63,12 @@ class TalkClocks:
             policies = await policies_in(self._tickets.db)  # ships the first ones
             async with self._tickets.db.read() as session:
                 waiting = await _who_wait(session, policies, now)
-        touched = sum([await self._start(conversation_id, policies, now) for conversation_id in waiting])
+        touched = 0
+        for conversation_id in waiting:
+            try:
+                touched += await self._start(conversation_id, policies, now)
+            except Exception:
+                log.warning("a clock could not be started", conversation=str(conversation_id), exc_info=True)
         if touched:
             # Of what has waited long a step may be due at once.
             async with self._tickets.db.read() as session:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -216,6 +217,23 @@ async def test_a_worker_that_dies_in_a_step_leaves_it_to_the_next(acme: Company)
     assert await events(acme, talk) == []
     await look(acme)
     assert await events(acme, talk) == [("alarm", 300)]
+
+
+async def test_one_that_cannot_be_looked_at_stops_no_others_clock(acme: Company) -> None:
+    bad = await acme.conversation("It is down")
+    await acme.another_visitor()
+    good = await acme.conversation("So is mine")
+    talks = acme.worker.engine.talks
+    start = talks._start
+
+    async def fails(conversation_id: UUID, *rest: Any) -> bool:
+        if conversation_id == bad:
+            raise ValueError
+        return await start(conversation_id, *rest)
+
+    talks._start = fails  # type: ignore[method-assign, assignment]
+    await look(acme, 310)
+    assert (len(await clocks(acme, bad)), len(await clocks(acme, good))) == (0, 1)
 
 
 async def test_a_changed_policy_moves_running_clocks(acme: Company) -> None:
