@@ -71,7 +71,7 @@ async def submit_ticket(
         raise NotPossible
     owned = None if new.service_id else await _owned(tickets, reader, new)
     service_id = owned.id if owned else new.service_id
-    digest = hashlib.sha256(repr((new.department, new.priority, new.subject, list(new.texts))).encode()).hexdigest()
+    digest = _digest(new, len(files))
     async with tickets.db.write() as session:
         ticket_id, now = new_id(), tickets.clock.now()
         there = await _claim(session, reader, ref, ticket_id, digest, now)
@@ -128,6 +128,14 @@ async def submit_ticket(
         number = ticket.number
     await tickets.tell(ticket, None)
     return Submitted(number, created=True)
+
+
+def _digest(new: NewTicket, files: int) -> str:
+    """Of what was typed and chosen. Files count by number: sent again with the form, they are new uploads."""
+    start = (new.start.raw, new.start.zone) if new.start else None
+    said = (new.department, new.priority, new.subject, *new.texts)
+    where = (str(new.service_id or ""), new.service_label, *new.orders, *new.addresses)
+    return hashlib.sha256(repr((said, where, start, new.follows, files)).encode()).hexdigest()
 
 
 async def _follow(session: AsyncSession, reader: CustomerReader, number: str, ticket_id: UUID, now: datetime) -> None:
