@@ -1,14 +1,17 @@
 """An address that somebody typed is proven to be theirs: by a link that was mailed there, good once."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import rows_changed, table_of
 from escalation.actions import Tickets
 from escalation.change import Actor, Change
+from escalation.customers.models import EmailAddress
 from escalation.mail.about_tickets import PROOF_LIFE, PROVE, PROVEN, ask_for_proof
 from escalation.models import Ticket, TicketLink
 from escalation.ticket_links import page_for
@@ -61,9 +64,22 @@ async def prove(tickets: Tickets, proof_id: UUID) -> str | None:
             # Without a new version: no reply that is being written is refused for it.
             change.record("proven", address=ticket.requester_email)
             ticket.changed_at = now
+        await _note_on_record(session, ticket, now)
         path = await page_for(session, ticket, ticket.requester_email, now)
     await tickets.tell(ticket, None)
     return path
+
+
+async def _note_on_record(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
+    """The address of their customer is verified from now on, unless somebody else has proven it."""
+    emails = table_of(EmailAddress)
+    address = ticket.requester_email.strip().lower()
+    theirs = (emails.c.customer_id == ticket.customer_id, emails.c.address == address, emails.c.verified_at.is_(None))
+    try:
+        async with session.begin_nested():
+            await session.execute(update(emails).where(*theirs).values(verified_at=now, verified_by="link"))
+    except IntegrityError:
+        return
 
 
 async def ask_again(tickets: Tickets, proof_id: UUID) -> bool:

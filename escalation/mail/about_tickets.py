@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
 from escalation.customers.delivery import set_for
+from escalation.customers.models import EmailAddress
 from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, Letter
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
@@ -43,9 +44,21 @@ async def recipients_of(session: AsyncSession, ticket: Ticket, now: datetime) ->
         targets = await set_for(session, ticket.account_id, await type_of(session, ticket), now)
         if targets:
             return [Recipient(target.address, "", target.language) for target in targets]
-    if ticket.requester_email and ticket.verify_level >= PROVEN:
+    if await _is_proven(session, ticket):
         return [Recipient(ticket.requester_email.lower(), ticket.requester_name, ticket.locale)]
     return []
+
+
+async def _is_proven(session: AsyncSession, ticket: Ticket) -> bool:
+    """The level says who the requester is. Whom the company's site names has not proven the address on record by it."""
+    if not ticket.requester_email or ticket.verify_level < PROVEN:
+        return False
+    unproven = select(EmailAddress.id).where(
+        EmailAddress.customer_id == ticket.customer_id,
+        EmailAddress.address == ticket.requester_email.strip().lower(),
+        col(EmailAddress.verified_at).is_(None),
+    )
+    return ticket.customer_id is None or (await session.exec(unproven.limit(1))).first() is None
 
 
 async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, now: datetime) -> None:

@@ -15,8 +15,10 @@ from chat.db import Database
 from escalation.change import Actor
 from escalation.client_area import kept
 from escalation.client_area.models import KeptForm, TicketSubmission
-from escalation.mail.letter import TICKET_OPENED
-from escalation.models import SlaClock, Ticket, TicketIp, TicketMessage, TicketOrder
+from escalation.mail.about_tickets import PROVE
+from escalation.mail.letter import TICKET_NEUTRAL, TICKET_OPENED
+from escalation.models import SlaClock, Ticket, TicketIp, TicketLink, TicketMessage, TicketOrder
+from escalation.proofs import prove
 from escalation.states import HIGH, State
 from tests.support.clock import FakeClock
 from tests.support.customers import (
@@ -195,6 +197,18 @@ async def test_twenty_clicks_are_one_ticket(running: Running) -> None:
     assert (mail.recipient, mail.state) == (rita.email, "waiting")
     words = await text_of(running, mail)
     assert "The number of your ticket is T-26-000001. A person answers by 21:10 CET." in words
+
+
+async def test_an_address_on_record_that_nobody_proved_is_asked_first(running: Running) -> None:
+    browser = await signed_in(running, await add_customer(running, verified=False))
+    await opened(browser)
+    assert await mails_of(running, TICKET_OPENED) == []
+    assert len(await mails_of(running, TICKET_NEUTRAL)) == 1
+    async with running.desk.db.read() as session:
+        (proof,) = await session.exec(select(TicketLink).where(TicketLink.scope == PROVE))
+    assert await prove(running.desk.escalation.tickets, proof.id)
+    await opened(browser)
+    assert len(await mails_of(running, TICKET_OPENED)) == 1
 
 
 async def test_who_opens_very_many_waits_and_an_outage_does_not(running: Running, clock: FakeClock) -> None:
