@@ -81,8 +81,9 @@ class AlarmBoard:
         form = await form_data_of(request)
         raw = form.get("reason")
         async with self._tickets.db.read() as session:
-            shown = await alerts_for(session, operator, self._tickets.clock.now(), seen=True)
-        if clock_id is None or clock_id not in {alert.clock_id for alert in shown if alert.conversation_id}:
+            now = self._tickets.clock.now()
+            shown = await alerts_for(session, operator, now, seen=True, clock_id=clock_id) if clock_id else []
+        if clock_id is None or not any(alert.conversation_id for alert in shown):
             raise HTTPException(404)
         try:
             reason = checked(raw if isinstance(raw, str) else "")[:REASON_LIMIT]

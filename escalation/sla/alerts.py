@@ -1,15 +1,17 @@
 """Which alarms concern an operator now: read from the clocks, so that a lost hint costs nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, case, not_, null, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import Select
 
 from chat.db import table_of
 from chat.public import Conversation, Operator, Visitor, duty_of
@@ -17,6 +19,10 @@ from escalation.models import SlaClock, SlaEvent, SlaSeen, Ticket
 from escalation.sla.crew import SUPERVISING, in_department
 
 SHOWN = 5
+LOOKED_AT = 500
+"""Events that concern who asks: of one clock there are few."""
+HELD = ("active", "ended")
+_HOLDER = case((col(Conversation.state).in_(HELD), col(Conversation.operator_id)), else_=null())
 ASKED_FOR = timedelta(days=1)
 """So long a breach of a conversation that was answered in the end asks for its reason."""
 
@@ -40,17 +46,28 @@ class Alert:
     seen: bool = False
 
 
-async def alerts_for(session: AsyncSession, operator: Operator, now: datetime, *, seen: bool = False) -> list[Alert]:
+async def alerts_for(
+    session: AsyncSession, operator: Operator, now: datetime, *, seen: bool = False, clock_id: UUID | None = None
+) -> list[Alert]:
     """The nearest due first, one for each ticket or conversation. It ends with the reply, or for who has acknowledged
-    it with the next step (`seen`: those too). Nobody is alerted off duty, but to what is theirs."""
+    it with the next step (`seen`: those too). Nobody is alerted off duty, but to what is theirs. `clock_id`: of this
+    clock alone."""
     departments = await in_department(session, operator.id)
     on_shift = duty_of(operator).holds(now)
     marked = set(await session.exec(select(SlaSeen.event_id).where(SlaSeen.operator_id == operator.id)))
+    within = [col(SlaClock.id) == clock_id] if clock_id is not None else []
+
+    def concerns(holder: ColumnElement[Any], where: type[Ticket | Conversation]) -> ColumnElement[bool]:
+        return _concerns(operator, departments, holder, table_of(where).c.department_id, on_shift=on_shift)
+
     found: list[Alert] = []
-    for ticket, clock, event in await _of_tickets(session):
-        found += _of_ticket(operator, departments, ticket, clock, event, on_shift)
-    for talk, clock, event, name in await _of_talks(session, now):
-        found += _of_talk(operator, departments, talk, clock, event, name or "", on_shift)
+    for ticket, clock, event in await session.exec(
+        _of_tickets().where(*within, concerns(table_of(Ticket).c.operator_id, Ticket))
+    ):
+        found.append(_of_ticket(ticket, clock, event))
+    for query in _of_talks(now):
+        for talk, clock, event, name in await session.exec(query.where(*within, concerns(_HOLDER, Conversation))):
+            found.append(_of_talk(talk, clock, event, name or ""))
     alerts: dict[tuple[str, UUID | None], Alert] = {}
     for alert in found:
         alerts.setdefault((alert.number, alert.conversation_id), alert)
@@ -58,8 +75,8 @@ async def alerts_for(session: AsyncSession, operator: Operator, now: datetime, *
     return sorted(kept, key=lambda alert: (alert.due_at is None, alert.due_at))[:SHOWN]
 
 
-async def _of_tickets(session: AsyncSession) -> Iterable[tuple[Ticket, SlaClock, SlaEvent]]:
-    return await session.exec(
+def _of_tickets() -> Select[Ticket, SlaClock, SlaEvent]:
+    return (
         select(Ticket, SlaClock, SlaEvent)
         .join(SlaClock, col(SlaClock.subject_id) == col(Ticket.id))
         .join(SlaEvent, col(SlaEvent.clock_id) == col(SlaClock.id))
@@ -70,86 +87,73 @@ async def _of_tickets(session: AsyncSession) -> Iterable[tuple[Ticket, SlaClock,
             col(Ticket.open).is_(True),
         )
         .order_by(col(SlaClock.due_at), col(Ticket.id), col(SlaEvent.at).desc(), col(SlaEvent.id).desc())
-        .limit(500)
+        .limit(LOOKED_AT)
     )
 
 
-async def _of_talks(
-    session: AsyncSession, now: datetime
-) -> Iterable[tuple[Conversation, SlaClock, SlaEvent, str | None]]:
+def _of_talks(now: datetime) -> list[Select[Conversation, SlaClock, SlaEvent, str | None]]:
     """What runs, then what only asks for its reason: each by an index of its own."""
     running = and_(col(SlaClock.state) == "running", col(SlaEvent.type).in_(("alarm", "breached")))
     asks = and_(
         col(SlaClock.state) == "met", col(SlaClock.reason) == "", col(SlaClock.breached_at) >= now - ASKED_FOR,
         col(SlaEvent.type) == "breached",
     )  # fmt: skip
-    found = list(await _talks_with(session, running, col(SlaClock.due_at)))
-    return [*found, *await _talks_with(session, asks, col(SlaClock.breached_at))]
+    return [_talks_with(running, col(SlaClock.due_at)), _talks_with(asks, col(SlaClock.breached_at))]
 
 
-async def _talks_with(
-    session: AsyncSession, which: ColumnElement[bool], first: Mapped[datetime | None]
-) -> Iterable[tuple[Conversation, SlaClock, SlaEvent, str | None]]:
-    return await session.exec(
+def _talks_with(
+    which: ColumnElement[bool], first: Mapped[datetime | None]
+) -> Select[Conversation, SlaClock, SlaEvent, str | None]:
+    return (
         select(Conversation, SlaClock, SlaEvent, Visitor.name)
         .join(SlaClock, col(SlaClock.subject_id) == col(Conversation.id))
         .join(SlaEvent, col(SlaEvent.clock_id) == col(SlaClock.id))
         .join(Visitor, col(Visitor.id) == col(Conversation.visitor_id))
         .where(SlaClock.subject_kind == "conversation", which)
         .order_by(first, col(Conversation.id), col(SlaEvent.at).desc(), col(SlaEvent.id).desc())
-        .limit(500)
+        .limit(LOOKED_AT)
     )
 
 
-def _of_ticket(
-    operator: Operator, departments: set[UUID], ticket: Ticket, clock: SlaClock, event: SlaEvent, on_shift: bool
-) -> list[Alert]:
-    step = "breached" if event.type == "breached" else str(event.data["step"])
-    if not _concerns(operator, departments, ticket.operator_id, ticket.department_id, step, event, on_shift):
-        return []
-    unheld = ticket.operator_id is None
-    return [
-        Alert(
-            event.id, step, clock.due_at, unheld, clock.id,
-            number=ticket.number, subject=ticket.subject, version=ticket.version,
-        )
-    ]  # fmt: skip
+def _of_ticket(ticket: Ticket, clock: SlaClock, event: SlaEvent) -> Alert:
+    return Alert(
+        event.id, _step(event), clock.due_at, ticket.operator_id is None, clock.id,
+        number=ticket.number, subject=ticket.subject, version=ticket.version,
+    )  # fmt: skip
 
 
-def _of_talk(
-    operator: Operator, departments: set[UUID], talk: Conversation, clock: SlaClock, event: SlaEvent, name: str,
-    on_shift: bool,
-) -> list[Alert]:  # fmt: skip
-    step = "breached" if event.type == "breached" else str(event.data["step"])
-    holder = talk.operator_id if talk.state in ("active", "ended") else None
-    if not _concerns(operator, departments, holder, talk.department_id, step, event, on_shift):
-        return []
-    step = "explain" if clock.state == "met" else step
-    return [
-        Alert(
-            event.id, step, clock.due_at, holder is None, clock.id,
-            subject=talk.last_message_text, conversation_id=talk.id, name=name,
-        )
-    ]  # fmt: skip
+def _of_talk(talk: Conversation, clock: SlaClock, event: SlaEvent, name: str) -> Alert:
+    unheld = talk.operator_id is None or talk.state not in HELD
+    step = "explain" if clock.state == "met" else _step(event)
+    return Alert(
+        event.id, step, clock.due_at, unheld, clock.id,
+        subject=talk.last_message_text, conversation_id=talk.id, name=name,
+    )  # fmt: skip
+
+
+def _step(event: SlaEvent) -> str:
+    return "breached" if event.type == "breached" else str(event.data["step"])
 
 
 def _concerns(
-    operator: Operator, departments: set[UUID], holder: UUID | None, department: UUID, step: str, event: SlaEvent,
-    on_shift: bool,
-) -> bool:  # fmt: skip
-    """A breach is for those who supervise and for who has it."""
-    theirs = holder == operator.id
+    operator: Operator, departments: Collection[UUID], holder: ColumnElement[Any], department: ColumnElement[Any],
+    *, on_shift: bool,
+) -> ColumnElement[bool]:  # fmt: skip
+    """A breach is for those who supervise and for who has it. In the query: what is for others must not fill it."""
+    theirs = and_(holder.is_not(None), holder == operator.id)
     if not on_shift:
         return theirs
-    match step:
-        case "assigned":
-            return theirs or ((holder is None or "absent" in event.data) and department in departments)
-        case "offer":
-            return not theirs and event.data.get("operator") == str(operator.id)
-        case "breached":
-            return theirs or operator.role in SUPERVISING
-        case _:
-            return operator.role in SUPERVISING
+    data, breach = col(SlaEvent.data), col(SlaEvent.type) == "breached"
+    step = data["step"].as_string()
+    absent = data["absent"].as_string().is_not(None)
+    found = [
+        and_(theirs, or_(breach, step == "assigned")),
+        and_(step == "assigned", or_(holder.is_(None), absent), department.in_(departments)),
+        and_(step == "offer", not_(theirs), data["operator"].as_string() == str(operator.id)),
+    ]
+    if operator.role in SUPERVISING:
+        found.append(or_(breach, step.not_in(("assigned", "offer"))))
+    return or_(*found)
 
 
 class NoSuchAlarm(LookupError):
@@ -159,10 +163,13 @@ class NoSuchAlarm(LookupError):
 async def acknowledge(session: AsyncSession, operator: Operator, event_id: UUID, now: datetime) -> SlaEvent | None:
     """The alarm is shown to this operator no more; the event where this call was the first of theirs. Raises
     NoSuchAlarm for what is not shown to them."""
-    shown = await alerts_for(session, operator, now, seen=True)
+    event = await session.get(SlaEvent, event_id)
+    if event is None:
+        raise NoSuchAlarm
+    shown = await alerts_for(session, operator, now, seen=True, clock_id=event.clock_id)
     if event_id not in {alert.event_id for alert in shown}:
         raise NoSuchAlarm
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     mark = insert(table_of(SlaSeen)).values(event_id=event_id, operator_id=operator.id, at=now)
     marked = await session.execute(mark.on_conflict_do_nothing().returning(table_of(SlaSeen).c.event_id))
-    return await session.get_one(SlaEvent, event_id) if marked.first() is not None else None
+    return event if marked.first() is not None else None

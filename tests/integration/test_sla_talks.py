@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from chat.conversations.entry import Author
 from chat.conversations.models import INTERNAL, Message
 from chat.db import Database
-from chat.public import Operator
+from chat.public import Department, Operator
 from escalation.models import SlaClock, SlaEvent, SlaSeen, Ticket, TicketEvent
 from escalation.sla.alerts import NoSuchAlarm, acknowledge, alerts_for
 from escalation.sla.engine import SlaEngine
@@ -286,6 +286,34 @@ async def test_an_alarm_is_acknowledged_once_and_the_next_step_rings_again(acme:
         assert len((await session.exec(select(SlaSeen))).all()) == 1
     await look(acme, 301)
     assert await alerts(acme, acme.omar) == [("Ann", "breached")]
+
+
+async def test_the_sixth_alarm_is_acknowledged_too(acme: Company) -> None:
+    for n in range(6):
+        await acme.ticket(f"Trouble {n}")
+        await acme.another_visitor()
+    acme.clock.advance(300)
+    await acme.worker.engine.round()
+    for _ in range(6):
+        async with acme.db.write() as session:
+            [shown, *_] = await alerts_for(session, acme.omar, acme.clock.now())
+            assert await acknowledge(session, acme.omar, shown.event_id, acme.clock.now()) is not None
+    assert await alerts(acme, acme.omar) == []
+
+
+async def test_alarms_of_others_leave_room_for_ones_own(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("escalation.sla.alerts.LOOKED_AT", 2)
+    for n in range(3):
+        ticket = await acme.ticket(f"Trouble {n}")
+        async with acme.db.write() as session:
+            row = await session.get_one(Ticket, ticket.id)
+            row.operator_id = None
+            row.department_id = (await session.exec(select(Department.id).where(Department.slug == "financial"))).one()
+        await acme.another_visitor()
+    own = await acme.ticket()
+    acme.clock.advance(300)
+    await acme.worker.engine.round()
+    assert await alerts(acme, acme.omar) == [(own.number, "assigned")]
 
 
 async def test_nobody_acknowledges_what_is_not_shown_to_them(acme: Company) -> None:
