@@ -86,6 +86,7 @@ from chat.supervision import supervised
 from chat.whole_forms import WholeForms
 from escalation.app import Escalation
 from escalation.desk.rail import RAIL
+from escalation.tidying import DeskTidying
 from widget.demo import DemoRoutes
 from widget.routes import WidgetRoutes
 
@@ -266,6 +267,7 @@ class Nightdesk:
         self.metrics = self._metrics()
         self.housekeeping = Housekeeping(self.db, self.clock)
         self.housekeeping.others.append(Tidying(self.db, self.clock, self.storage).clean)
+        self.housekeeping.others.append(DeskTidying(self.db, self.clock).clean)
         self.demo_site = demo_site
         self._tasks: set[asyncio.Task[None]] = set()
         self.staff_teller = StaffTeller(self.hub, self.staff, self.visitor_sockets, self.operator_sockets)

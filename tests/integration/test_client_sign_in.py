@@ -18,6 +18,7 @@ from escalation.client_area.links import ASKED
 from escalation.client_area.sign_in import SignedOut
 from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
 from escalation.mail.letter import PASSWORD_CHANGED
+from escalation.tidying import DeskTidying
 from tests.support.clock import FakeClock
 from tests.support.customers import Rita, add_customer, browser_of, in_pieces, letters_to, mails_of, signed_in, text_of
 from tests.support.program import Running, program
@@ -130,6 +131,16 @@ async def test_a_letter_carried_out_twice_is_one_link(running: Running) -> None:
     for _ in range(2):  # killed after the commit and before it was noted: the worker carries it out again
         await running.desk.escalation.sign_in_links.carry_out(row.payload)
     assert len(await letters_to(running, rita.email)) == 1
+
+
+async def test_links_and_sign_ins_that_are_long_over_go(running: Running, clock: FakeClock) -> None:
+    rita = await add_customer(running)
+    await signed_in(running, rita)
+    clean = DeskTidying(running.desk.db, clock).clean
+    assert await clean() == 0
+    clock.advance(timedelta(days=400).total_seconds())
+    assert await clean() == 2, "the link and the sign-in"
+    assert await clean() == 0
 
 
 async def test_using_a_link_proves_the_address(running: Running) -> None:
