@@ -63,15 +63,25 @@ def theirs(reader: CustomerReader) -> ColumnElement[bool]:
 
 
 async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str = "", limit: int = PAGE) -> Talks:
-    """The newest first."""
+    """The newest first. Of several tickets the newest counts, closed or not."""
+    tie = aliased(TicketConversation)
+    newest = (
+        select(tie.id)
+        .where(tie.conversation_id == Conversation.id)
+        .order_by(col(tie.escalation_no).desc())
+        .limit(1)
+        .correlate(Conversation)
+        .scalar_subquery()
+    )
     query = (
         select(Conversation, Ticket.number)
-        .outerjoin(TicketConversation, col(TicketConversation.conversation_id) == col(Conversation.id))
+        .select_from(Conversation)
+        .outerjoin(TicketConversation, col(TicketConversation.id) == newest)
         .outerjoin(
             Ticket,
             and_(col(Ticket.id) == col(TicketConversation.ticket_id), col(Ticket.customer_id) == reader.customer_id),
         )
-        .where(theirs(reader), col(TicketConversation.released_at).is_(None))
+        .where(theirs(reader))
         .order_by(col(Conversation.created_at).desc(), col(Conversation.id).desc())
         .limit(limit + 1)
     )

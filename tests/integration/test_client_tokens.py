@@ -12,11 +12,13 @@ import httpx2
 import pytest
 from sqlmodel import select
 
+from chat.ids import new_id
 from chat.keys import secret_key_of
 from chat.people.models import Site
 from chat.program import site_secret
 from escalation.client_area.tokens import SiteSecrets, signed
 from escalation.customers.models import Account, Customer
+from escalation.models import Ticket, TicketConversation
 from tests.support.clock import FakeClock
 from tests.support.customers import Rita, add_customer, browser_of, claims_of, secret_of, signed_in
 from tests.support.program import Running, program
@@ -187,6 +189,17 @@ async def test_an_identified_visitor_sees_their_tickets_in_the_panel(running: Ru
     assert named is not None
     assert named.customer_id == rita.customer_id
     assert await running.desk.escalation.tickets.registry.named_in(UUID(mallory.conversation)) is None
+
+    async with running.desk.db.write() as session:
+        ticket_id = (await session.exec(select(Ticket.id))).one()
+        session.add(
+            TicketConversation(
+                id=new_id(), ticket_id=ticket_id, conversation_id=UUID(ann.conversation), released_at=clock.now()
+            )
+        )
+    closed = (await area.get("/client/conversations")).text
+    assert closed.count("Is my server down?") == 1
+    assert "T-26-000001" in closed
 
 
 async def test_the_next_person_at_a_browser_is_not_the_one_before(running: Running, clock: FakeClock) -> None:
