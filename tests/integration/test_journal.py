@@ -4,15 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from itertools import product
-from uuid import UUID
+from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations import store
 from chat.conversations.actions import Opening
-from chat.conversations.entry import Author
+from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.models import PUBLIC, Conversation, Message
 from chat.conversations.presenter import Audience
 from chat.conversations.saying import NotHeld
@@ -426,16 +425,17 @@ async def test_what_is_said_while_a_transcript_is_read_is_not_in_it(
     found = await parts.conversation(site)
     omar = Author("operator", new_id(), "Omar")
     await parts.conversations.note(found.id, omar, "note", "note-00000001")
-    look = store.conversation
+    look = store.entries_after
 
-    async def interrupted(session: AsyncSession, conversation_id: UUID) -> Conversation | None:
-        seen = await look(session, conversation_id)
+    async def interrupted(*of: Any) -> list[StoredEntry]:
+        """The conversation was looked at, its words were not."""
+        patch.undo()
         await parts.conversations.say(found.id, omar, "meanwhile", "ref-00000001")
         await parts.conversations.note(found.id, omar, "meanwhile", "note-00000002")
-        return seen
+        return await look(*of)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "conversation", interrupted)
+        patch.setattr(store, "entries_after", interrupted)
         before = await parts.conversations.transcript_of(found.id)
     after = await parts.conversations.transcript_of(found.id)
     assert before is not None
