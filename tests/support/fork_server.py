@@ -99,10 +99,11 @@ class ForkServer:
         environment: Mapping[str, str],
         folder: Path,
         descriptors: tuple[int, int, int],
+        module: str = "chat.cli",
     ) -> Forked:
-        """`descriptors`: of its standard input, output and errors."""
+        """`descriptors`: of its standard input, output and errors. `module`: whose `main` it is."""
         told, theirs = socket.socketpair()
-        asked = json.dumps([list(arguments), dict(environment), str(folder)]).encode()
+        asked = json.dumps([module, list(arguments), dict(environment), str(folder)]).encode()
         with theirs:
             socket.send_fds(self._line, [asked], [*descriptors, theirs.fileno()])
         return Forked(told)
@@ -110,6 +111,7 @@ class ForkServer:
 
 @dataclass(frozen=True)
 class _Asked:
+    module: str
     arguments: list[str]
     environment: dict[str, str]
     folder: str
@@ -163,8 +165,8 @@ def _serve() -> _Asked | None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for end in (line, woken, wakes, told, *living.values()):
                 end.close()
-            arguments, environment, folder = json.loads(asked)
-            return _Asked(arguments, environment, folder, descriptors)
+            module, arguments, environment, folder = json.loads(asked)
+            return _Asked(module, arguments, environment, folder, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         living[pid] = told
@@ -188,9 +190,7 @@ def main() -> None:
     asked = _serve()
     if asked is not None:
         asked.become()
-        from chat.cli import main as nightdesk
-
-        nightdesk()
+        importlib.import_module(asked.module).main()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from tests.support.fork_server import Forked, ForkServer
 from tests.support.steps import ROOT
 
 NIGHTDESK = str(Path(sys.executable).with_name("nightdesk"))
+SHIFTED = (sys.executable, "-m", "tests.support.shifted")
+MODULES = {(NIGHTDESK,): "chat.cli", SHIFTED: "tests.support.shifted"}
+"""What can be forked."""
 COMMAND_SECONDS = 60.0
 _servers: list[ForkServer] = []
 _is_forking = False
@@ -33,9 +36,9 @@ def start(
 ) -> "subprocess.Popen[bytes] | Forked":
     """In the project's folder, with nothing to read; `output` takes its errors too. `program`: another version."""
     with Path(os.devnull).open("rb") as nothing:
-        if _is_forking and list(program) == [NIGHTDESK]:
+        if _is_forking and (module := MODULES.get(tuple(program))):
             descriptors = (nothing.fileno(), output.fileno(), output.fileno())
-            return _server().start(arguments, environment, ROOT, descriptors)
+            return _server().start(arguments, environment, ROOT, descriptors, module)
         return subprocess.Popen(
             [*program, *arguments], cwd=ROOT, env=environment, stdin=nothing, stdout=output, stderr=output
         )
