@@ -217,6 +217,9 @@ class Settings(BaseModel):
     vanished_seconds: float = Field(
         45, ge=1, le=600, description="after so long without an operator's console their conversations go back"
     )
+    solved_days: int = Field(
+        14, ge=1, le=365, description="after so many days without a message a solved ticket is closed"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning, error")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="json, text, or by terminal")
     assets: Literal["packed", "source"] = Field("packed", description="`source` serves files as written (developing)")

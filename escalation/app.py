@@ -37,6 +37,7 @@ from escalation.client_area.tickets_routes import TicketsRoutes
 from escalation.client_area.tokens import SiteSecrets, Tokens
 from escalation.client_area.watching import Watching
 from escalation.client_area.widget_routes import EndVisitor, WidgetTickets
+from escalation.closing import Closing
 from escalation.customers.delivery_actions import Delivery
 from escalation.desk.about import AboutRequester
 from escalation.desk.alarms import AlarmBoard
@@ -89,7 +90,7 @@ class Escalation:
         self.writer = Writer(pages, strings, links, zone, mail_key(secret_key_of(settings)), company)
         after = After(clock, self.tickets.mailbox)
         self.mail = self._mail_worker(db, clock, settings, after)
-        self.worker = EscalationWorker(self.tickets, zone, self.mail)
+        self.worker = EscalationWorker(self.tickets, zone, self.mail, Closing(self.tickets, settings.solved_days))
         self.shifts = ShiftKeeper(self.tickets, duties, zone)
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)

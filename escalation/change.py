@@ -213,14 +213,14 @@ class Change:
         if added or removed:
             self.record("tags", added=added, removed=removed)
 
-    async def lead(self, target: State, reason: str | None = None) -> None:
-        """To another state; the same state is no change."""
+    async def lead(self, target: State, reason: str | None = None, **why: Any) -> None:
+        """To another state; the same state is no change. `why` stands in the history beside the reason."""
         state = State(self.ticket.state)
         if target is state:
             return
         if not may_follow(state, target):
             raise NotPossible
-        await self._lead(target, reason)
+        await self._lead(target, reason, **why)
         if target in (State.SOLVED, State.CLOSED):
             await stop_solve(self.session, self.ticket, self.now, counts=reason not in ("spam", "merged"))
         if target is State.SOLVED and self.actor.kind == "requester":
@@ -229,9 +229,9 @@ class Change:
         if target is State.CLOSED:
             await self._close(reason or "done")
 
-    async def _lead(self, target: State, reason: str | None = None) -> None:
+    async def _lead(self, target: State, reason: str | None = None, **why: Any) -> None:
         before = self.ticket.state
-        data = {"from": before, "to": target.value} | ({"reason": reason} if reason else {})
+        data = {"from": before, "to": target.value} | ({"reason": reason} if reason else {}) | why
         self.ticket.state = target.value
         self.record("state", **data)
         if before == State.SOLVED and target in LIVE:

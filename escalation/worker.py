@@ -11,6 +11,7 @@ from chat.public import LEFT
 from escalation import store
 from escalation.actions import SAID, Tickets
 from escalation.change import Actor
+from escalation.closing import Closing
 from escalation.customers.known import identified
 from escalation.draft import Drafted, Origin, Source
 from escalation.handoff import draft_ticket
@@ -33,12 +34,15 @@ log = structlog.get_logger(__name__)
 class EscalationWorker:
     """Construct it, then `run` it in a task: it takes the outbox kinds of tickets and copies what is said later."""
 
-    def __init__(self, tickets: Tickets, zone: ZoneInfo, mail: MailWorker | None = None) -> None:
+    def __init__(
+        self, tickets: Tickets, zone: ZoneInfo, mail: MailWorker | None = None, closing: Closing | None = None
+    ) -> None:
         self._tickets = tickets
         self._zone = zone
         self.engine = SlaEngine(tickets)
         self.indexer = Indexer(tickets.db, tickets.clock)
         self._mail = mail
+        self._closing = closing
         self._said: set[UUID] = set()
         self._look = asyncio.Event()
         tickets.outbox.on(LEFT, self.open_for_left)
@@ -58,6 +62,8 @@ class EscalationWorker:
             parts.create_task(self.indexer.run(), name="search")
             if self._mail is not None:
                 parts.create_task(self._mail.run(), name="mail")
+            if self._closing is not None:
+                parts.create_task(self._closing.run(), name="closing")
 
     async def _copy(self) -> None:
         """The cursor and the unique place of a message are the judges."""

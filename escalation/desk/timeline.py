@@ -86,6 +86,11 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("Ticket opened by %(name)s") % {"name": event.actor_name}
         case "created":
             return c.gettext("Ticket opened by a message that was left")
+        case "state" if (days := data.get("days")) is not None:
+            said = c.ngettext(
+                "Closed after %(num)s day without a message", "Closed after %(num)s days without a message", days
+            )
+            return said % {"num": days}
         case "state":
             return c.gettext("State: %(state)s") % {"state": operators_word(data["to"], c)}
         case "assigned" if data.get("operator"):
