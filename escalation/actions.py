@@ -24,7 +24,7 @@ from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of
 from escalation.customers.registry import Registry
 from escalation.directory import Directory, named_in
 from escalation.draft import Start
-from escalation.errors import NotPossible, TextTooLong, TicketGone
+from escalation.errors import NotPossible, TicketGone
 from escalation.facts import Certainty
 from escalation.mail.about_tickets import mail_reply
 from escalation.mail.mailbox import Mailbox
@@ -159,9 +159,7 @@ class Tickets:
 
     async def explain_breach(self, ticket_id: UUID, actor: Actor, clock_id: UUID, reason: str) -> Ticket:
         """Why a promise was broken, in the operator's words. It answers nobody, so it needs no version."""
-        reason = checked(reason)
-        if len(reason) > REASON_LIMIT:
-            raise TextTooLong
+        reason = checked(reason, limit=REASON_LIMIT)
         async with self._change(ticket_id, actor) as change:
             clock = await change.session.get(SlaClock, clock_id)
             if clock is None or clock.subject_id != ticket_id or clock.breached_at is None:

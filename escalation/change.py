@@ -14,7 +14,7 @@ import escalation.queue  # noqa: F401 — it keeps `place` true at each flush
 from chat.ids import new_id
 from chat.public import Attached, Operator, put_files_along
 from escalation.directory import Colleague
-from escalation.errors import NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketMoved
+from escalation.errors import NotPossible, TagsRefused, TextEmpty, TextTooLong, TicketClosed, TicketMoved
 from escalation.models import (
     SlaEvent,
     Ticket,
@@ -203,7 +203,7 @@ class Change:
     async def tag(self, tags: Sequence[str]) -> None:
         wanted = {tag for raw in tags if (tag := " ".join(raw.split()).casefold())}
         if len(wanted) > TAGS or any(len(tag) > TAG_LENGTH for tag in wanted):
-            raise NotPossible
+            raise TagsRefused
         there = {row.tag: row for row in await self.session.exec(_tags_of(self.ticket.id))}
         added, removed = sorted(wanted - there.keys()), sorted(there.keys() - wanted)
         for tag in removed:
@@ -314,11 +314,11 @@ def _tags_of(ticket_id: UUID) -> SelectOfScalar[TicketTag]:
     return select(TicketTag).where(TicketTag.ticket_id == ticket_id)
 
 
-def checked(text: str, files: Sequence[str] = ()) -> str:
+def checked(text: str, files: Sequence[str] = (), *, limit: int = TEXT_LIMIT) -> str:
     """What somebody wrote, without blank ends; files may go alone. Raises TextEmpty or TextTooLong."""
     text = text.replace("\r\n", "\n").strip()
     if not text and not files:
         raise TextEmpty
-    if len(text) > TEXT_LIMIT:
+    if len(text) > limit:
         raise TextTooLong
     return text

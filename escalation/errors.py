@@ -8,7 +8,8 @@ TicketError
 ├── TooManyTickets  of one customer in a short time; `again_at` says when there is room
 ├── NotPossible     the state, operator or department does not exist or cannot follow
 │   ├── OperatorAbsent  who should get it is off duty
-│   └── OperatorFull    who should get it has no room for another ticket
+│   ├── OperatorFull    who should get it has no room for another ticket
+│   └── TagsRefused     more tags, or a longer one, than a ticket has
 ├── TimeUnclear     what was written is no time of the coming day
 ├── DifferentPeople the requesters of two tickets are not known to be one person
 ├── NeedsOwnership  who asks is not known well enough for this action
@@ -57,6 +58,10 @@ class OperatorAbsent(NotPossible):
 
 class OperatorFull(NotPossible):
     """Whoever should get it has as many open tickets as they take."""
+
+
+class TagsRefused(NotPossible):
+    """More tags, or a longer one, than a ticket has."""
 
 
 class TimeUnclear(TicketError):

@@ -85,7 +85,7 @@ async def record_action(
             change.record("action", action=action.value, level=level, needed=needed, message=asked_in)
             return change.ticket
         try:
-            why = checked(reason)[:REASON_LIMIT]
+            why = checked(reason, limit=REASON_LIMIT)
         except TextEmpty:
             raise NeedsOwnership(level, needed) from None
         change.record("action_override", action=action.value, level=level, needed=needed, message=asked_in, reason=why)

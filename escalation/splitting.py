@@ -8,14 +8,14 @@ from sqlmodel import select
 from chat.ids import new_id
 from chat.public import put_files_along
 from escalation.actions import Tickets
-from escalation.change import Actor, Change, place_of
-from escalation.errors import NotPossible, TextEmpty, TicketGone
+from escalation.change import Actor, Change, checked, place_of
+from escalation.errors import NotPossible, TicketGone
 from escalation.models import Ticket, TicketEvent, TicketMessage, TicketRelation
 from escalation.opening import next_number
 from escalation.relations import SPLIT
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
-from escalation.states import NORMAL, State
+from escalation.states import NORMAL, SUBJECT_LIMIT, State
 
 
 async def split(
@@ -24,11 +24,9 @@ async def split(
     """The new ticket, or the one that this message became before. The message stays where it was, too.
 
     Raises NotPossible for what is no message of the requester and for an unknown department, TextEmpty without a
-    subject.
+    subject, TextTooLong for a longer one than a ticket has.
     """
-    subject = subject.strip()[:200]
-    if not subject:
-        raise TextEmpty
+    subject = checked(subject, limit=SUBJECT_LIMIT)
     departments = {one.slug: one for one in await tickets.directory.departments()}
     if department not in departments:
         raise NotPossible

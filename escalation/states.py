@@ -7,6 +7,7 @@ from chat.strings import Catalogue
 HIGH, NORMAL = 0, 1
 TEXT_LIMIT = 10_000
 """The same as of a message in a conversation, so that a reply fits into every window."""
+SUBJECT_LIMIT = 200
 
 
 class State(StrEnum):

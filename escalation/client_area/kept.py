@@ -17,14 +17,17 @@ from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret, parse_id
 from chat.public import CHOSEN_FILES, FILES_PER_MESSAGE, SENT_FILES, Attached, Owner, PerAddress, ready_files
 from chat.settings import Settings
+from chat.strings import Catalogue
 from escalation.client_area.models import KeptForm
 
 LIFE = timedelta(hours=24)
 LONGEST_PATH = 200
 PER_HOUR = 20
 """Forms of one address: nobody is signed in who could be held to a share."""
+LONGEST = 165_000
+"""Characters of one form: the longest description and diagnostics that a ticket takes, and the short fields."""
 MOST = 5000
-"""Forms of everybody, at 160 kB each at most."""
+"""Forms of everybody."""
 _KEPT = table_of(KeptForm)
 _LOST = "lost"
 """Files that came with the form itself: nobody was signed in whose they could be."""
@@ -45,11 +48,17 @@ class KeptForms:
         self._keeping = PerAddress(PER_HOUR, 3600)
         self.cookie = "__Host-nd_kept" if settings.is_secure else "nd_kept"
 
-    async def keep(self, request: Request, answer: Response, path: str, fields: dict[str, Any]) -> None:
+    async def keep(self, request: Request, answer: Response, path: str, fields: dict[str, Any], c: Catalogue) -> None:
         """`answer` gets the cookie; an older form of this browser is forgotten. What was sent to a path that no page
-        has is not kept. Raises 429 for more than is kept: the browser still has what was typed."""
+        has is not kept. Raises 413 and 429 for more than is kept: the browser still has what was typed."""
         if len(path) > LONGEST_PATH:
             return
+        if sum(len(str(value)) for value in fields.values()) > LONGEST:
+            says = c.gettext(
+                "The text is too long to be kept until you have signed in: go back, it is still there. Up to 80,000 "
+                "characters fit."
+            )
+            raise HTTPException(413, says)
         if wait := self._keeping.take(request.client.host if request.client else "", self._clock.monotonic()):
             raise HTTPException(429, headers={"Retry-After": str(ceil(wait))})
         secret, now = new_secret(), self._clock.now()

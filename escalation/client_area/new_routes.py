@@ -26,7 +26,7 @@ from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policie
 from escalation.states import NORMAL
 
 NEW = f"{HOME}/new"
-SHOWN = ("form", "department", "subject", "where", "day", "clock", "text", "files")
+SHOWN = ("form", "department", "subject", "other", "where", "day", "clock", "text", "diagnostics", "files")
 """What can be wrong, in the order of the form."""
 ZONES = (
     "UTC", "Europe/London", "Europe/Lisbon", "Europe/Berlin", "Europe/Helsinki", "Europe/Kyiv", "Europe/Istanbul",
@@ -64,7 +64,9 @@ class NewTicketRoutes:
         fields = Fields.of(form)
         if login is None:
             answer = self._doorway.to_sign_in(request)
-            await self._kept.keep(request, answer, NEW, fields.kept() | files_in(form))
+            await self._kept.keep(
+                request, answer, NEW, fields.kept() | files_in(form), self._doorway.catalogue(request)
+            )
             await form.close()
             return answer
         c = self._doorway.catalogue(request, login.reader)

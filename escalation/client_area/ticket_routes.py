@@ -73,7 +73,8 @@ class TicketRoutes:
         ref = ref if 8 <= len(ref) <= 64 and ref.isascii() else uuid4().hex
         if login is None:
             answer = self._doorway.to_sign_in(request)
-            await self._kept.keep(request, answer, request.url.path, {"text": text} | files_in(form))
+            c = self._doorway.catalogue(request)
+            await self._kept.keep(request, answer, request.url.path, {"text": text} | files_in(form), c)
             await form.close()
             return answer
         found = await self._found(request, login)

@@ -1,5 +1,6 @@
 """The banner of alarms: on every page of the desk, in the console's inbox, and what is done with one alarm."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -15,7 +16,7 @@ from chat.pages import Pages
 from chat.public import Operator
 from escalation.actions import REASON_LIMIT, Tickets
 from escalation.change import Change, checked
-from escalation.errors import TextRefused
+from escalation.errors import TextRefused, TextTooLong
 from escalation.models import SlaClock, Ticket
 from escalation.sla.alerts import NoSuchAlarm, acknowledge, alerts_for
 from escalation.sla.talks import TalkClocks
@@ -36,12 +37,13 @@ class AlarmBoard:
             Route("/desk/alarms/{clock}/reason", self._explain, methods=["POST"]),
         ]
 
-    async def html(self, operator: Operator, locale: str) -> Markup:
-        """What runs out and concerns this operator: a partial that is there, hidden, when nothing does."""
+    async def html(self, operator: Operator, locale: str, wrong: Mapping[str, Any] | None = None) -> Markup:
+        """What runs out and concerns this operator: a partial that is there, hidden, when nothing does. `wrong`: the
+        `reason` that was refused for a `clock`, and the `error`."""
         now = self._tickets.clock.now()
         async with self._tickets.db.read() as session:
             alerts = await alerts_for(session, operator, now)
-        context: dict[str, Any] = {"operator": operator, "now": now, "alerts": alerts}
+        context: dict[str, Any] = {"operator": operator, "now": now, "alerts": alerts, "wrong": wrong}
         # The partial has escaped what people wrote.
         return Markup(self._pages.partial("desk/_alarms.html", locale, **context))  # noqa: S704
 
@@ -79,16 +81,21 @@ class AlarmBoard:
         operator = await self._operator(request)
         clock_id = parse_id(request.path_params["clock"])
         form = await form_data_of(request)
-        raw = form.get("reason")
+        given = form.get("reason")
+        raw = given if isinstance(given, str) else ""
         async with self._tickets.db.read() as session:
             now = self._tickets.clock.now()
             shown = await alerts_for(session, operator, now, seen=True, clock_id=clock_id) if clock_id else []
         if clock_id is None or not any(alert.conversation_id for alert in shown):
             raise HTTPException(404)
         try:
-            reason = checked(raw if isinstance(raw, str) else "")[:REASON_LIMIT]
-        except TextRefused:
-            return await self._answer(operator, 422)
+            reason = checked(raw, limit=REASON_LIMIT)
+        except TextRefused as refused:
+            c = self._tickets.strings.catalogue(operator.locale)
+            error = c.gettext("Write a few words first.")
+            if isinstance(refused, TextTooLong):
+                error = c.gettext("The reason is longer than 500 characters.")
+            return await self._answer(operator, 422, {"clock": clock_id, "reason": raw, "error": error})
         await self._talks.explain(clock_id, operator, reason)
         return await self._done(request, operator)
 
@@ -105,6 +112,6 @@ class AlarmBoard:
             return await self._answer(operator)
         return RedirectResponse("/desk/tickets", 303)
 
-    async def _answer(self, operator: Operator, status: int = 200) -> Response:
-        html = await self.html(operator, operator.locale)
+    async def _answer(self, operator: Operator, status: int = 200, wrong: Mapping[str, Any] | None = None) -> Response:
+        html = await self.html(operator, operator.locale, wrong)
         return HTMLResponse(html, status, headers={"Cache-Control": "no-store, private"})

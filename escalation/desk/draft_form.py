@@ -16,6 +16,7 @@ from escalation.states import HIGH, NORMAL
 T = TypeVar("T")
 BY_OPERATOR = Origin(Source.OPERATOR)
 SUBJECT_MAX = 200
+LONGEST = {"requester_name": 120, "service": 200, "more": 400, "started": 120}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,22 @@ def started_text(start: Start | None, zone: ZoneInfo) -> str:
 
 
 def fields_from(form: Mapping[str, Sequence[str]]) -> Fields:
-    def one(name: str, limit: int) -> str:
+    """What is typed stays whole, `read` says what is too long; what is picked is cut to what it can be."""
+
+    def one(name: str, limit: int | None = None) -> str:
         return (form.get(name) or [""])[0].strip()[:limit]
 
     return Fields(
-        subject=one("subject", 400),
+        subject=one("subject"),
         department=one("department", 40),
         priority=one("priority", 10),
-        requester_name=one("requester_name", 120),
-        requester_email=one("requester_email", 300),
-        service=one("service", 200),
+        requester_name=one("requester_name"),
+        requester_email=one("requester_email"),
+        service=one("service"),
         orders=[value[:20] for value in form.get("order", [])][:50],
         addresses=[value[:45] for value in form.get("address", [])][:50],
-        more=one("more", 400),
-        started=one("started", 120),
+        more=one("more"),
+        started=one("started"),
     )
 
 
@@ -91,6 +94,9 @@ def read(fields: Fields, proposed: TicketDraft, now: datetime, zone: ZoneInfo, c
         errors["subject"] = c.gettext("Write what the ticket is about.")
     elif len(fields.subject) > SUBJECT_MAX:
         errors["subject"] = c.gettext("The subject is longer than 200 characters. Shorten it.")
+    for name, limit in LONGEST.items():
+        if len(getattr(fields, name)) > limit:
+            errors[name] = c.gettext("This is longer than %(num)s characters. Shorten it.") % {"num": limit}
     email = fields.requester_email
     if email:
         try:
@@ -100,7 +106,8 @@ def read(fields: Fields, proposed: TicketDraft, now: datetime, zone: ZoneInfo, c
                 "The e-mail address is not complete. Check it, for example name@company.com."
             )
     orders, addresses = _picked(fields, proposed)
-    for word in fields.more.replace(",", " ").split():
+    more = "" if "more" in errors else fields.more
+    for word in more.replace(",", " ").split():
         found = _more(word, now, zone)
         if found is None:
             errors["more"] = c.gettext("“%(word)s” is neither an order number nor an address.") % {"word": word}
@@ -118,7 +125,7 @@ def read(fields: Fields, proposed: TicketDraft, now: datetime, zone: ZoneInfo, c
         service=_kept(fields.service, proposed.service),
         orders=tuple(orders),
         addresses=tuple(addresses),
-        start=_start(fields.started, proposed, now, zone),
+        start=proposed.start if "started" in errors else _start(fields.started, proposed, now, zone),
     )
     return Read(draft, errors)
 

@@ -40,7 +40,7 @@ from escalation.states import HIGH, NORMAL, State, next_states, operators_word
 from escalation.store import OperatorsTicket
 from escalation.who import actor_of, to_sign_in
 
-NOTHING = dict.fromkeys(("act", "other", "tags", "action", "reason", "asked_in"), "")
+NOTHING = dict.fromkeys(("act", "other", "tags", "action", "reason", "asked_in", "clock"), "")
 """What stands in the forms beside a ticket before anybody wrote there."""
 
 
@@ -186,7 +186,9 @@ class TicketDesk:
         except TextTooLong:
             status, error = 422, c.gettext("The reason is longer than 500 characters.")
         fresh = await self._found(request) or found
-        return await self._ticket_page(request, operator, fresh, status=status, error=error)
+        kept = NOTHING | {"act": field_of(form, "field"), "clock": field_of(form, "clock")}
+        kept["reason"] = field_of(form, "reason")
+        return await self._ticket_page(request, operator, fresh, status=status, error=error, acted=kept)
 
     async def _changed(self, ticket: Ticket, operator: Operator, form: FormData) -> None:
         actor, version = actor_of(operator), version_in(form)

@@ -19,6 +19,7 @@ from escalation.errors import (
     DifferentPeople,
     NeedsOwnership,
     NotPossible,
+    TagsRefused,
     TextEmpty,
     TextTooLong,
     TicketClosed,
@@ -81,7 +82,7 @@ class TicketActs:
                     await relations.merge(self._tickets, ticket.id, other.id, actor, version=version)
                     return other.number
             case "tags":
-                tags = field_of(form, "tags")[:2000].split(",")
+                tags = field_of(form, "tags").split(",")
                 await self._tickets.set_tags(ticket.id, actor, tags, version=version)
             case "action":
                 asked_in, action = field_of(form, "asked_in"), field_of(form, "action")
@@ -107,7 +108,7 @@ class TicketActs:
         error, status = "", 200
         if request.method == "POST":
             form = await form_data_of(request)
-            subject, department = field_of(form, "subject")[:400], field_of(form, "department")
+            subject, department = field_of(form, "subject"), field_of(form, "department")
             try:
                 made = await split(
                     self._tickets, ticket.id, message.seq, actor_of(operator), subject=subject, department=department,
@@ -119,6 +120,8 @@ class TicketActs:
                 error, status = refused_text(refused, c), 422
                 if isinstance(refused, TextEmpty):
                     error = c.gettext("Write what the ticket is about.")
+                elif isinstance(refused, TextTooLong):
+                    error = c.gettext("The subject is longer than 200 characters. Shorten it.")
         return self._desk.page(
             request, operator, "desk/split.html", status=status,
             source=ticket, message=message, subject=subject, department=department, departments=departments,
@@ -173,6 +176,8 @@ def refused_text(refused: TicketError, c: Catalogue) -> str:
             return c.gettext(
                 "These tickets are not known to be of one person, so neither may read the other. Link them instead."
             )
+        case TagsRefused():
+            return c.gettext("A ticket has at most 20 tags, each of up to 40 characters.")
         case TextTooLong():
             return c.gettext("The reason is longer than 500 characters.")
         case TicketClosed():

@@ -17,7 +17,7 @@ from escalation import once
 from escalation.actions import Tickets
 from escalation.bulk import UNDO, Done, carry_out, parse_chosen, parse_order, take_back
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in
-from escalation.errors import TextRefused
+from escalation.errors import TextRefused, TextTooLong
 from escalation.sla.policies import policies_in
 from escalation.states import HIGH
 from escalation.store import Wanted
@@ -119,8 +119,8 @@ class WorkDesk:
         act, note = field_of(form, "act"), field_of(form, "note")
         try:
             order = parse_order(act, field_of(form, "tag")[:200], note, ref)
-        except TextRefused:
-            said = NOTHING | {"kind": "note", "wrong": True}
+        except TextRefused as refused:
+            said = NOTHING | {"kind": "long" if isinstance(refused, TextTooLong) else "note", "wrong": True}
             return await self._shown(
                 request, operator, asked, said, kept={one.number for one in chosen}, act=act, note=note
             )

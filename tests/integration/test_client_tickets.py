@@ -156,6 +156,38 @@ async def test_what_is_wrong_is_said_and_everything_stays(running: Running) -> N
     assert answer.text.count("field__error") == 3
 
 
+async def test_what_is_too_long_is_said_and_stays_whole_and_an_outage_takes_it_all(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    long = {
+        "text": "The log says " + "t" * 80_000 + " its end",
+        "diagnostics": "d" * 80_000 + "end of mtr",
+        "subject": "s" * 200 + " end of it",
+        "other": "o" * 200 + " end of name",
+        "where": "#482913 " * 50 + "#555512",
+    }
+    refused = await browser.post(NEW, data=long)
+    assert refused.status_code == 422
+    assert refused.text.count("field__error") == 5
+    for says in ("80,000 characters", "longer than 200 characters", "in 400 characters"):
+        assert says in refused.text
+    for typed in long.values():
+        assert typed in refused.text
+    many = " ".join(f"10.0.0.{n}" for n in range(1, 22))
+    assert "Up to 20 addresses" in (await browser.post(NEW, data={"text": TEXT, "where": many})).text
+    ticket = await ticket_of(running.desk.db, await opened(browser, priority="high", **long))
+    assert ticket.subject == "s" * 200
+    async with running.desk.db.read() as session:
+        texts = "".join(
+            [row.text for row in await session.exec(select(TicketMessage).order_by(col(TicketMessage.seq)))]
+        )
+        assert [row.value for row in await session.exec(select(TicketOrder))] == ["482913"], "no part of a number"
+    for typed in long.values():
+        assert typed in texts
+    # Nobody is signed in: it is not kept in part, the browser still has it.
+    assert "go back" in (await browser_of(running).post(NEW, data=long)).text
+
+
 async def test_an_ambiguous_time_is_asked_back_and_never_stops_an_outage(running: Running) -> None:
     browser = await signed_in(running, await add_customer(running))
     when = {"day": "2026-10-25", "clock": "02:30"}

@@ -395,6 +395,11 @@ async def test_the_page_refuses_keeps_what_was_chosen_and_shows_the_override(acm
     assert refused.status_code == 403
     assert "This needs level 4, and who asks is at level 0." in refused.text
     assert '<option value="server_change" selected>' in refused.text
+    long = await office.post(path, **form, reason="y" * 501)
+    assert (long.status_code, "longer than 500 characters" in long.text, "y" * 501 in long.text) == (422, True, True)
+    tags = ",".join(f"tag{n}" for n in range(500))
+    long = await office.post(path, act="tags", tags=tags, version=form["version"])
+    assert (long.status_code, "at most 20 tags" in long.text, tags in long.text) == (422, True, True)
     assert (await office.post(path, **form, reason="Data centre on fire")).status_code == 303
     page = await office.http.get(f"/desk/tickets/{ticket.number}")
     assert "Server restarted, reinstalled or restored by Omar although asked for at level 0" in page.text
@@ -417,6 +422,8 @@ async def test_omar_links_merges_and_splits_without_script(acme: Company, office
     assert 'value="My invoice is wrong"' in form.text
     empty = await office.post(f"/desk/tickets/{second.number}/split/2", subject=" ", department="technical")
     assert empty.status_code == 422
+    long = await office.post(f"/desk/tickets/{second.number}/split/2", subject="s" * 201, department="technical")
+    assert (long.status_code, "longer than 200" in long.text, f'value="{"s" * 201}"' in long.text) == (422, True, True)
     made = await office.post(f"/desk/tickets/{second.number}/split/2", subject="Invoice", department="technical")
     assert made.headers["location"] == "/desk/tickets/T-26-000003"
     assert (await office.http.get(f"/desk/tickets/{second.number}/split/1")).status_code == 404
@@ -455,6 +462,9 @@ async def test_one_order_for_many_and_the_way_back(acme: Company, office: Office
     async def order(**form: object) -> httpx2.Response:
         return await office.http.post("/desk/bulk", data=form, headers={"Sec-Fetch-Site": "same-origin"})
 
+    long = await order(act="department:financial", note="n" * 10_001, ticket=chosen, ref="bulk-00000")
+    for kept in ("longer than 10,000 characters", f'value="{"n" * 10_001}"'):
+        assert kept in long.text
     answers = [await order(act="state:solved", ticket=chosen, ref="bulk-00001") for _ in range(2)]
     assert {one.headers["location"] for one in answers} == {"/desk/tickets?done=2&refused=1&undo=bulk-00001"}
     assert [(await fresh(acme, one)).state for one in tickets] == ["solved", "solved", "open"]

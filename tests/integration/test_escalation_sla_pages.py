@@ -74,6 +74,7 @@ async def test_a_breach_shows_and_its_reason_is_given(office: Office) -> None:
     for reason, status in (("", 422), ("x" * 501, 422), ("Two outages at once", 303)):
         answer = await office.post(f"{path}/properties", reason=reason, **form)
         assert answer.status_code == status
+        assert status == 303 or f'value="{reason}"' in answer.text
     wrong = await office.post(f"{path}/properties", field="breach_reason", clock=str(new_id()), reason="Because")
     assert wrong.status_code == 422
     page = await office.http.get(path)
@@ -98,6 +99,23 @@ async def test_the_next_update_is_named_and_rita_reads_it(office: Office) -> Non
     assert "First reply by" in theirs.text
     assert "Investigating, next update by 22:30" in theirs.text  # her zone is Helsinki
     assert "Preiskujemo, naslednje obvestilo do 22:30" in (await office.http.get(f"{link}?lang=sl")).text
+
+
+async def test_a_reason_that_is_not_taken_stays_in_the_banner(office: Office) -> None:
+    talk = await office.acme.conversation("It is down")
+    await office.acme.worker.engine.talks.round()
+    await office.acme.pairing.take(talk, office.acme.omar)
+    for _ in range(140):
+        office.acme.clock.advance(5)
+        await office.acme.worker.engine.talks.round()
+    async with office.acme.db.read() as session:
+        clock = (await session.exec(select(SlaClock).where(SlaClock.subject_id == talk))).one()
+    path = f"/desk/alarms/{clock.id}/reason"
+    for reason, says in (("x" * 501, "longer than 500 characters"), ("", "a few words")):
+        refused = await office.post(path, reason=reason)
+        assert (refused.status_code, says in refused.text) == (422, True)
+        assert f'value="{reason}" aria-invalid="true"' in refused.text
+    assert (await office.post(path, reason="Two at once")).status_code == 303
 
 
 async def test_alarms_and_reasons_are_nobodys_business_outside(office: Office) -> None:

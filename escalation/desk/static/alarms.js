@@ -98,7 +98,7 @@ document.addEventListener("submit", async (event) => {
   for (const [name, value] of new FormData(form)) if (typeof value === "string") fields.set(name, value);
   for (const field of form.querySelectorAll("input")) field.value = "";
   const { status, page } = await ask("POST", form.action, fields);
-  if (status === 200) show(page);
+  if (status === 200 || status === 422) show(page);
   else await refresh();
 });
 
