@@ -52,7 +52,9 @@ async def ends(acme: Company, ticket: Ticket) -> list[str]:
 
 
 async def test_solved_and_quiet_for_14_days_is_closed_and_says_why(acme: Company) -> None:
-    ticket, live = await solved(acme), await acme.ticket()
+    ticket = await solved(acme)
+    await acme.another_visitor()
+    live = await acme.ticket()
     acme.clock.advance(FORTNIGHT)
     assert await Closing(acme.tickets, 14).round() == 0, "not before the days are over"
     acme.clock.advance(1)
