@@ -94,6 +94,7 @@ class CalendarPages:
             if changed := differences(before, _values(row)):
                 action = "calendar.changed" if found else "calendar.added"
                 audit(session, action, operator, now, subject=row.id, about=name, changes=changed)
+                await self._engine.changed(session)
         moved = await self._engine.apply() if found else 0
         await self._shifts.renew_all()
         return RedirectResponse(f"{PLACE}/{row.id}?done={'saved' if found else 'added'}&moved={moved}", 303)

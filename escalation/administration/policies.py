@@ -111,6 +111,7 @@ class PolicyPages:
                 session, action, operator, now, subject=published.id,
                 about=f"{published.name}, {published.version}", changes=differences(old, _values(published)),
             )  # fmt: skip
+            await self._engine.changed(session)
         moved = await self._engine.apply()
         return RedirectResponse(f"{PLACE}/{published.key}?done={'saved' if found else 'added'}&moved={moved}", 303)
 

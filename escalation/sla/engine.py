@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import bindparam, update
 from sqlalchemy import select as core_select
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import rows_changed, table_of
@@ -25,6 +25,11 @@ from escalation.sla.timing import Step, is_breached
 
 ROUND_SECONDS = 5.0
 AT_ONCE = 100
+APPLY = "sla.apply"
+"""Outbox kind: running clocks have to follow a change of policies or calendars."""
+TICKETS_AT_ONCE = 200
+"""In one row of the outbox, so that the rows behind it do not wait long."""
+FIRST = UUID(int=0)
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +42,7 @@ class SlaEngine:
         self.breaches = Counts()
         """By metric."""
         self.talks = TalkClocks(tickets, self.breaches)
+        tickets.outbox.on(APPLY, self.carry_on)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -63,28 +69,63 @@ class SlaEngine:
                 log.warning("a clock could not be moved on", clock=str(clock_id), exc_info=True)
         return moved
 
+    async def changed(self, session: AsyncSession) -> None:
+        """In the transaction that changes policies or calendars: running clocks follow, whatever becomes of the
+        process that was asked."""
+        cause = str(new_id())
+        await self._tickets.outbox.add(session, APPLY, {"cause": cause, "after": str(FIRST)}, f"{APPLY}:{cause}")
+
     async def apply(self) -> int:
-        """After a change of policies or calendars: running clocks are computed again, each with a line of why."""
-        async with self._tickets.db.read() as session:
-            found = await session.exec(
-                select(SlaClock.subject_id)
-                .where(SlaClock.state == "running", SlaClock.subject_kind == "ticket")
-                .distinct()
-            )
-            tickets = list(found)
-        moved = 0
-        for ticket_id in tickets:
-            async with self._tickets.db.write() as session:
-                ticket = (await session.exec(select(Ticket).where(Ticket.id == ticket_id).with_for_update())).one()
-                change = Change(session, ticket, SYSTEM, self._tickets.clock.now())
-                for clock in await apply_policies(session, ticket, change.now):
-                    name = await _name_of(session, clock)
-                    change.record("clock_applied", metric=clock.metric, policy=name, version=clock.policy_version)
-                    moved += 1
-                held = await self._tickets.show_card(session, ticket, change.now) if change.moved else None
-            if change.moved:
-                await self._tickets.tell(ticket, held)
+        """After such a change, at once: how many running clocks were computed again, each with a line of why."""
+        moved = sum([await self._apply_to(ticket_id) for ticket_id in await self._timed(FIRST)])
         return moved + await self.talks.apply()
+
+    async def carry_on(self, payload: dict[str, Any]) -> None:
+        """Outbox: the same for the next tickets, and a row for those behind them. What follows already stays as it
+        is, so it may be done twice or be begun anew in the middle."""
+        tickets = await self._timed(UUID(payload["after"]), TICKETS_AT_ONCE)
+        failed: Exception | None = None
+        for ticket_id in tickets:
+            try:
+                await self._apply_to(ticket_id)
+            except Exception as error:
+                failed = error  # the others go on
+        if len(tickets) == TICKETS_AT_ONCE:
+            further = payload | {"after": str(tickets[-1])}
+            async with self._tickets.db.write() as session:
+                key = f"{APPLY}:{payload['cause']}:{tickets[-1]}"
+                await self._tickets.outbox.add(session, APPLY, further, key)
+            self._tickets.outbox.wake()
+        else:
+            await self.talks.apply()
+        if failed is not None:
+            raise failed
+
+    async def _timed(self, after: UUID, limit: int | None = None) -> list[UUID]:
+        """Tickets with running clocks, in the order of their ids."""
+        query = (
+            select(SlaClock.subject_id)
+            .where(SlaClock.state == "running", SlaClock.subject_kind == "ticket", SlaClock.subject_id > after)
+            .distinct()
+            .order_by(col(SlaClock.subject_id))
+            .limit(limit)
+        )
+        async with self._tickets.db.read() as session:
+            return list(await session.exec(query))
+
+    async def _apply_to(self, ticket_id: UUID) -> int:
+        moved = 0
+        async with self._tickets.db.write() as session:
+            ticket = (await session.exec(select(Ticket).where(Ticket.id == ticket_id).with_for_update())).one()
+            change = Change(session, ticket, SYSTEM, self._tickets.clock.now())
+            for clock in await apply_policies(session, ticket, change.now):
+                name = await _name_of(session, clock)
+                change.record("clock_applied", metric=clock.metric, policy=name, version=clock.policy_version)
+                moved += 1
+            held = await self._tickets.show_card(session, ticket, change.now) if change.moved else None
+        if change.moved:
+            await self._tickets.tell(ticket, held)
+        return moved
 
     async def _work(self, clock_id: UUID, ticket_id: UUID, next_at: datetime | None) -> bool:
         """The version of the ticket stays: an alarm is no reason to refuse the reply that is being written."""

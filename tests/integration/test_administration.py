@@ -11,11 +11,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import CannedResponse
+from chat.outbox import OutboxRow
 from chat.people.audit import AuditEntry
 from chat.people.models import Department, Operator, OperatorDepartment, Site
 from chat.people.operators import Operators
 from escalation.models import CalendarRow, SlaPolicy
 from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
+from escalation.sla.engine import APPLY
 from tests.support.administration import OURS, Bureau, bureau
 from tests.support.clock import FakeClock
 from tests.support.databases import SqliteMaker
@@ -283,6 +285,8 @@ async def test_a_policy_is_a_new_version_and_two_at_once_are_one(ada: Bureau) ->
         assert f'id="{field}-error"' in page.text
     answer = await ada.post("/desk/admin/policies/tickets", **good)
     assert answer.headers["location"] == "/desk/admin/policies/tickets?done=saved&moved=0"
+    async with ada.db.read() as session:
+        assert (await session.exec(select(OutboxRow.kind))).all() == [APPLY], "running clocks follow, whoever dies"
     assert (await ada.post("/desk/admin/policies/tickets", **good)).status_code == 422, "a colleague was faster"
     async with ada.db.read() as session:
         versions = await session.exec(select(SlaPolicy.version).where(SlaPolicy.key == "tickets"))

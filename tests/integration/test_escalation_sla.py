@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlmodel import col, select
@@ -18,6 +18,7 @@ from escalation.errors import NotPossible
 from escalation.models import CalendarRow, SlaClock, SlaEvent, SlaPolicy, SlaTarget, Ticket, TicketEvent
 from escalation.opening import open_ticket
 from escalation.requesters_store import requesters_ticket
+from escalation.sla import engine
 from escalation.sla.alerts import alerts_for
 from escalation.sla.clocks import fitting_policy, take_over
 from escalation.sla.engine import SlaEngine
@@ -260,6 +261,40 @@ async def test_rule_8_a_changed_policy_moves_running_clocks_and_no_finished_one(
     ]
     async with acme.db.read() as session:
         assert (await session.exec(select(SlaEvent.type).where(SlaEvent.clock_id == clock.id))).all() == ["applied"]
+
+
+async def test_rule_8_is_carried_out_to_the_end_by_whoever_works(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process of the administrator died with the change committed, and a worker in the middle of what follows."""
+    monkeypatch.setattr(engine, "TICKETS_AT_ONCE", 2)
+    tickets = []
+    for _ in range(5):
+        tickets.append(await acme.ticket())
+        await acme.another_visitor()
+    await change_policy(acme, "tickets", 1200)
+    async with acme.db.write() as session:
+        await acme.worker.engine.changed(session)
+    assert await acme.tickets.outbox.work_once()
+    dying, whole = SlaEngine(acme.tickets), SlaEngine._apply_to
+
+    async def die(self: SlaEngine, ticket_id: UUID) -> int:
+        if self is dying and ticket_id == sorted(one.id for one in tickets)[3]:
+            raise asyncio.CancelledError
+        return await whole(self, ticket_id)
+
+    monkeypatch.setattr(SlaEngine, "_apply_to", die)
+    with pytest.raises(asyncio.CancelledError):
+        await acme.tickets.outbox.work_once()
+    next_one = SlaEngine(acme.tickets)
+    assert not await acme.tickets.outbox.work_once(), "it is the dead one's until its lease ends"
+    acme.clock.advance(61)
+    while await acme.tickets.outbox.work_once():
+        pass
+    for ticket in tickets:
+        assert (await only(acme, ticket, "first_reply")).target_seconds == 1200
+        assert len(await lines(acme, ticket, "clock_applied")) == 1
+    assert await next_one.apply() == 0
 
 
 async def test_rules_5_and_8_a_renamed_policy_puts_off_no_promise_that_was_kept(acme: Company) -> None:
