@@ -132,7 +132,7 @@ def demo(
     def ready() -> None:
         program.announce(settings, links, time.monotonic() - STARTED, as_json=as_json)
 
-    serve(desk.starlette(), settings, sock, ready)
+    serve(desk.starlette(), settings, sock, ready, desk.retire)
 
 
 @cli.command()

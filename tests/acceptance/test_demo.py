@@ -1,10 +1,16 @@
 """`nightdesk demo` as a process: ready at once, polite at its end, and the same after it was killed."""
 
+import json
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from urllib.request import urlopen
 
+import httpx2
 import pytest
 
 from tests.support.demo import DemoProgram
@@ -15,6 +21,7 @@ from tests.support.servers import free_port
 @pytest.fixture
 def demo() -> Iterator[DemoProgram]:
     program = DemoProgram()
+    program.program = [sys.executable, NIGHTDESK]  # started anew, as people start it
     try:
         program.start()
         yield program
@@ -41,6 +48,24 @@ def test_it_ends_when_told(demo: DemoProgram) -> None:
     demo.stop()
     # Either is a clean end: the server hands the signal on when its work is done.
     assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_who_waits_for_news_of_a_ticket_does_not_keep_it(demo: DemoProgram) -> None:
+    process = demo.process
+    assert process is not None
+    with httpx2.Client(base_url=demo.origin, headers={"Sec-Fetch-Site": "same-origin"}) as browser:
+        assert browser.post(demo.client).status_code == 303
+        found = re.search(r"/client/tickets/T-\d\d-\d{6}", browser.get("/client/tickets").text)
+        assert found is not None
+        look = re.search(r'data-look="(\w+)"', browser.get(found[0]).text)
+        assert look is not None
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    with closing(HTTPConnection("127.0.0.1", demo.port, timeout=20)) as waiting:
+        waiting.request("GET", f"{found[0]}/news?look={look[1]}", headers={"Cookie": cookies})
+        demo.stop()
+        assert process.returncode in (0, -signal.SIGTERM)
+        answer = waiting.getresponse()
+        assert (answer.status, json.load(answer)) == (200, {"look": look[1]})
 
 
 def test_it_starts_again_where_it_was_killed(demo: DemoProgram) -> None:

@@ -1,6 +1,7 @@
 """The real `nightdesk` as a process of its own, and what it said when it was ready."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -13,8 +14,8 @@ from select import select
 from typing import Any
 from uuid import uuid4
 
-from tests.support.nightdesk import NIGHTDESK, ProgramFailed, run
-from tests.support.steps import ROOT
+from tests.support.fork_server import Forked
+from tests.support.nightdesk import NIGHTDESK, ProgramFailed, run, start
 
 READY_WITHIN = 30.0
 
@@ -29,9 +30,10 @@ class DemoProgram:
         self.client = ""
         """Signs the demo's customer in once."""
         self.ready_seconds = 0.0
-        self.process: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.program = [NIGHTDESK]
         """What is started: another version, if need be."""
+        self._said: io.FileIO | None = None
         self._port = 0
         self._settings = settings
 
@@ -48,16 +50,14 @@ class DemoProgram:
         return self._port
 
     def start(self) -> None:
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [*self.program, "demo", "--port", str(self._port), "--json"],
-                cwd=ROOT,
-                env=self._environment(self.folder),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                text=True,
-            )
+        said_here, said_there = os.pipe()
+        self._said = io.FileIO(said_here)
+        try:
+            with self.log.open("a") as log:
+                asked = ["demo", "--port", str(self._port), "--json"]
+                self.process = start(asked, self._environment(self.folder), said_there, log, program=self.program)
+        finally:
+            os.close(said_there)
         said = self._first_line()
         self.site, self.console, self.client = said["site"], said["console"], said["client"]
         self.ready_seconds = float(said["ready_seconds"])
@@ -100,10 +100,10 @@ class DemoProgram:
 
     def _first_line(self) -> Mapping[str, Any]:
         process = self.process
-        if process is None or process.stdout is None:
+        if process is None or self._said is None:
             raise ProgramFailed("not started")
-        readable, _, _ = select([process.stdout], [], [], READY_WITHIN)
-        line = process.stdout.readline() if readable else ""
+        readable, _, _ = select([self._said], [], [], READY_WITHIN)
+        line = self._said.readline() if readable else b""
         try:
             said: dict[str, Any] = json.loads(line)
         except ValueError:
@@ -124,5 +124,5 @@ class DemoProgram:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+        if self._said is not None:
+            self._said.close()

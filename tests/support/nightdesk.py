@@ -32,15 +32,22 @@ def fork_from_now_on() -> None:
 
 
 def start(
-    arguments: Sequence[str], environment: Mapping[str, str], output: IO[Any], *, program: Sequence[str] = (NIGHTDESK,)
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    output: IO[Any] | int,
+    errors: IO[Any] | None = None,
+    *,
+    program: Sequence[str] = (NIGHTDESK,),
 ) -> "subprocess.Popen[bytes] | Forked":
-    """In the project's folder, with nothing to read; `output` takes its errors too. `program`: another version."""
+    """In the project's folder, with nothing to read; `output` takes its errors too, where they have no place of their
+    own. `program`: another version."""
     with Path(os.devnull).open("rb") as nothing:
         if _is_forking and (module := MODULES.get(tuple(program))):
-            descriptors = (nothing.fileno(), output.fileno(), output.fileno())
+            said = output if isinstance(output, int) else output.fileno()
+            descriptors = (nothing.fileno(), said, said if errors is None else errors.fileno())
             return _server().start(arguments, environment, ROOT, descriptors, module)
         return subprocess.Popen(
-            [*program, *arguments], cwd=ROOT, env=environment, stdin=nothing, stdout=output, stderr=output
+            [*program, *arguments], cwd=ROOT, env=environment, stdin=nothing, stdout=output, stderr=errors or output
         )
 
 
