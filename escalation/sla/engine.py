@@ -48,7 +48,8 @@ class SlaEngine:
         """Until cancelled."""
         while True:
             try:
-                await self.round()
+                while await self.round():
+                    pass  # after a standstill a clock has several steps behind it, and each round takes one
                 await self.talks.round()
             except Exception:
                 # Clocks stand where they stood; the next round finds them.
