@@ -1,5 +1,6 @@
 """Fixtures of all layers. Servers start only for the tests that ask for them, once per run."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from uuid import uuid4
 
@@ -11,10 +12,14 @@ from chat.hub.bus import Bus
 from chat.hub.memory_bus import MemoryBroker, MemoryBus
 from chat.hub.redis_bus import RedisBus
 from chat.logs import harmless_exceptions, without_secrets
+from chat.people import operators
 from tests.support.clock import FakeClock
 from tests.support.databases import PostgresMaker, SqliteMaker
 from tests.support.nightdesk import fork_from_now_on
 from tests.support.servers import PostgresServer, RedisServer
+from tests.support.statements import compile_once
+
+REAL_PASSWORDS = (operators.MEMORY_KIB, operators.ROUNDS)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +39,33 @@ def _logs() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _programs() -> None:
     fork_from_now_on()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nobody out there is believed, and so nobody's certificates are read: a hundred and fifty for each client."""
+    os.environ.pop("SSL_CERT_FILE", None)
+    os.environ["SSL_CERT_DIR"] = str(tmp_path_factory.mktemp("nobody"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords() -> Iterator[None]:
+    """Hashed as always, with less memory and in one round: a test whose subject they are asks for `real_passwords`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operators, "MEMORY_KIB", 64)
+        patch.setattr(operators, "ROUNDS", 1)
+        yield
+
+
+@pytest.fixture
+def real_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "MEMORY_KIB", REAL_PASSWORDS[0])
+    monkeypatch.setattr(operators, "ROUNDS", REAL_PASSWORDS[1])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements() -> None:
+    compile_once()
 
 
 @pytest.fixture(scope="session")

@@ -280,7 +280,7 @@ def is_alive(pid: int) -> bool:
 def test_what_is_wrong_at_the_first_start_is_said_once(
     postgres_maker: PostgresMaker, redis_server: RedisServer
 ) -> None:
-    desk = Desk(postgres_maker.make(), redis_server.url)
+    desk = Desk(postgres_maker.make(empty=True), redis_server.url)
     try:
         with pytest.raises(RuntimeError, match="nightdesk migrate") as failed:
             desk.command("serve", "--processes", "3")

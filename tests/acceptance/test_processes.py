@@ -51,7 +51,7 @@ async def test_a_message_left_is_made_a_ticket_by_the_worker(desk: Desk) -> None
 
 
 def test_behind_head_postgresql_is_refused_with_what_to_do(postgres_maker: PostgresMaker, redis: RedisServer) -> None:
-    desk = Desk(postgres_maker.make(), redis.url)
+    desk = Desk(postgres_maker.make(empty=True), redis.url)
     try:
         with pytest.raises(RuntimeError, match="nightdesk migrate"):
             desk.command("worker")

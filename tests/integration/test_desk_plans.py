@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy import insert
@@ -36,18 +38,21 @@ async def acme(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
 @pytest.fixture
 async def crowd(acme: Company, db: Database, clock: FakeClock) -> Crowd:
     crowd = await gather(db, clock.now(), waiting=2000, operators=25, ended=4000)
-    now, rows = clock.now(), []
+    now = clock.now()
+    first = Ticket(
+        id=new_id(), number="", department_id=crowd.departments[0], state="open", open=True, contact_channel="chat",
+        subject="Something", environment={}, created_at=now, changed_at=now,
+    ).model_dump()  # fmt: skip
+    rows = []
     for n in range(9000):
         is_open, since = n % 3 == 0, now - timedelta(seconds=n)
-        ticket = Ticket(
-            id=new_id(), number=f"T-25-{n:06}", department_id=crowd.departments[n % 2],
-            priority=HIGH if n % 20 == 0 else NORMAL, state="open" if is_open else "solved", open=is_open,
-            operators_turn=is_open and n % 2 == 0, contact_channel="chat", subject="Something",
-            operator_id=crowd.operators[n % 25] if n % 7 else None, environment={}, waiting_since=since,
-            due_at=since + timedelta(minutes=10), created_at=since, changed_at=since,
-        )  # fmt: skip
-        ticket.place = place_of(ticket)
-        rows.append(ticket.model_dump())
+        row = first | {
+            "id": new_id(), "number": f"T-25-{n:06}", "department_id": crowd.departments[n % 2],
+            "priority": HIGH if n % 20 == 0 else NORMAL, "state": "open" if is_open else "solved", "open": is_open,
+            "operators_turn": is_open and n % 2 == 0, "operator_id": crowd.operators[n % 25] if n % 7 else None,
+            "waiting_since": since, "due_at": since + timedelta(minutes=10), "created_at": since, "changed_at": since,
+        }  # fmt: skip
+        rows.append(row | {"place": place_of(cast("Ticket", SimpleNamespace(**row)))})
     async with db.write() as session:
         await session.execute(insert(table_of(Ticket)), rows)
     await analyse(db)

@@ -81,7 +81,7 @@ async def test_their_own_come_first_when_there_are_too_many(db: Database, clock:
 
 
 async def test_with_thousands_open_no_table_is_read_whole(db: Database, clock: FakeClock) -> None:
-    crowd = await gather(db, clock.now(), waiting=2000, operators=50, ended=4000, active=2000, capacity=60)
+    crowd = await gather(db, clock.now(), waiting=800, operators=50, ended=2000, active=800, capacity=60)
     with watched(db) as statements:
         _, found = await inbox_of(db, crowd.operators[0])
     assert len([row for row in found if row.state in OPEN]) == 200

@@ -26,7 +26,7 @@ async def parts(db: Database, clock: FakeClock) -> AsyncIterator[Parts]:
 
 @pytest.fixture
 async def crowd(db: Database, clock: FakeClock) -> Crowd:
-    return await gather(db, clock.now(), waiting=2000, operators=50, ended=6000, active=100)
+    return await gather(db, clock.now(), waiting=800, operators=50, ended=2500, active=100)
 
 
 async def reads_no_whole_table(statements: Statements, db: Database) -> None:

@@ -177,6 +177,7 @@ async def test_mallory_waits_longer_each_time_and_is_told(desk: Desk) -> None:
         assert right.status_code == 303
 
 
+@pytest.mark.usefixtures("real_passwords")  # before the desk is made
 async def test_a_password_is_kept_as_argon2id_with_these_parameters(desk: Desk) -> None:
     assert (desk.ana.password or "").startswith("$argon2id$v=19$m=65536,t=3,p=1$")
     assert desk.ana.email == "ana@acme.si"

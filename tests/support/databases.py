@@ -46,7 +46,7 @@ class PostgresMaker:
     def _create(self, template: str) -> str:
         name = f"nd_{uuid4().hex}"
         with psycopg.connect(self._server.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy".encode())
         return name
 
 
