@@ -10,9 +10,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Conversation, Operator, visible_to
 from escalation.lookers import Looker, lookers
-from escalation.models import Ticket, TicketConversation, TicketTag
+from escalation.models import Ticket, TicketConversation, TicketParticipant, TicketTag
 from escalation.reach import OperatorReader
 from escalation.relations import related
+from escalation.ticket_links import participants_in
 
 EARLIER = 10
 
@@ -43,6 +44,7 @@ class Beside:
     earlier: Sequence[EarlierConversation]
     """Of the visitor behind the ticket, newest first, as far as the operator may see them."""
     lookers: Sequence[Looker]
+    participants: Sequence[TicketParticipant]
 
 
 async def beside(
@@ -54,6 +56,7 @@ async def beside(
         relatives=await _relatives(session, ticket, reader),
         earlier=await _earlier(session, ticket, operator),
         lookers=await lookers(session, ticket.id, operator.id, now),
+        participants=await participants_in(session, ticket.id),
     )
 
 

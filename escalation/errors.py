@@ -9,6 +9,9 @@ TicketError
 ├── NotPossible     the state, operator or department does not exist or cannot follow
 │   ├── OperatorAbsent  who should get it is off duty
 │   ├── OperatorFull    who should get it has no room for another ticket
+│   ├── NoAddress       what was written is no address that a person reads
+│   ├── AlreadyReads    it is the requester's own address
+│   ├── TooManyPeople   more take part than may
 │   └── TagsRefused     more tags, or a longer one, than a ticket has
 ├── TimeUnclear     what was written is no time of the coming day
 ├── DifferentPeople the requesters of two tickets are not known to be one person
@@ -58,6 +61,18 @@ class OperatorAbsent(NotPossible):
 
 class OperatorFull(NotPossible):
     """Whoever should get it has as many open tickets as they take."""
+
+
+class NoAddress(NotPossible):
+    """Not an address that a person reads."""
+
+
+class AlreadyReads(NotPossible):
+    """The address is the requester's."""
+
+
+class TooManyPeople(NotPossible):
+    """So many take part that nobody more may."""
 
 
 class TagsRefused(NotPossible):

@@ -276,6 +276,21 @@ class TicketLink(Row, table=True):
     created_at: datetime = Field(sa_type=UTCDateTime)
 
 
+class TicketParticipant(Row, table=True):
+    """Whom an operator lets take part: a customer of the account, or an outside address with a link of its own."""
+
+    __tablename__ = "ticket_participant"
+    __table_args__ = (UniqueConstraint("ticket_id", "address"),)
+    id: UUID = Field(primary_key=True)
+    ticket_id: UUID = Field(foreign_key="ticket.id")
+    address: str = Field(max_length=254)
+    customer_id: UUID | None = Field(default=None, foreign_key="customer.id", index=True)
+    name: str = Field(default="", max_length=120)
+    locale: str = Field(default="en", max_length=8)
+    added_by: str = Field(default="", max_length=120)
+    added_at: datetime = Field(sa_type=UTCDateTime)
+
+
 class CalendarRow(Row, table=True):
     """Working time as an administrator writes it; `escalation.sla.calendars` computes with it."""
 

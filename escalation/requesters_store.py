@@ -21,7 +21,7 @@ from escalation.models import (
     TicketTranscript,
 )
 from escalation.sla.policies import FIRST_REPLY, UPDATE_BY
-from escalation.ticket_links import by_link
+from escalation.ticket_links import by_link, takes_part
 
 TIMELINE = ("created", "state", "assigned", "first_reply")
 """Kinds of events the requester may read; the others are nobody's business outside."""
@@ -38,6 +38,8 @@ class PublicMessage:
     files: Sequence[Mapping[str, Any]] = ()
     author_id: UUID | None = None
     """Of the customer who wrote it, where they were signed in."""
+    reader: str = ""
+    """The address by whose link it was written, where that is not the requester's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,19 @@ class RequestersTicket:
     messages: Sequence[PublicMessage]
     events: Sequence[PublicEvent]
     reader: str = ""
-    """The address of the account whose link it was read by; empty for the requester."""
+    """The address whose link it was read by, of the account or of who takes part; empty for the requester."""
+    may_solve: bool = True
+    """Not for who only takes part by link: whether it is solved, the customer says."""
 
 
 async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime) -> RequestersTicket | None:
     """None for a link that does not work, for whatever reason."""
     found = await by_link(session, link_id, now)
-    return replace(await public_ticket(session, found[0]), reader=found[1]) if found is not None else None
+    if found is None:
+        return None
+    ticket, reader = found
+    only_takes_part = bool(reader) and await takes_part(session, ticket.id, reader)
+    return replace(await public_ticket(session, ticket), reader=reader, may_solve=not only_takes_part)
 
 
 async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTicket:
@@ -138,7 +146,7 @@ async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTick
             (clock.due_at for clock in clocks if clock.metric == UPDATE_BY and clock.state == "running"), None
         ),
         transcript=[row for body in bodies.values() for row in body],
-        messages=await _messages(session, ticket.id),
+        messages=await _messages(session, ticket),
         events=await _events(session, ticket.id),
     )
 
@@ -163,10 +171,10 @@ async def _numbers(session: AsyncSession, ticket_id: UUID) -> list[str]:
     return [*(f"#{order}" for order in sorted(orders)), *sorted(addresses)]
 
 
-async def _messages(session: AsyncSession, ticket_id: UUID) -> list[PublicMessage]:
+async def _messages(session: AsyncSession, ticket: Ticket) -> list[PublicMessage]:
     found = await session.exec(
         select(TicketMessage)
-        .where(TicketMessage.ticket_id == ticket_id, TicketMessage.kind == "message")
+        .where(TicketMessage.ticket_id == ticket.id, TicketMessage.kind == "message")
         .order_by(col(TicketMessage.seq))
     )
     return [
@@ -179,9 +187,17 @@ async def _messages(session: AsyncSession, ticket_id: UUID) -> list[PublicMessag
             message.at,
             message.files,
             message.author_id if message.author_kind == "requester" else None,
+            _reader(message, ticket),
         )
         for message in found
     ]
+
+
+def _reader(message: TicketMessage, ticket: Ticket) -> str:
+    """Who writes by a link writes under its address."""
+    if message.author_kind != "requester" or message.author_id is not None or message.contact_channel != "page":
+        return ""
+    return message.author_name if "@" in message.author_name and message.author_name != ticket.requester_name else ""
 
 
 async def _events(session: AsyncSession, ticket_id: UUID) -> list[PublicEvent]:

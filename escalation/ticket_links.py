@@ -1,9 +1,11 @@
 """Ways to one ticket without sign-in: one for each address that got one, and one in the conversation. Each is good for
 a month, and only as long as its address may still read the ticket."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,7 +13,7 @@ from chat.ids import new_id
 from chat.public import Department
 from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
 from escalation.customers.reader import FINANCIAL
-from escalation.models import Ticket, TicketLink
+from escalation.models import Ticket, TicketLink, TicketParticipant
 
 LINK_LIFE = timedelta(days=30)
 SCOPE = "requester"
@@ -68,13 +70,38 @@ async def by_link(session: AsyncSession, link_id: UUID, now: datetime) -> tuple[
 async def may_read(session: AsyncSession, ticket: Ticket, recipient: str) -> bool:
     """Whether who has a link or a letter may have it now; `recipient` as in `link_for`."""
     if ticket.account_id is None:
-        return _is_requesters(ticket, recipient)
+        return _is_requesters(ticket, recipient) or await takes_part(session, ticket.id, recipient)
     account = await session.get(Account, ticket.account_id)
     if account is None or not account.active:
         return False
     if _is_requesters(ticket, recipient) and await _is_customers(session, ticket, recipient):
         return True
-    return bool(recipient) and await _is_set(session, ticket, recipient)
+    if not recipient:
+        return False
+    return await _is_set(session, ticket, recipient) or await takes_part(session, ticket.id, recipient)
+
+
+async def participants_in(session: AsyncSession, ticket_id: UUID) -> Sequence[TicketParticipant]:
+    found = await session.exec(
+        select(TicketParticipant)
+        .where(TicketParticipant.ticket_id == ticket_id)
+        .order_by(col(TicketParticipant.added_at), col(TicketParticipant.id))
+    )
+    return found.all()
+
+
+async def takes_part(session: AsyncSession, ticket_id: UUID, address: str) -> bool:
+    """By this address an operator added them; a customer only as long as they are one."""
+    held = (
+        select(TicketParticipant.id)
+        .outerjoin(Customer, col(Customer.id) == col(TicketParticipant.customer_id))
+        .where(
+            TicketParticipant.ticket_id == ticket_id,
+            TicketParticipant.address == address.strip().lower(),
+            or_(col(TicketParticipant.customer_id).is_(None), col(Customer.active)),
+        )
+    )
+    return (await session.exec(held)).first() is not None
 
 
 async def type_of(session: AsyncSession, ticket: Ticket) -> str:

@@ -110,7 +110,7 @@ class ClientArea:
         received = await self._files.received(form, owner, ref, locale)
         try:
             files = received.ids()
-            solves = form.get("action") == "solved"
+            solves = form.get("action") == "solved" and found.may_solve
             if not solves or text.strip() or files:
                 await self._tickets.answer(found.id, text, ref=ref, files=files, owner=owner.key, actor=actor)
             if solves:
@@ -137,7 +137,7 @@ class ClientArea:
         now = self._tickets.clock.now()
         context = {
             "ticket": found,
-            "me": found.customer_id,
+            "me": NOBODY if found.reader else found.customer_id,
             "look": look_of(found),
             "question": None,
             "time_zone": found.time_zone,

@@ -15,7 +15,7 @@ from chat.ids import parse_id
 from chat.public import Department
 from escalation.customers.models import Customer
 from escalation.customers.reader import FINANCIAL, CustomerReader
-from escalation.models import Ticket, TicketMessage
+from escalation.models import Ticket, TicketMessage, TicketParticipant
 from escalation.requesters_store import RequestersTicket, public_ticket
 from escalation.states import State
 
@@ -64,8 +64,10 @@ class Lines:
 
 
 def seen_by(reader: CustomerReader) -> ColumnElement[bool]:
-    """Their own tickets; with the right those of the account, of the financial department only with the other right."""
-    own = col(Ticket.customer_id) == reader.customer_id
+    """Their own tickets and those they take part in; with the right those of the account, of the financial department
+    only with the other right."""
+    joined = select(TicketParticipant.ticket_id).where(TicketParticipant.customer_id == reader.customer_id)
+    own = or_(col(Ticket.customer_id) == reader.customer_id, col(Ticket.id).in_(joined))
     if not reader.can_see_tickets:
         return own
     account = col(Ticket.account_id) == reader.account_id

@@ -175,6 +175,7 @@ def kind_text(kind: str, c: Catalogue) -> str:
         "ticket_opened": c.gettext("Acknowledgement"),
         "ticket_neutral": c.gettext("Question whether the address is theirs"),
         "ticket_reply": c.gettext("Reply"),
+        "ticket_shared": c.gettext("Word to who takes part"),
     }.get(kind, kind)
 
 

@@ -40,7 +40,7 @@ from escalation.states import HIGH, NORMAL, State, next_states, operators_word
 from escalation.store import OperatorsTicket
 from escalation.who import actor_of, to_sign_in
 
-NOTHING = dict.fromkeys(("act", "other", "tags", "action", "reason", "asked_in", "clock"), "")
+NOTHING = dict.fromkeys(("act", "other", "tags", "action", "reason", "asked_in", "clock", "address"), "")
 """What stands in the forms beside a ticket before anybody wrote there."""
 
 

@@ -9,15 +9,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.bodies import form_data_of
+from chat.ids import parse_id
 from chat.public import Operator
 from chat.strings import Catalogue
-from escalation import lookers, ownership, relations, store
+from escalation import lookers, ownership, participants, relations, store
 from escalation.actions import Tickets
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, version_in
-from escalation.desk.routes import TicketDesk
+from escalation.desk.routes import NOTHING, TicketDesk
 from escalation.errors import (
+    AlreadyReads,
     DifferentPeople,
     NeedsOwnership,
+    NoAddress,
     NotPossible,
     TagsRefused,
     TextEmpty,
@@ -26,6 +29,7 @@ from escalation.errors import (
     TicketError,
     TicketGone,
     TicketMoved,
+    TooManyPeople,
 )
 from escalation.models import Ticket, TicketMessage
 from escalation.splitting import split
@@ -63,7 +67,7 @@ class TicketActs:
             status, error = 403, needs_text(refused, c)
         except TicketError as refused:
             status, error = 422, refused_text(refused, c)
-        kept = {name: field_of(form, name) for name in ("act", "other", "tags", "action", "reason", "asked_in")}
+        kept = {name: field_of(form, name) for name in NOTHING}
         return await self._page.shown(request, operator, status=status, error=error, acted=kept)
 
     async def _done(self, request: Request, ticket: Ticket, operator: Operator, form: FormData) -> str:
@@ -81,6 +85,13 @@ class TicketActs:
                 else:
                     await relations.merge(self._tickets, ticket.id, other.id, actor, version=version)
                     return other.number
+            case "add_person":
+                await participants.add(self._tickets, ticket.id, actor, field_of(form, "address"))
+            case "remove_person":
+                person = parse_id(field_of(form, "person"))
+                if person is None:
+                    raise NotPossible
+                await participants.remove(self._tickets, ticket.id, actor, person)
             case "tags":
                 tags = field_of(form, "tags").split(",")
                 await self._tickets.set_tags(ticket.id, actor, tags, version=version)
@@ -176,6 +187,12 @@ def refused_text(refused: TicketError, c: Catalogue) -> str:
             return c.gettext(
                 "These tickets are not known to be of one person, so neither may read the other. Link them instead."
             )
+        case NoAddress():
+            return c.gettext("Write the address of a person, for example ana@example.com.")
+        case AlreadyReads():
+            return c.gettext("It is the address of the requester, who reads the ticket already.")
+        case TooManyPeople():
+            return c.gettext("20 people take part already. Remove somebody first.")
         case TagsRefused():
             return c.gettext("A ticket has at most 20 tags, each of up to 40 characters.")
         case TextTooLong():

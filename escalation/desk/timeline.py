@@ -68,6 +68,8 @@ _ICONS = {
     "breached": "overdue",
     "tags": "tag",
     "mentioned": "users",
+    "participant_added": "users",
+    "participant_removed": "users",
     "action": "check",
     "action_override": "alert",
     "linked": "ticket",
@@ -134,6 +136,12 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("The requester has confirmed %(address)s") % data
         case "links_revoked":
             return c.gettext("All links to the ticket have ended")
+        case "participant_added":
+            return c.gettext("%(address)s takes part, added by %(name)s") % {**data, "name": event.actor_name}
+        case "participant_removed":
+            return c.gettext("%(address)s takes part no longer, removed by %(name)s") % {
+                **data, "name": event.actor_name,
+            }  # fmt: skip
         case "tags" | "mentioned" | "action" | "action_override":
             return _act_text(event, c)
         case "linked" | "unlinked" | "merged" | "absorbed" | "split" | "split_from":

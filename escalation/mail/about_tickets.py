@@ -12,11 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.ids import new_id
 from escalation.customers.delivery import set_for
 from escalation.customers.models import EmailAddress
-from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, Letter
+from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, TICKET_SHARED, Letter
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
-from escalation.models import Ticket, TicketLink, TicketMessage
-from escalation.ticket_links import page_for, type_of
+from escalation.models import Ticket, TicketLink, TicketMessage, TicketParticipant
+from escalation.ticket_links import page_for, participants_in, type_of
 
 PROVEN = 1
 """The level from which on an address gets what was said."""
@@ -49,6 +49,25 @@ async def recipients_of(session: AsyncSession, ticket: Ticket, now: datetime) ->
     return []
 
 
+async def mail_shared(
+    mailbox: Mailbox, session: AsyncSession, ticket: Ticket, one: TicketParticipant, now: datetime
+) -> None:
+    """To whom an operator has just added: the way in."""
+    await mailbox.post(
+        session,
+        Letter(
+            TICKET_SHARED,
+            to=one.address,
+            cause=str(one.id),
+            locale=one.locale,
+            name=one.name,
+            link=await page_for(session, ticket, one.address, now),
+            values={"by": one.added_by},
+            ticket_id=ticket.id,
+        ),
+    )
+
+
 async def _is_proven(session: AsyncSession, ticket: Ticket) -> bool:
     """The level says who the requester is. Whom the company's site names has not proven the address on record by it."""
     if not ticket.requester_email or ticket.verify_level < PROVEN:
@@ -68,7 +87,7 @@ async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, n
     if not people and ticket.requester_email:
         await ask_for_proof(mailbox, session, ticket, now)
     for one in people:
-        if not _may_be_answered(one.address) or await _had_enough(session, one.address, now):
+        if not may_be_answered(one.address) or await _had_enough(session, one.address, now):
             continue
         await mailbox.post(
             session,
@@ -91,8 +110,10 @@ async def mail_reply(
     if message.kind != "message" or message.author_kind != "operator":
         return
     await session.flush()
-    for one in await recipients_of(session, ticket, now):
-        await mailbox.post(
+    people = await recipients_of(session, ticket, now)
+    people += [Recipient(one.address, one.name, one.locale) for one in await participants_in(session, ticket.id)]
+    for one in people:
+        await mailbox.post(  # who is both is one address, and gets one
             session,
             Letter(
                 TICKET_REPLY,
@@ -113,7 +134,7 @@ async def ask_for_proof(
 ) -> bool:
     """Whether the address was asked: once a day, without a word of who typed it. `again`: who has had one asks."""
     address = ticket.requester_email.strip().lower()
-    if not _may_be_answered(address):
+    if not may_be_answered(address):
         return False
     if not again and await _count(session, address, now - timedelta(days=1), ANSWERS):
         return False
@@ -135,7 +156,7 @@ async def ask_for_proof(
     return posted is not None
 
 
-def _may_be_answered(address: str) -> bool:
+def may_be_answered(address: str) -> bool:
     return address.partition("@")[0] not in NEVER_ANSWERED
 
 

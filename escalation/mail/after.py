@@ -15,13 +15,13 @@ from chat.db import table_of
 from chat.public import Conversation, transcript_of
 from escalation.change import SYSTEM, Change
 from escalation.customers.models import EmailAddress
-from escalation.mail.letter import TICKET_OPENED, TICKET_REPLY, TRIED_ANYWAY, Letter
+from escalation.mail.letter import ABOUT_TICKETS, TICKET_OPENED, TICKET_REPLY, TRIED_ANYWAY, Letter
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut, Suppression
 from escalation.mail.smtp import Outcome
 from escalation.mail.told import messages_of
 from escalation.models import Ticket, TicketConversation, TicketMessage
-from escalation.ticket_links import may_read, page_for
+from escalation.ticket_links import may_read, page_for, takes_part
 
 SUPPRESSED_FOR = timedelta(days=60)
 SAID_REF = "ticket-message:"
@@ -40,7 +40,7 @@ class After:
 
     async def lost_standing(self, session: AsyncSession, mail: MailOut) -> bool:
         """Since it was written, the address was taken away, or the ticket given to a department it may not read."""
-        if mail.kind not in (TICKET_OPENED, TICKET_REPLY) or mail.ticket_id is None:
+        if mail.kind not in ABOUT_TICKETS or mail.ticket_id is None:
             return False
         ticket = await session.get(Ticket, mail.ticket_id)
         return ticket is not None and not await may_read(session, ticket, mail.recipient)
@@ -87,6 +87,8 @@ class After:
         registered = ticket.requester_email.strip().lower()
         if mail.kind not in (TICKET_OPENED, TICKET_REPLY) or registered in ("", mail.recipient):
             return
+        if await takes_part(session, ticket.id, mail.recipient):
+            return  # the requester has had the same letter, or the addresses of the account have
         about: list[UUID | None] = [*messages_of(mail)]
         for message_id in about or [None]:
             await self._mailbox.post(

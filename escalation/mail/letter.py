@@ -12,6 +12,7 @@ PASSWORD_CHANGED = "password_changed"  # noqa: S105 — a kind of letter
 TICKET_OPENED = "ticket_opened"
 TICKET_NEUTRAL = "ticket_neutral"
 TICKET_REPLY = "ticket_reply"
+TICKET_SHARED = "ticket_shared"
 
 KINDS = (
     SIGN_IN,
@@ -21,7 +22,10 @@ KINDS = (
     TICKET_OPENED,
     TICKET_NEUTRAL,
     TICKET_REPLY,
+    TICKET_SHARED,
 )
+ABOUT_TICKETS = frozenset({TICKET_OPENED, TICKET_REPLY, TICKET_SHARED})
+"""Only to who may read the ticket when they are sent."""
 ANSWERS = frozenset({TICKET_OPENED, TICKET_NEUTRAL})
 """Automatic answers: to something that came in. They have no return path, so that two robots never talk."""
 PERSONAL = frozenset({TICKET_REPLY})

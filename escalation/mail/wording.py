@@ -64,7 +64,13 @@ def word(
             return _neutral(data, link, reader)
     if told is None:
         raise ValueError(f"{kind} tells of a ticket")
-    return _opened(told, link, reader) if kind == letter.TICKET_OPENED else _reply(told, link, reader)
+    match kind:
+        case letter.TICKET_OPENED:
+            return _opened(told, link, reader)
+        case letter.TICKET_SHARED:
+            return _shared(told, one_line(data.get("by", "")), link, reader)
+        case _:
+            return _reply(told, link, reader)
 
 
 def _sign_in(data: Mapping[str, str], link: str, until: str, reader: Reader) -> Words:
@@ -168,6 +174,21 @@ def _opened(told: Told, link: str, reader: Reader) -> Words:
         says += " " + c.gettext("A person answers by %(time)s.") % {"time": reader.time(told.due_at)}
     parts: list[Part] = [
         Paragraph(_greeting(told, c) + "\n" + says),
+        Button(c.gettext("Open the ticket"), link),
+        _alone(c),
+    ]
+    return Words(ticket_subject(told.number, told.subject), parts, one_line(told.company))
+
+
+def _shared(told: Told, by: str, link: str, reader: Reader) -> Words:
+    """To whom an operator lets take part; of what was said only the subject, the page has the rest."""
+    c = reader.c
+    says = c.gettext(
+        "%(name)s added you to the ticket %(number)s. On its page you read what was said and can answer; "
+        "further replies come to this address."
+    ) % {"name": by, "number": told.number}
+    parts: list[Part] = [
+        Paragraph(c.gettext("Hello,") + "\n" + says),
         Button(c.gettext("Open the ticket"), link),
         _alone(c),
     ]
