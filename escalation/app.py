@@ -59,6 +59,7 @@ from escalation.mail.smtp import SmtpServer
 from escalation.mail.worker import MailWorker
 from escalation.mail.writer import Sender, Writer
 from escalation.shifts.keeper import ShiftKeeper
+from escalation.verified_path import VerifiedPath
 from escalation.who import AdminDoor, OperatorSignIn
 from escalation.worker import EscalationWorker
 
@@ -90,7 +91,9 @@ class Escalation:
         self.writer = Writer(pages, strings, links, zone, mail_key(secret_key_of(settings)), company)
         after = After(clock, self.tickets.mailbox)
         self.mail = self._mail_worker(db, clock, settings, after)
-        self.worker = EscalationWorker(self.tickets, zone, self.mail, Closing(self.tickets, settings.solved_days))
+        self.path = VerifiedPath(self.tickets, settings.base_url)
+        closing = Closing(self.tickets, settings.solved_days)
+        self.worker = EscalationWorker(self.tickets, zone, self.mail, closing, self.path)
         self.shifts = ShiftKeeper(self.tickets, duties, zone)
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Conversation, Operator, visible_to
+from escalation.customers.conversations import of_customer
 from escalation.lookers import Looker, lookers
 from escalation.models import Ticket, TicketConversation, TicketParticipant, TicketTag
 from escalation.reach import OperatorReader
@@ -42,7 +45,7 @@ class Beside:
     tags: Sequence[str]
     relatives: Sequence[Relative]
     earlier: Sequence[EarlierConversation]
-    """Of the visitor behind the ticket, newest first, as far as the operator may see them."""
+    """Of the customer and of the visitor behind the ticket, newest first, as far as the operator may see them."""
     lookers: Sequence[Looker]
     participants: Sequence[TicketParticipant]
 
@@ -79,11 +82,16 @@ async def _relatives(session: AsyncSession, ticket: Ticket, reader: OperatorRead
 async def _earlier(session: AsyncSession, ticket: Ticket, operator: Operator) -> list[EarlierConversation]:
     ties = select(TicketConversation.conversation_id).where(TicketConversation.ticket_id == ticket.id)
     own = (await session.exec(ties)).all()
-    visitors = select(Conversation.visitor_id).where(col(Conversation.id).in_(own))
+    talk = aliased(Conversation)
+    visitors = select(talk.visitor_id).where(col(talk.id).in_(own))
+    by_visitor = select(talk.id).where(col(talk.visitor_id).in_(visitors))
+    theirs: ColumnElement[bool] = col(Conversation.id).in_(by_visitor)
+    if ticket.customer_id is not None:
+        theirs = of_customer(ticket.customer_id, by_visitor)
     found = await session.exec(
         select(Conversation)
         .where(
-            col(Conversation.visitor_id).in_(visitors),
+            theirs,
             col(Conversation.id).not_in(own),
             visible_to(operator),
         )

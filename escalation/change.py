@@ -13,6 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 import escalation.queue  # noqa: F401 — it keeps `place` true at each flush
 from chat.ids import new_id
 from chat.public import Attached, Operator, put_files_along
+from escalation.customers.known import IDENTIFIED
 from escalation.directory import Colleague
 from escalation.errors import NotPossible, TagsRefused, TextEmpty, TextTooLong, TicketClosed, TicketMoved
 from escalation.models import (
@@ -37,7 +38,7 @@ from escalation.sla.clocks import (
 from escalation.sla.crew import situation
 from escalation.sla.policies import FIRST_REPLY, WAITING
 from escalation.sla.solving import start_solve, stop_solve
-from escalation.states import LIVE, TEXT_LIMIT, State, may_follow
+from escalation.states import HIGH, LIVE, TEXT_LIMIT, State, may_follow
 
 TAGS, TAG_LENGTH = 20, 40
 
@@ -240,6 +241,9 @@ class Change:
             await pause_clocks(self.session, self.ticket)
 
     async def rank(self, priority: int) -> None:
+        """Raises NotPossible for high by anybody but an operator, where it is not proven who asks."""
+        if priority == HIGH and self.actor.kind != "operator" and self.ticket.verify_level < IDENTIFIED:
+            raise NotPossible
         if self.ticket.priority != priority:
             self.record("priority", **{"from": self.ticket.priority, "to": priority})
             self.ticket.priority = priority

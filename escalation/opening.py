@@ -15,6 +15,7 @@ from chat.ids import new_id
 from chat.public import Transcript, put_files_along, transcript_of
 from escalation.actions import Tickets
 from escalation.change import Actor, Change, place_of
+from escalation.customers.known import IDENTIFIED
 from escalation.draft import TicketDraft
 from escalation.errors import NotPossible, TextEmpty, TicketGone
 from escalation.freezing import digest, operators_body, public_body
@@ -31,7 +32,7 @@ from escalation.models import (
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
 from escalation.sql import insert_for
-from escalation.states import State
+from escalation.states import NORMAL, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ def _ticket(
 ) -> Ticket:
     start = draft.start.value
     said = [message.at for message in transcript.messages if message.author_kind == "visitor"]
+    may_be_high = actor.kind == "operator" or draft.verify_level >= IDENTIFIED
     return Ticket(
         id=ticket_id,
         number=number,
@@ -163,7 +165,7 @@ def _ticket(
         changed_at=now,
         department_id=transcript.department_id,
         site_name=draft.site_name,
-        priority=draft.priority.value,
+        priority=draft.priority.value if may_be_high else NORMAL,
         state=State.NEW.value,
         contact_channel=channel,
         subject=draft.subject.value.strip()[:200],

@@ -67,6 +67,7 @@ class Conversations:
         self._outbox = outbox
         self.presenter = presenter
         self._on_said: list[Callable[[UUID], None]] = []
+        self._on_words: list[Callable[[UUID, str], None]] = []
         self._changed_rows: set[UUID] = set()
         self.journal = Journal(db, clock, self._committed, self._said_again)
         self.marks = ReadMarks(db, self._mark_raised)
@@ -74,6 +75,10 @@ class Conversations:
     def on_said(self, callback: Callable[[UUID], None]) -> None:
         """Called after new public entries of a conversation were committed in this process."""
         self._on_said.append(callback)
+
+    def on_words(self, callback: Callable[[UUID, str], None]) -> None:
+        """Called with what a visitor said, after it was committed in this process."""
+        self._on_words.append(callback)
 
     # ── by visitors ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -426,6 +431,13 @@ class Conversations:
             self.waiting_changed()
         for callback in self._on_said:
             callback(conversation_id)
+        for entry in entries:
+            self._spoken(entry)
+
+    def _spoken(self, entry: StoredEntry) -> None:
+        if entry.kind == "message" and entry.author.kind == "visitor":
+            for callback in self._on_words:
+                callback(entry.conversation_id, entry.text)
 
     def _said_again(self, entry: StoredEntry) -> None:
         """A resend of what is stored: most know of it, but the process that stored it may have died just then, or its
@@ -435,6 +447,7 @@ class Conversations:
         self.waiting_changed()
         for callback in self._on_said:
             callback(entry.conversation_id)
+        self._spoken(entry)
 
 
 def checked_address(text: str) -> str:

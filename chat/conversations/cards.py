@@ -26,7 +26,8 @@ class CardDraft:
     key: str
     kind: str
     number: str
-    title: str
+    title: str | Mapping[str, str]
+    """Per locale, or words of a person."""
     state: Mapping[str, str]
     tone: str = ""
     facts: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class CardDraft:
             "revision": revision,
             "kind": self.kind,
             "number": self.number,
-            "title": self.title,
+            "title": self.title if isinstance(self.title, str) else dict(self.title),
             "state": dict(self.state),
             "tone": self.tone,
             "facts": {locale: list(facts) for locale, facts in self.facts.items()},

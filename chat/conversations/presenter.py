@@ -86,12 +86,12 @@ class Presenter:
         )
 
     def _card(self, data: dict[str, Any], audience: Audience) -> frames.Card:
-        locale = audience.locale
+        locale, title = audience.locale, data["title"]
         return frames.Card(
             key=data["key"],
             revision=data["revision"],
             kind=data["kind"],
-            title=data["title"],
+            title=title if isinstance(title, str) else _in(locale, title, ""),
             number=data["number"],
             state=_in(locale, data["state"], ""),
             tone=data["tone"],

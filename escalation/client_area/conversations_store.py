@@ -1,11 +1,11 @@
-"""Conversations that are a customer's: begun where the company's site had named them, or tied to a ticket of theirs."""
+"""The conversations of a customer, as the client area lists them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, literal, tuple_, union
+from sqlalchemy import and_, literal, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.db import UTCDateTime, table_of
 from chat.ids import parse_id
 from chat.public import Conversation
-from escalation.client_area.models import VisitorIdentity
+from escalation.customers.conversations import of_customer
 from escalation.customers.reader import CustomerReader
 from escalation.models import Ticket, TicketConversation
 
@@ -41,27 +41,6 @@ class Talks:
     next: str
 
 
-def theirs(reader: CustomerReader) -> ColumnElement[bool]:
-    """What was said before the site named them may have been somebody else at the same device."""
-    talk = aliased(Conversation)
-    named = (
-        select(talk.id)
-        .join(VisitorIdentity, col(VisitorIdentity.visitor_id) == col(talk.visitor_id))
-        .where(
-            VisitorIdentity.customer_id == reader.customer_id,
-            col(VisitorIdentity.named_at) <= col(talk.created_at),
-        )
-    )
-    tie, ticket = aliased(TicketConversation), aliased(Ticket)
-    tied = (
-        select(tie.conversation_id)
-        .join(ticket, col(ticket.id) == col(tie.ticket_id))
-        .where(ticket.customer_id == reader.customer_id)
-    )
-    # The few ids first: as one condition it would be asked of every conversation there is.
-    return col(Conversation.id).in_(union(named, tied))
-
-
 async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str = "", limit: int = PAGE) -> Talks:
     """The newest first. Of several tickets the newest counts, closed or not."""
     tie = aliased(TicketConversation)
@@ -81,7 +60,7 @@ async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str 
             Ticket,
             and_(col(Ticket.id) == col(TicketConversation.ticket_id), col(Ticket.customer_id) == reader.customer_id),
         )
-        .where(theirs(reader))
+        .where(of_customer(reader.customer_id))
         .order_by(col(Conversation.created_at).desc(), col(Conversation.id).desc())
         .limit(limit + 1)
     )
@@ -107,7 +86,7 @@ async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str 
 async def is_theirs(session: AsyncSession, reader: CustomerReader, *conversation_ids: UUID) -> bool:
     """Any of these."""
     any_of_them = col(Conversation.id).in_(conversation_ids)
-    found = await session.exec(select(Conversation.id).where(any_of_them, theirs(reader)).limit(1))
+    found = await session.exec(select(Conversation.id).where(any_of_them, of_customer(reader.customer_id)).limit(1))
     return found.first() is not None
 
 

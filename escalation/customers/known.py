@@ -43,7 +43,28 @@ async def known(
     db: Database, registry: Registry, address: str, level: int, reader: OperatorReader, *, but: UUID | None = None
 ) -> Known | None:
     """`but`: the ticket that is looked at, and so not among the others."""
-    customer = await customer_of(registry, address, level)
+    return await _known(db, registry, await customer_of(registry, address, level), reader, but)
+
+
+async def known_of_visitor(db: Database, registry: Registry, customer_id: UUID, reader: OperatorReader) -> Known | None:
+    """Of a customer whom the company's site has named."""
+    return await _known(db, registry, await registry.customer(customer_id), reader, None)
+
+
+async def known_beside(db: Database, registry: Registry, ticket: Ticket, reader: OperatorReader) -> Known | None:
+    """By the customer or the account of the ticket, whatever its address; else by an address that was proven."""
+    if ticket.customer_id is not None:
+        customer = await registry.customer(ticket.customer_id)
+    elif ticket.account_id is not None:
+        customer = await registry.account(ticket.account_id)
+    else:
+        customer = await customer_of(registry, ticket.requester_email, ticket.verify_level)
+    return await _known(db, registry, customer, reader, ticket.id)
+
+
+async def _known(
+    db: Database, registry: Registry, customer: KnownCustomer | None, reader: OperatorReader, but: UUID | None
+) -> Known | None:
     if customer is None:
         return None
     others = select(Ticket).where(
@@ -64,9 +85,12 @@ async def identified(registry: Registry, draft: TicketDraft, level: int) -> Tick
     named = await registry.named_in(draft.conversation_id) if draft.conversation_id else None
     if named is not None:
         origin = Origin(Source.REGISTRY)
-        draft = replace(draft, requester_name=Drafted(named.name, origin), requester_email=Drafted(named.email, origin))
-        level = NAMED
-    customer = await customer_of(registry, draft.requester_email.value, level)
+        draft = replace(draft, requester_name=Drafted(named.name, origin))
+        if named.email:
+            draft = replace(draft, requester_email=Drafted(named.email, origin))
+        customer, level = await registry.customer(named.customer_id), NAMED
+    else:
+        customer = await customer_of(registry, draft.requester_email.value, level)
     if customer is None:
         return draft
     draft = replace(draft, account_id=customer.account_id, customer_id=customer.customer_id, verify_level=level)

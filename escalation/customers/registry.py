@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, bindparam, select, union_all
+from sqlalchemy import ColumnElement, LargeBinary, and_, bindparam, func, select, union_all
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import Database, table_of
@@ -36,7 +36,8 @@ class OwnedService:
 
 @dataclass(frozen=True, slots=True)
 class KnownCustomer:
-    """The customer on record for a verified address, with the account, and how the address was proven."""
+    """A customer on record with the account, and how their address was proven. Of a ticket that is known to be an
+    account's and of no person of it, `customer_id` is none."""
 
     account_id: UUID
     account_no: str
@@ -44,11 +45,12 @@ class KnownCustomer:
     language: str
     zone: str
     tags: tuple[str, ...]
-    customer_id: UUID
+    customer_id: UUID | None
     customer_name: str
     can_see_tickets: bool
     can_see_billing: bool
-    verified_at: datetime
+    verified_at: datetime | None
+    """None where no registered address of theirs is verified."""
     verified_by: str
 
 
@@ -59,7 +61,7 @@ class NamedVisitor:
     customer_id: UUID
     name: str
     email: str
-    """Their registered, verified address."""
+    """Their registered, verified address; empty without one."""
 
 
 class Registry:
@@ -93,6 +95,28 @@ class Registry:
 
     async def account_of_verified_email(self, address: str) -> KnownCustomer | None:
         """None unless the address is verified, on record for a customer, and customer and account are active."""
+        email = table_of(EmailAddress)
+        return await self._known(
+            email.c.address == address.strip().lower(),
+            email.c.verified_at.is_not(None),
+            email.c.registered,
+            email.c.account_id == table_of(Account).c.id,
+        )
+
+    async def customer(self, customer_id: UUID) -> KnownCustomer | None:
+        """Whom a sign-in or the company's site has named, with an address or without. None unless they are active."""
+        return await self._known(table_of(Customer).c.id == customer_id)
+
+    async def account(self, account_id: UUID) -> KnownCustomer | None:
+        """Nobody of it in particular. None unless it is active."""
+        async with self._db.read() as session:
+            found = await session.get(Account, account_id)
+        if found is None or not found.active:
+            return None
+        named = found.account_no, found.name, found.language, found.zone, tuple(found.tags)
+        return KnownCustomer(found.id, *named, None, "", False, False, None, "")
+
+    async def _known(self, *wanted: ColumnElement[bool]) -> KnownCustomer | None:
         email, customer, account = table_of(EmailAddress), table_of(Customer), table_of(Account)
         statement = (
             select(
@@ -107,17 +131,13 @@ class Registry:
                 customer.c.can_see_tickets,
                 customer.c.can_see_billing,
                 email.c.verified_at,
-                email.c.verified_by,
+                func.coalesce(email.c.verified_by, ""),
             )
-            .join_from(email, customer, customer.c.id == email.c.customer_id)
-            .join(account, account.c.id == email.c.account_id)
-            .where(
-                email.c.address == address.strip().lower(),
-                email.c.verified_at.is_not(None),
-                email.c.registered,
-                customer.c.active,
-                account.c.active,
-            )
+            .join_from(customer, account, account.c.id == customer.c.account_id)
+            .outerjoin(email, _registered_of(customer))
+            .where(customer.c.active, account.c.active, *wanted)
+            .order_by(email.c.address)
+            .limit(1)
         )
         async with self._db.read() as session:
             row = (await session.execute(statement)).first()
@@ -135,12 +155,10 @@ class Registry:
             .join_from(conversation, identity, identity.c.visitor_id == conversation.c.visitor_id)
             .join(customer, customer.c.id == identity.c.customer_id)
             .join(account, account.c.id == customer.c.account_id)
-            .join(email, email.c.customer_id == customer.c.id)
+            .outerjoin(email, _registered_of(customer))
             .where(
                 conversation.c.id == conversation_id,
                 identity.c.named_at <= conversation.c.created_at,
-                email.c.registered,
-                email.c.verified_at.is_not(None),
                 customer.c.active,
                 account.c.active,
             )
@@ -149,7 +167,13 @@ class Registry:
         )
         async with self._db.read() as session:
             row = (await session.execute(statement)).first()
-        return NamedVisitor(*row) if row is not None else None
+        return NamedVisitor(row[0], row[1], row[2] or "") if row is not None else None
+
+
+def _registered_of(customer: Any) -> ColumnElement[bool]:
+    """The addresses of theirs that are on record and proven."""
+    email = table_of(EmailAddress).c
+    return and_(email.customer_id == customer.c.id, email.registered, email.verified_at.is_not(None))
 
 
 def _active(account_id: UUID) -> Any:

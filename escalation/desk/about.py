@@ -11,9 +11,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.pages import Pages
 from chat.public import Conversation, Operator
 from escalation.actions import Tickets
-from escalation.customers.known import NAMED, known
+from escalation.customers.known import IDENTIFIED, NAMED, Known, known, known_of_visitor
 from escalation.models import Ticket, TicketConversation
 from escalation.reach import OperatorReader, reader_of
+from escalation.urgency import is_urgent
 
 SHOWN = 10
 
@@ -33,13 +34,21 @@ class AboutRequester:
             tickets = await _of_visitor(session, conversation_id, reader)
         named = await self._tickets.registry.named_in(conversation_id)
         level = NAMED if named else transcript.visitor.verify_level
-        address = named.email if named else transcript.visitor.email or ""
-        about = self._partial("desk/_standing.html", locale, level=level, tickets=tickets)
-        return about + await self.html(address, level, reader, locale)
+        hurries = level < IDENTIFIED and any(
+            said.author_kind == "visitor" and is_urgent(said.text) for said in transcript.messages
+        )
+        about = self._partial("desk/_standing.html", locale, level=level, tickets=tickets, hurries=hurries)
+        if named is None:
+            return about + await self.html(transcript.visitor.email or "", level, reader, locale)
+        found = await known_of_visitor(self._tickets.db, self._tickets.registry, named.customer_id, reader)
+        return about + self._account(found, locale)
 
     async def html(self, address: str, level: int, reader: OperatorReader, locale: str) -> Markup:
         """Empty for everybody who is not identified."""
         found = await known(self._tickets.db, self._tickets.registry, address, level, reader)
+        return self._account(found, locale)
+
+    def _account(self, found: Known | None, locale: str) -> Markup:
         return self._partial("desk/_account.html", locale, known=found) if found is not None else Markup()
 
     def _partial(self, name: str, locale: str, **context: object) -> Markup:

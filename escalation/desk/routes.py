@@ -15,7 +15,7 @@ from chat.public import OPERATOR_DAILY, Operator, Owner, Refusal
 from escalation import store
 from escalation.actions import Tickets
 from escalation.beside import Beside, beside
-from escalation.customers.known import known
+from escalation.customers.known import known_beside
 from escalation.desk.asking import asking_of
 from escalation.desk.clocks import clocks_of, next_time
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in, version_in
@@ -38,6 +38,7 @@ from escalation.ownership import NEEDED, Action, action_word
 from escalation.reach import OperatorReader
 from escalation.states import HIGH, NORMAL, State, next_states, operators_word
 from escalation.store import OperatorsTicket
+from escalation.urgency import waits_for_proof
 from escalation.who import actor_of, to_sign_in
 
 NOTHING = dict.fromkeys(("act", "other", "tags", "action", "reason", "asked_in", "clock", "address"), "")
@@ -239,19 +240,13 @@ class TicketDesk:
         departments = await self._tickets.directory.departments()
         names = {department.slug: department.name(operator.locale) for department in departments}
         return {
-            "known": await known(
-                self._tickets.db,
-                self._tickets.registry,
-                found.ticket.requester_email,
-                found.ticket.verify_level,
-                reader,
-                but=found.ticket.id,
-            ),
+            "known": await known_beside(self._tickets.db, self._tickets.registry, found.ticket, reader),
             "found": found,
             "ticket": found.ticket,
             "steps": steps_of(found, departments, c, self._zone),
             "why": [(event.at, why_text(event, names, c, self._zone)) for event in reversed(found.events)],
             "handed": handed_note(found),
+            "hurries": found.ticket.open and found.ticket.priority != HIGH and await self._hurries(found.ticket),
             "department_name": names.get(found.department.slug, found.department.slug),
             "people": await self._tickets.directory.operators(),
             "beside": await self._beside(found.ticket, operator, reader),
@@ -260,6 +255,10 @@ class TicketDesk:
             "clocks": clocks_of(found, c),
             "next_states": [(following.value, operators_word(following, c)) for following in next_states(state)],
         }
+
+    async def _hurries(self, ticket: Ticket) -> bool:
+        async with self._tickets.db.read() as session:
+            return await waits_for_proof(session, ticket)
 
     async def _beside(self, ticket: Ticket, operator: Operator, reader: OperatorReader) -> Beside:
         async with self._tickets.db.read() as session:

@@ -17,6 +17,7 @@ from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
 from escalation.models import Ticket, TicketLink, TicketMessage, TicketParticipant
 from escalation.ticket_links import page_for, participants_in, type_of
+from escalation.urgency import waits_for_proof
 
 PROVEN = 1
 """The level from which on an address gets what was said."""
@@ -69,15 +70,22 @@ async def mail_shared(
 
 
 async def _is_proven(session: AsyncSession, ticket: Ticket) -> bool:
-    """The level says who the requester is. Whom the company's site names has not proven the address on record by it."""
+    """The level says who the requester is. Whom the company's site names has not proven the address by it, be it on
+    record or typed: then it is by a link of this ticket."""
     if not ticket.requester_email or ticket.verify_level < PROVEN:
         return False
-    unproven = select(EmailAddress.id).where(
-        EmailAddress.customer_id == ticket.customer_id,
+    if ticket.customer_id is None:
+        return True
+    held = select(EmailAddress.verified_at).where(
+        EmailAddress.account_id == ticket.account_id,
         EmailAddress.address == ticket.requester_email.strip().lower(),
-        col(EmailAddress.verified_at).is_(None),
     )
-    return ticket.customer_id is None or (await session.exec(unproven.limit(1))).first() is None
+    if any(at is not None for at in await session.exec(held)):
+        return True
+    used = select(TicketLink.id).where(
+        TicketLink.ticket_id == ticket.id, TicketLink.scope == PROVE, col(TicketLink.used_at).is_not(None)
+    )
+    return (await session.exec(used.limit(1))).first() is not None
 
 
 async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, now: datetime) -> None:
@@ -98,9 +106,15 @@ async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, n
                 locale=one.locale,
                 name=one.name,
                 link=await page_for(session, ticket, one.address, now),
+                values=await _offered(session, ticket),
                 ticket_id=ticket.id,
             ),
         )
+
+
+async def _offered(session: AsyncSession, ticket: Ticket) -> dict[str, str]:
+    """The verified way to a ticket, to who wrote urgent words and has not proven who they are."""
+    return {"path": "offered"} if await waits_for_proof(session, ticket) else {}
 
 
 async def mail_reply(
@@ -149,7 +163,7 @@ async def ask_for_proof(
             cause=str(proof.id),
             locale=ticket.locale,
             link=f"/t/prove/{proof.id}",
-            values={"company": ticket.site_name},
+            values={"company": ticket.site_name} | await _offered(session, ticket),
             expires_at=proof.expires_at,
         ),
     )

@@ -1,6 +1,7 @@
 """The words of each kind of letter, in the language of who gets it. Pure.
 
-`data` holds what the letter was posted with: `company`, and of the kind confirm_address and address_changed also
+`data` holds what the letter was posted with: `company`, `path` where the verified way to a ticket is offered (it is
+`path_url`), and of the kind confirm_address and address_changed also
 `types` (billing, support, abuse, service; apart by spaces), `account` and `change` (added, replaced, removed); of
 password_changed `customer`, `browser`, `at` (ISO 8601) and `change` (set, changed).
 """
@@ -66,7 +67,7 @@ def word(
         raise ValueError(f"{kind} tells of a ticket")
     match kind:
         case letter.TICKET_OPENED:
-            return _opened(told, link, reader)
+            return _opened(told, data, link, reader)
         case letter.TICKET_SHARED:
             return _shared(told, one_line(data.get("by", "")), link, reader)
         case _:
@@ -162,12 +163,13 @@ def _neutral(data: Mapping[str, str], link: str, reader: Reader) -> Words:
     parts: list[Part] = [
         Paragraph(c.gettext("Hello,") + "\n" + says),
         Button(c.gettext("Confirm the address"), link),
+        *_path(data, c),
         Small(c.gettext("If it was not you, do nothing: no answer is sent here then.")),
     ]
     return Words(_titled(c.gettext("Please confirm your address"), data), parts)
 
 
-def _opened(told: Told, link: str, reader: Reader) -> Words:
+def _opened(told: Told, data: Mapping[str, str], link: str, reader: Reader) -> Words:
     c = reader.c
     says = c.gettext("we have your message. The number of your ticket is %(number)s.") % {"number": told.number}
     if told.due_at is not None and told.due_at > reader.now:
@@ -175,6 +177,7 @@ def _opened(told: Told, link: str, reader: Reader) -> Words:
     parts: list[Part] = [
         Paragraph(_greeting(told, c) + "\n" + says),
         Button(c.gettext("Open the ticket"), link),
+        *_path(data, c),
         _alone(c),
     ]
     return Words(ticket_subject(told.number, told.subject), parts, one_line(told.company))
@@ -193,6 +196,13 @@ def _shared(told: Told, by: str, link: str, reader: Reader) -> Words:
         _alone(c),
     ]
     return Words(ticket_subject(told.number, told.subject), parts, one_line(told.company))
+
+
+def _path(data: Mapping[str, str], c: Catalogue) -> list[Part]:
+    if not data.get("path"):
+        return []
+    says = c.gettext("Is something down right now? Sign in and open a ticket with high priority: those come first.")
+    return [Paragraph(says), Button(c.gettext("Open a verified ticket"), data["path_url"])]
 
 
 def _reply(told: Told, link: str, reader: Reader) -> Words:

@@ -21,6 +21,7 @@ from escalation.mail.smtp import Envelope
 from escalation.mail.told import Told, told
 from escalation.mail.wording import Reader, word
 from escalation.mail.words import Words, as_text
+from escalation.urgency import PATH
 
 _LINE = 78
 
@@ -65,7 +66,7 @@ class Writer:
         reader = Reader(self._strings.catalogue(mail.locale), self._zone, now)
         link = str(mail.data.get("link", ""))
         url = self._links.sign(link) if link.startswith("/") else link
-        data = {"company": self._company, **mail.data}
+        data = {"company": self._company, "path_url": self._links.address(PATH), **mail.data}
         return word(mail.kind, data, url, mail.expires_at, about, reader)
 
     async def message_id(self, session: AsyncSession, mail: MailOut, sender: Sender) -> str:

@@ -147,7 +147,7 @@ async def test_a_ticket_takes_a_file_by_the_panel_by_its_page_and_without_script
     await expect(frame.get_by_role("button", name="Remove error.png")).to_be_visible()
     await axe.check(visitor, of="/w/")
     await frame.get_by_role("button", name="Send as a ticket").click()
-    link = frame.locator("nd-ticket-card a").first
+    link = frame.locator("nd-ticket-card").filter(has_text="T-").get_by_role("link")
     await expect(link).to_be_visible()
     address = str(await link.get_attribute("href"))
 

@@ -172,6 +172,10 @@ async def test_scene_4_one_key_makes_a_ticket_that_both_sides_see_and_the_visito
     await expect(dialog.get_by_text("185.203.118.7")).to_be_visible()
     await expect(dialog.get_by_label("Began")).to_have_value(re.compile("14:20 CET"))
     await operator.keyboard.press("Enter")
+    # Words of hurry by somebody unknown: the verified way is shown to both, and what is high Omar decides.
+    await expect(log(visitor).get_by_role("link", name="Open a verified ticket")).to_be_visible()
+    await expect(thread(operator).get_by_text("Shown to the visitor: Is something down right now?")).to_be_visible()
+    await expect(operator.get_by_text("Sounds urgent")).to_be_visible()
     card = thread(operator).locator(".ticket-card")
     await expect(card).to_contain_text("T-26-000001" if "T-26" in await card.inner_text() else "-000001")
     await expect(log(visitor).get_by_text(re.compile("-000001"))).to_be_visible()

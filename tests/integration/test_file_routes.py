@@ -245,7 +245,7 @@ async def test_files_go_from_chat_to_ticket_and_back_and_each_reader_has_a_door(
         leave = {"ref": "ref-00000001", "email": "ann@acme.example", "text": "It is down", "files": [sent["id"]]}
         await ann.send("leave", **leave)
         ann.conversation = (await ann.until("started"))["conversation"]["id"]
-        card = await ann.until("said", lambda frame: bool(frame["entries"][-1].get("card")))
+        card = await ann.until("said", lambda frame: bool((frame["entries"][-1].get("card") or {}).get("number")))
         page = card["entries"][-1]["card"]["links"][0]["url"]
         number = card["entries"][-1]["card"]["number"]
 

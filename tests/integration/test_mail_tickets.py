@@ -38,8 +38,24 @@ async def test_an_address_that_was_only_typed_is_asked_and_told_nothing(scene: S
     assert asked.message["Subject"] == "Please confirm your address – Acme"
     assert asked.sender == ""
     assert asked.message["Auto-Submitted"] == "auto-replied"
-    for word in ("1234", "secret", ticket.number, "Ann"):
+    for word in ("1234", "secret", ticket.number, "Ann", "/client/new"):
         assert word not in asked.text() + asked.text("html") + str(asked.message)
+
+
+async def test_who_writes_urgent_words_unverified_is_offered_the_verified_way(scene: Scene) -> None:
+    hurried = await scene.ticket(level=0, text="URGENT: nothing is reachable")
+    (asked,) = await scene.sent()
+    assert "Open a verified ticket:\r\nhttp://127.0.0.1:8000/client/new?priority=high" in asked.text()
+    assert "reachable" not in asked.text()
+    for level, is_offered in ((1, True), (2, False)):
+        async with scene.acme.db.write() as session:
+            fresh = await session.get_one(Ticket, hurried.id)
+            fresh.verify_level, fresh.requester_email = level, f"rita{level}@example.com"
+            await mail_opened(scene.acme.tickets.mailbox, session, fresh, scene.acme.clock.now())
+        (opened,) = await scene.sent()
+        assert hurried.number in opened.text()
+        assert ("Open a verified ticket" in opened.text()) is is_offered
+        assert ("Open a verified ticket" in opened.text("html")) is is_offered
 
 
 async def test_a_thousand_forms_are_one_mail(scene: Scene) -> None:

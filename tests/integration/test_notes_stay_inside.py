@@ -67,7 +67,7 @@ async def _spoken(running: Running, rita: Rita, ann: Client) -> Scene:
     fields = {"subject": "Shop down", "department": "technical", "priority": "normal", "requester_email": rita.email}
     opened = await desk.post(f"/desk/conversations/{talk}/ticket", data=fields)
     number = opened.text.split("/desk/tickets/")[1].split('"')[0]
-    card = await ann.until("said", lambda frame: bool(frame["entries"][-1].get("card")))
+    card = await ann.until("said", lambda frame: bool((frame["entries"][-1].get("card") or {}).get("number")))
     link = urlsplit(card["entries"][-1]["card"]["links"][0]["url"]).path
     # A note takes no files, and what an operator has sent and not said is nobody else's.
     note = {"kind": "note", "text": f"after {PLANTED}", "ref": "note-0000002"}

@@ -305,7 +305,12 @@ async def test_mallory_who_types_anns_address_shows_nothing(books: Records, cloc
         about = AboutRequester(acme.tickets, pages)
         conversation = await acme.conversation(PROBLEM, email="ann@example.com")
         assert "Acme" not in await about.of_conversation(conversation, acme.omar, "en")
-        assert "nothing is proven" in await about.of_conversation(conversation, acme.omar, "en")
+        shown = await about.of_conversation(conversation, acme.omar, "en")
+        assert "nothing is proven" in shown
+        assert "Sounds urgent" in shown
+        await acme.another_visitor()
+        calm = await acme.conversation("Where is my invoice?")
+        assert "Sounds urgent" not in await about.of_conversation(calm, acme.omar, "en")
         reader = await acme.reader()
         shown = await about.html("ann@example.com", 2, reader, "sl")
         for part in ("Acme d.o.o.", "Čebelji strežnik", "#482914", "192.0.2.8/30", "preverjeno po evidenci podjetja"):

@@ -217,7 +217,7 @@ export class TicketCard extends HTMLElement {
     const label = card.due_label || t('First reply by')
     const time = timeOf(this.#due)
     const links = (card.links ?? []).filter((link) => isWeb(link.url))
-    this.replaceChildren(h('section.card.ticket-card', { 'aria-label': card.kind === 'ticket' ? t('Ticket {number}', { number }) : card.title },
+    this.replaceChildren(h('section.card.ticket-card', { 'aria-label': number ? t('Ticket {number}', { number }) : card.title },
       h('div.ticket-card-head', null, icon('ticket'), h('span', null, number),
         card.state && h('span.state-chip', { 'data-tone': card.tone || null }, card.tone === 'success' && icon('check', 16), card.state)),
       h('h3', { dir: 'auto' }, card.title),
@@ -226,7 +226,7 @@ export class TicketCard extends HTMLElement {
         h('span', null, h('b', null, `${label} `, h('time', null, time)), this.#left)),
       h('div.button-row', null,
         links.map((link, index) => h('a.button', { 'data-kind': index ? null : 'soft', href: link.url, target: '_blank', rel: 'noopener' }, link.label)),
-        h('button.button', { click: () => emit(this, 'go', { view: 'conversation' }) }, t('Add details')))))
+        number && h('button.button', { click: () => emit(this, 'go', { view: 'conversation' }) }, t('Add details')))))
     this.#tick()
   }
 
