@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_timedelta, get_datetime_format
+from babel.dates import format_date, format_skeleton, format_timedelta, get_datetime_format
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -13,8 +13,29 @@ from chat.clock import Clock
 from chat.strings import Catalogue
 
 
+def moment_text(at: datetime, now: datetime, zone: ZoneInfo, locale: str) -> str:
+    """`14:31`, with the day before it where that is not today, and the year where it is another one."""
+    local, today = at.astimezone(zone), now.astimezone(zone)
+    # The same in all our languages; Babel's own takes ten times as long, for every entry that is shown.
+    time = f"{local:%H:%M}"
+    return time if local.date() == today.date() else f"{_day(local, today, locale)} {time}"
+
+
+def day_text(at: datetime, now: datetime, zone: ZoneInfo, locale: str) -> str:
+    """The day as `moment_text` names it; empty for today."""
+    local, today = at.astimezone(zone), now.astimezone(zone)
+    return "" if local.date() == today.date() else _day(local, today, locale)
+
+
+def _day(local: datetime, today: datetime, locale: str) -> str:
+    return str(
+        format_skeleton("MMMd" if local.year == today.year else "yMMMd", local, tzinfo=local.tzinfo, locale=locale)
+    )
+
+
 def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str, Callable[..., str]]:
-    """`at|time`, `at|date`, `at|datetime`, `at|ago`, `at|iso`.
+    """`at|moment`, `at|time`, `at|date`, `at|datetime`, `at|ago`, `at|iso`. A moment names its day unless it is today;
+    `time` is for what can be of today only.
 
     The zone is the filter's argument, else the page's `time_zone`, else the one of the settings.
     """
@@ -26,8 +47,11 @@ def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str
 
     @pass_context
     def time(context: Context, at: datetime, zone: str | None = None) -> str:
-        # The same in all our languages; Babel's own takes ten times as long, for every entry that is shown.
         return f"{at.astimezone(zone_of(context, zone)):%H:%M}"
+
+    @pass_context
+    def moment(context: Context, at: datetime, zone: str | None = None) -> str:
+        return moment_text(at, clock.now(), zone_of(context, zone), locale)
 
     @pass_context
     def date(context: Context, at: datetime, zone: str | None = None) -> str:
@@ -50,7 +74,7 @@ def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str
         """For the `datetime` attribute of `<time>`."""
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    return {"time": time, "date": date, "datetime": date_and_time, "ago": ago, "iso": iso}
+    return {"moment": moment, "time": time, "date": date, "datetime": date_and_time, "ago": ago, "iso": iso}
 
 
 def _text(value: Any) -> str | None:

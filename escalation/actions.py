@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlmodel import col, select
@@ -41,6 +42,7 @@ REF = "ticket-message:"
 LONGEST_PROMISE = timedelta(days=1)
 """Of an update: it is named by a time of the day."""
 REASON_LIMIT = 500
+COMPANY_ZONE = ZoneInfo("Europe/Ljubljana")
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,7 @@ class Tickets:
         outbox: Outbox,
         directory: Directory,
         strings: Strings,
+        zone: ZoneInfo = COMPANY_ZONE,
     ) -> None:
         self.db = db
         self.clock = clock
@@ -65,6 +68,7 @@ class Tickets:
         self.registry = Registry(db)
         self.mailbox = Mailbox(clock)
         self.strings = strings
+        self.zone = zone
         self.first_reply_seconds = Spread(WAITS)
 
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +268,7 @@ class Tickets:
         if shown is None or conversation_id is None:
             return None
         department = await session.get_one(Department, ticket.department_id)
-        card = card_of(ticket, department.names, await link_for(session, ticket, "", now), self.strings)
+        card = card_of(ticket, department.names, await link_for(session, ticket, "", now), self.strings, now, self.zone)
         if (digest := digest_of(card)) != shown.card_digest:
             shown.card_digest = digest
             await session.flush()

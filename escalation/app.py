@@ -86,7 +86,7 @@ class Escalation:
         in_demo: bool = False,
     ) -> None:
         zone = ZoneInfo(settings.time_zone)
-        self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
+        self.tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings, zone)
         company = Sender.of_setting(settings.mail_from).name if settings.mail_from else ""
         self.writer = Writer(pages, strings, links, zone, mail_key(secret_key_of(settings)), company)
         after = After(clock, self.tickets.mailbox)

@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from chat.dates import day_text
 from chat.public import CardDraft, CardDraftLink
 from chat.strings import Catalogue, Strings
 from escalation.directory import named
@@ -11,8 +14,11 @@ from escalation.models import Ticket
 from escalation.states import HIGH, TONES, State, requesters_word
 
 
-def card_of(ticket: Ticket, department: Mapping[str, str], link_id: UUID, strings: Strings) -> CardDraft:
-    """In all languages at once: the reader's is picked when it is shown."""
+def card_of(
+    ticket: Ticket, department: Mapping[str, str], link_id: UUID, strings: Strings, now: datetime, zone: ZoneInfo
+) -> CardDraft:
+    """In all languages at once: the reader's is picked when it is shown. `zone` is the company's, where the
+    requester's is not known."""
     catalogues = {locale: strings.catalogue(locale) for locale in strings.locales}
     facts: dict[str, list[str]] = {}
     for locale, c in catalogues.items():
@@ -28,7 +34,7 @@ def card_of(ticket: Ticket, department: Mapping[str, str], link_id: UUID, string
         tone=TONES[State(ticket.state)],
         facts=facts,
         due_at=ticket.due_at,
-        due_label={locale: promise_word(ticket.due_metric, c) for locale, c in catalogues.items()}
+        due_label={locale: _due_label(ticket, c, now, zone) for locale, c in catalogues.items()}
         if ticket.due_at
         else {},
         links=[
@@ -45,6 +51,22 @@ def card_of(ticket: Ticket, department: Mapping[str, str], link_id: UUID, string
             ),
         ],
     )
+
+
+def _due_label(ticket: Ticket, c: Catalogue, now: datetime, zone: ZoneInfo) -> str:
+    """The card shows the time of the due itself, so the day stands here where it is not today."""
+    word = promise_word(ticket.due_metric, c)
+    if ticket.due_at is None:
+        return word
+    return f"{word} {day_text(ticket.due_at, now, _zone_of(ticket) or zone, c.locale)}".rstrip()
+
+
+def _zone_of(ticket: Ticket) -> ZoneInfo | None:
+    """What the requester's browser said, which may be anything."""
+    try:
+        return ZoneInfo(str(ticket.environment.get("time_zone") or ""))
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def promise_word(metric: str, c: Catalogue) -> str:

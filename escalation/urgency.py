@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from escalation.customers.known import IDENTIFIED
 from escalation.models import Ticket, TicketMessage, TicketTranscript
 
-PATH = "/client/new?priority=high"
+PATH = "/client/tickets/new?priority=high"
 """The form for who has signed in, with high priority chosen."""
 
 _SIGNS = (

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from chat.bodies import body_of, storable
 from chat.csrf import require_ours
+from chat.dates import moment_text
 from chat.db import table_of
 from chat.ids import hashed
 from chat.public import PerAddress, Visitor
@@ -98,7 +99,8 @@ class WidgetTickets:
         def promise(line: Line) -> str:
             if line.due_at is None:
                 return ""
-            return f"{promise_word(line.due_metric, c)} {line.due_at.astimezone(zone):%H:%M}"
+            due = moment_text(line.due_at, self._tickets.clock.now(), zone, c.locale)
+            return f"{promise_word(line.due_metric, c)} {due}"
 
         return {
             "title": c.gettext("Your tickets"),

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_time
-
+from chat.dates import moment_text
 from chat.strings import Catalogue
 from escalation.directory import Department, named
 from escalation.models import TicketEvent, TicketMessage
@@ -122,7 +121,7 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
         case "breach_reason":
             return c.gettext("Why it was late: %(reason)s") % data
         case "update_by":
-            due = format_time(datetime.fromisoformat(data["due"]), "HH:mm", tzinfo=zone, locale=c.locale)
+            due = moment_text(datetime.fromisoformat(data["due"]), event.at, zone, c.locale)
             return c.gettext("Investigating, next update by %(time)s") % {"time": due}
         case "clock_applied":
             return c.gettext("Policy “%(policy)s” changed to version %(version)s: the due was computed again") % data

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chat.dates import moment_text
 from chat.public import Operator, Transcript
 from chat.strings import Catalogue, Strings
 from escalation.models import Ticket, TicketMessage
@@ -38,17 +39,17 @@ class Briefs:
         lines.append(self._standing(ticket, c))
         for clock in await running_clocks(session, ticket.id):
             if clock.due_at is not None:
-                words = {"time": self._time(clock.due_at)}
+                words = {"time": self._time(clock.due_at, c, now)}
                 promised = c.gettext("Promised: next update by %(time)s.") % words
                 lines.append(promised if clock.metric == UPDATE_BY else c.gettext("Reply due %(time)s.") % words)
-        lines += self._quotes(await _newest(session, ticket.id), c)
+        lines += self._quotes(await _newest(session, ticket.id), c, now)
         return "\n".join(lines)
 
     def of_conversation(self, transcript: Transcript, left: Operator, now: datetime) -> str:
         c = self._strings.catalogue(left.locale)
         lines = [self._ended(left, c, now), c.gettext("It waits at the head of the queue for who is on shift.")]
         if transcript.waiting_since is not None:
-            words = {"time": self._time(transcript.waiting_since)}
+            words = {"time": self._time(transcript.waiting_since, c, now)}
             lines.append(c.gettext("The visitor has waited for us since %(time)s.") % words)
         else:
             lines.append(c.gettext("The visitor was answered last."))
@@ -59,10 +60,10 @@ class Briefs:
         if transcript.notes:
             note = transcript.notes[-1]
             newest.append(("note", note.author_name, note.at, note.text))
-        return "\n".join([*lines, *self._quotes(newest, c)])
+        return "\n".join([*lines, *self._quotes(newest, c, now)])
 
     def _ended(self, left: Operator, c: Catalogue, now: datetime) -> str:
-        at = self._time(left.off_since or now)
+        at = self._time(left.off_since or now, c, now)
         return c.gettext("Hand-over: %(name)s is off duty since %(time)s.") % {"name": left.name, "time": at}
 
     def _standing(self, ticket: Ticket, c: Catalogue) -> str:
@@ -71,10 +72,10 @@ class Briefs:
             return c.gettext("High priority. State: %(state)s.") % words
         return c.gettext("Normal priority. State: %(state)s.") % words
 
-    def _quotes(self, said: Sequence[tuple[str, str, datetime, str]], c: Catalogue) -> list[str]:
+    def _quotes(self, said: Sequence[tuple[str, str, datetime, str]], c: Catalogue, now: datetime) -> list[str]:
         lines = []
         for kind, name, at, text in said:
-            words = {"name": name, "time": self._time(at), "text": _short(text)}
+            words = {"name": name, "time": self._time(at, c, now), "text": _short(text)}
             match kind:
                 case "note":
                     lines.append(c.gettext("Last note, %(name)s at %(time)s: “%(text)s”") % words)
@@ -84,8 +85,8 @@ class Briefs:
                     lines.append(c.gettext("Last words of the other side at %(time)s: “%(text)s”") % words)
         return lines
 
-    def _time(self, at: datetime) -> str:
-        return f"{at.astimezone(self._zone):%H:%M}"
+    def _time(self, at: datetime, c: Catalogue, now: datetime) -> str:
+        return moment_text(at, now, self._zone, c.locale)
 
 
 async def _newest(session: AsyncSession, ticket_id: UUID) -> list[tuple[str, str, datetime, str]]:

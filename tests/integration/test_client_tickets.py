@@ -20,6 +20,7 @@ from escalation.mail.letter import TICKET_NEUTRAL, TICKET_OPENED
 from escalation.models import SlaClock, Ticket, TicketIp, TicketLink, TicketMessage, TicketOrder
 from escalation.proofs import prove
 from escalation.states import HIGH, State
+from escalation.urgency import PATH
 from tests.support.clock import FakeClock
 from tests.support.customers import (
     Rita,
@@ -273,6 +274,8 @@ async def test_who_is_not_signed_in_comes_back_to_the_form_as_it_was(running: Ru
         "priority": "high",
         "clock": "12:00",
     }
+    offered = await browser.get(PATH)  # what urgent words lead to
+    assert offered.headers["location"] == f"/client/sign-in?next={NEW}%3Fpriority%3Dhigh"
     sent = await browser.post(NEW, data=written)
     assert (sent.status_code, sent.headers["location"]) == (303, f"/client/sign-in?next={NEW}")
     assert "VPS-2" in (await browser.get(sent.headers["location"])).text  # "is kept"
@@ -295,7 +298,10 @@ async def test_who_is_not_signed_in_comes_back_to_the_form_as_it_was(running: Ru
     assert 'value="high" checked' in form.text
     number = await opened(phone, **written)
     assert number == "T-26-000001"
-    assert "Nothing has been sent" not in (await phone.get(NEW)).text
+    fresh = (await phone.get(NEW)).text
+    assert "Nothing has been sent" not in fresh
+    assert 'value="high" checked' not in fresh
+    assert 'value="high" checked' in (await phone.get(PATH)).text
 
 
 async def test_a_reply_reaches_the_desk_and_a_solved_ticket_opens_again(running: Running) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from chat.db import Database
 from chat.ids import new_id
-from chat.public import Conversation, Operator
+from chat.public import Conversation, Message, Operator
 from escalation.models import SlaClock, Ticket
 from escalation.sla.policies import current_policies, publish
 from tests.support.clock import FakeClock
@@ -99,6 +99,31 @@ async def test_the_next_update_is_named_and_rita_reads_it(office: Office) -> Non
     assert "First reply by" in theirs.text
     assert "Investigating, next update by 22:30" in theirs.text  # her zone is Helsinki
     assert "Preiskujemo, naslednje obvestilo do 22:30" in (await office.http.get(f"{link}?lang=sl")).text
+
+
+async def test_what_is_not_of_today_names_its_day(office: Office) -> None:
+    """It is 23:55 for Ann in Helsinki and 22:55 in Ljubljana: her promise is of tomorrow, not the operators'."""
+    acme = office.acme
+    acme.clock.advance(115 * 60)
+    ticket = await acme.ticket("The server does not answer")
+    path, link = f"/desk/tickets/{ticket.number}", await office.link(ticket)
+    assert "by 23:05" in (await office.http.get(path)).text
+    assert "First reply by Nov 26 00:05" in (await office.http.get(link)).text
+    assert "Prvi odgovor do 26. nov. 00:05" in (await office.http.get(f"{link}?lang=sl")).text
+    async with acme.db.read() as session:
+        card = (await session.exec(select(Message).where(Message.kind == "card"))).one()
+    assert card.data["due_label"] == {"en": "First reply by Nov 26", "sl": "Prvi odgovor do 26. nov."}
+    acme.clock.advance(600)  # for both sides it is tomorrow's or today's day only once it is
+    await acme.tickets.reply(
+        ticket.id, acme.as_omar, "Soon", version=(await office.fresh(ticket)).version, ref="r-000001"
+    )
+    acme.clock.advance(86_400)
+    page = (await office.http.get(path)).text
+    assert re.search(r"Transcript.*?>Nov 25 22:55<", page, re.DOTALL)
+    assert re.search(r'class="why".*?>Nov 25 23:05<.*?>Nov 25 22:55<', page, re.DOTALL)
+    theirs = (await office.http.get(f"{link}?lang=sl")).text
+    assert re.search(r"<time[^>]*>25. nov. 23:55</time>", theirs)
+    assert re.search(r"<time[^>]*>26. nov. 00:05</time>", theirs)
 
 
 async def test_a_reason_that_is_not_taken_stays_in_the_banner(office: Office) -> None:

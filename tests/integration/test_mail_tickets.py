@@ -38,14 +38,14 @@ async def test_an_address_that_was_only_typed_is_asked_and_told_nothing(scene: S
     assert asked.message["Subject"] == "Please confirm your address – Acme"
     assert asked.sender == ""
     assert asked.message["Auto-Submitted"] == "auto-replied"
-    for word in ("1234", "secret", ticket.number, "Ann", "/client/new"):
+    for word in ("1234", "secret", ticket.number, "Ann", "/client/tickets/new"):
         assert word not in asked.text() + asked.text("html") + str(asked.message)
 
 
 async def test_who_writes_urgent_words_unverified_is_offered_the_verified_way(scene: Scene) -> None:
     hurried = await scene.ticket(level=0, text="URGENT: nothing is reachable")
     (asked,) = await scene.sent()
-    assert "Open a verified ticket:\r\nhttp://127.0.0.1:8000/client/new?priority=high" in asked.text()
+    assert "Open a verified ticket:\r\nhttp://127.0.0.1:8000/client/tickets/new?priority=high" in asked.text()
     assert "reachable" not in asked.text()
     for level, is_offered in ((1, True), (2, False)):
         async with scene.acme.db.write() as session:

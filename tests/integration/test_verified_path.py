@@ -71,7 +71,7 @@ async def test_the_way_is_offered_once_in_a_conversation(acme: Company) -> None:
     assert shown is not None
     assert (shown.title, shown.number) == ("Vam prav zdaj kaj ne deluje?", "")
     assert [(link.label, link.url) for link in shown.links] == [
-        ("Odpri preverjen zahtevek", f"{BASE}/client/new?priority=high")
+        ("Odpri preverjen zahtevek", f"{BASE}/client/tickets/new?priority=high")
     ]
     beside = presenter.entry(entry_of(row), Audience("operator", "en")).card
     assert beside is not None

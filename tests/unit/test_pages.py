@@ -37,7 +37,12 @@ TIMES = """{{ at|time }} {{ at|time("America/New_York") }} | {{ at|datetime }} |
 @pytest.fixture
 def pages(tmp_path: Path, clock: FakeClock) -> Pages:
     (tmp_path / "a.js").write_text("t('</script>')")
-    for name, text in {"page.html": PAGE, "times.html": TIMES, "wrong.html": "{{ nobody }}"}.items():
+    for name, text in {
+        "page.html": PAGE,
+        "times.html": TIMES,
+        "wrong.html": "{{ nobody }}",
+        "moment.html": "{{ at|moment }}",
+    }.items():
         (tmp_path / name).write_text(text)
     slovenian = Catalogue("sl", MESSAGES, lambda n: {1: 0, 2: 1, 3: 2, 4: 2}.get(n % 100, 3))
     strings = Strings({"en": Catalogue("en"), "sl": slovenian}, {"widget": [tmp_path]})
@@ -109,6 +114,27 @@ def test_only_the_console_may_make_html_of_text(pages: Pages) -> None:
 def test_a_name_that_nobody_gave_is_a_fault(pages: Pages) -> None:
     with pytest.raises(UndefinedError):
         pages.partial("console/wrong.html", "en")
+
+
+@pytest.mark.parametrize(
+    ("before", "zone", "english", "slovenian"),
+    [
+        (timedelta(hours=2), "", "19:00", "19:00"),
+        (timedelta(hours=21), "", "00:00", "00:00"),
+        (timedelta(hours=21, minutes=1), "", "Nov 24 23:59", "24. nov. 23:59"),
+        (timedelta(hours=21), "America/New_York", "Nov 24 18:00", "24. nov. 18:00"),
+        (timedelta(hours=-4), "", "Nov 26 01:00", "26. nov. 01:00"),
+        (timedelta(hours=-4), "America/New_York", "19:00", "19:00"),
+        (timedelta(days=-40), "", "Jan 4, 2027 21:00", "4. jan. 2027 21:00"),
+    ],
+)
+def test_a_moment_names_its_day_unless_it_is_today(
+    pages: Pages, clock: FakeClock, before: timedelta, zone: str, english: str, slovenian: str
+) -> None:
+    """In the reader's zone, where another day may be today."""
+    for locale, text in (("en", english), ("sl", slovenian)):
+        shown = pages.partial("console/moment.html", locale, at=clock.now() - before, time_zone=zone)
+        assert shown == text
 
 
 def test_times_are_told_in_zone_and_language(pages: Pages, clock: FakeClock) -> None:
