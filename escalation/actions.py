@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy import or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
@@ -254,7 +255,11 @@ class Tickets:
     async def show_card(self, session: AsyncSession, ticket: Ticket, now: datetime) -> UUID | None:
         """A new revision of the card where the ticket was born, if it would look different."""
         await session.flush()
-        ties = select(TicketConversation).where(TicketConversation.ticket_id == ticket.id)
+        # Released with the closing it shows the end; detached before, it goes on alone.
+        is_shown = or_(
+            col(TicketConversation.released_at).is_(None), col(TicketConversation.released_at) == ticket.closed_at
+        )
+        ties = select(TicketConversation).where(TicketConversation.ticket_id == ticket.id, is_shown)
         tie = (await session.exec(ties.order_by(col(TicketConversation.id)))).first()
         shown: TicketConversation | TicketRelation | None = tie
         conversation_id = tie.conversation_id if tie else None

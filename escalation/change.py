@@ -240,6 +240,20 @@ class Change:
         if before in WAITING or target in WAITING:
             await pause_clocks(self.session, self.ticket)
 
+    async def open_again(self) -> None:
+        """From closed, to the state before: what closed it was a mistake."""
+        found = await self.session.exec(
+            select(TicketEvent)
+            .where(TicketEvent.ticket_id == self.ticket.id, TicketEvent.type == "state")
+            .order_by(col(TicketEvent.seq).desc())
+        )
+        before = found.first()
+        if self.ticket.state != State.CLOSED or before is None or before.data["to"] != State.CLOSED:
+            raise NotPossible
+        self.ticket.closed_reason = self.ticket.closed_at = None
+        self.ticket.state = before.data["from"]
+        self.record("state", **{"from": State.CLOSED.value, "to": self.ticket.state, "taken_back": True})
+
     async def rank(self, priority: int) -> None:
         """Raises NotPossible for high by anybody but an operator, where it is not proven who asks."""
         if priority == HIGH and self.actor.kind != "operator" and self.ticket.verify_level < IDENTIFIED:

@@ -21,12 +21,12 @@ from escalation.states import State
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 """Stands for "none", which comes last."""
-Lane = Literal["open", "solved", "closed"]
-LANES: dict[Lane, str] = {"open": "0", "solved": "1", "closed": "2"}
+Lane = Literal["open", "solved", "closed", "spam"]
+LANES: dict[Lane, str] = {"open": "0", "solved": "1", "closed": "2", "spam": "3"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = 18
 """Of microseconds until FAR."""
-_PLACE = re.compile(r"([012])([01])([01])(\d{18})(\d{18})([0-9a-f]{32})", re.ASCII)
+_PLACE = re.compile(r"([0123])([01])([01])(\d{18})(\d{18})([0-9a-f]{32})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,7 +50,7 @@ def place_of(ticket: Ticket) -> str:
     if ticket.open:
         theirs = 0 if ticket.operators_turn else 1
         return Standing(theirs, ticket.priority, ticket.due_at or FAR, ticket.waiting_since or FAR, ticket.id).place
-    lane = LANES["solved" if ticket.state == State.SOLVED else "closed"]
+    lane = LANES["solved" if ticket.state == State.SOLVED else "spam" if ticket.closed_reason == "spam" else "closed"]
     ago = f"{_micros_of(FAR) - _micros_of(ticket.changed_at):0{_DIGITS}d}"
     return f"{lane}00{ago}{0:0{_DIGITS}d}{ticket.id.hex}"
 

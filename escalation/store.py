@@ -57,6 +57,8 @@ class OperatorsTicket:
     clocks: Sequence[SlaClock]
     """In the order they started, cancelled ones left out."""
     conversation_id: UUID | None
+    holds: bool
+    """What is said in a conversation still comes here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +180,12 @@ async def is_reached(session: AsyncSession, ticket_id: UUID, reader: OperatorRea
     return (await session.exec(select(Ticket.id).where(Ticket.id == ticket_id, reader.reaches()))).first() is not None
 
 
-async def ticket_of_conversation(session: AsyncSession, conversation_id: UUID) -> Ticket | None:
-    """The ticket that holds the conversation, else the last one that did."""
+async def ticket_holding(session: AsyncSession, conversation_id: UUID) -> Ticket | None:
+    """The ticket that the conversation belongs to; one that was closed or detached holds it no longer."""
     query = (
         select(Ticket)
         .join(TicketConversation, col(TicketConversation.ticket_id) == col(Ticket.id))
-        .where(TicketConversation.conversation_id == conversation_id)
-        .order_by(col(TicketConversation.escalation_no).desc())
+        .where(TicketConversation.conversation_id == conversation_id, col(TicketConversation.released_at).is_(None))
     )
     return (await session.exec(query)).first()
 
@@ -194,7 +195,13 @@ async def operators_ticket(session: AsyncSession, number: str, reader: OperatorR
     ticket = await ticket_by_number(session, number, reader)
     if ticket is None:
         return None
-    conversation = select(TicketConversation.conversation_id).where(TicketConversation.ticket_id == ticket.id)
+    ties = (
+        await session.exec(
+            select(TicketConversation)
+            .where(TicketConversation.ticket_id == ticket.id)
+            .order_by(col(TicketConversation.id))
+        )
+    ).all()
     return OperatorsTicket(
         ticket=ticket,
         department=await session.get_one(Department, ticket.department_id),
@@ -225,7 +232,8 @@ async def operators_ticket(session: AsyncSession, number: str, reader: OperatorR
                 .order_by(col(SlaClock.started_at), col(SlaClock.id))
             )
         ).all(),
-        conversation_id=(await session.exec(conversation.order_by(col(TicketConversation.id)))).first(),
+        conversation_id=ties[0].conversation_id if ties else None,
+        holds=any(tie.released_at is None for tie in ties),
     )
 
 

@@ -60,8 +60,8 @@ class EscalationDialog:
         if transcript is None:
             return self._partial("desk/_no_conversation.html", operator, 404)
         async with self._tickets.db.read() as session:
-            ticket = await store.ticket_of_conversation(session, transcript.conversation_id)
-        if ticket is not None and ticket.state != "closed":
+            ticket = await store.ticket_holding(session, transcript.conversation_id)
+        if ticket is not None:
             headers = DONE if request.method == "POST" else {}
             return await self._existing(operator, ticket, headers)
         proposed = draft_ticket(transcript, self._zone)

@@ -12,10 +12,12 @@ from chat.bodies import form_data_of
 from chat.ids import parse_id
 from chat.public import Operator
 from chat.strings import Catalogue
-from escalation import lookers, ownership, participants, relations, store
+from escalation import lookers, ownership, participants, relations, spam, store
 from escalation.actions import Tickets
+from escalation.change import Actor
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, version_in
 from escalation.desk.routes import NOTHING, TicketDesk
+from escalation.detaching import detach
 from escalation.errors import (
     AlreadyReads,
     DifferentPeople,
@@ -85,13 +87,6 @@ class TicketActs:
                 else:
                     await relations.merge(self._tickets, ticket.id, other.id, actor, version=version)
                     return other.number
-            case "add_person":
-                await participants.add(self._tickets, ticket.id, actor, field_of(form, "address"))
-            case "remove_person":
-                person = parse_id(field_of(form, "person"))
-                if person is None:
-                    raise NotPossible
-                await participants.remove(self._tickets, ticket.id, actor, person)
             case "tags":
                 tags = field_of(form, "tags").split(",")
                 await self._tickets.set_tags(ticket.id, actor, tags, version=version)
@@ -104,8 +99,27 @@ class TicketActs:
                     reason=field_of(form, "reason"), version=version,
                 )  # fmt: skip
             case _:
-                raise NotPossible
+                await self._belongs(ticket, actor, form)
         return ticket.number
+
+    async def _belongs(self, ticket: Ticket, actor: Actor, form: FormData) -> None:
+        """Who and what belongs to the ticket, and whether it is one."""
+        match field_of(form, "act"):
+            case "add_person":
+                await participants.add(self._tickets, ticket.id, actor, field_of(form, "address"))
+            case "remove_person":
+                person = parse_id(field_of(form, "person"))
+                if person is None:
+                    raise NotPossible
+                await participants.remove(self._tickets, ticket.id, actor, person)
+            case "spam":
+                await spam.mark(self._tickets, ticket.id, actor, version=version_in(form))
+            case "not_spam":
+                await spam.take_back(self._tickets, ticket.id, actor)
+            case "detach":
+                await detach(self._tickets, ticket.id, actor)
+            case _:
+                raise NotPossible
 
     async def _split(self, request: Request, operator: Operator) -> Response:
         """GET asks what it is about, POST makes the ticket; a second click leads to the same one."""

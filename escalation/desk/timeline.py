@@ -66,6 +66,7 @@ _ICONS = {
     "alarm": "bell",
     "breached": "overdue",
     "tags": "tag",
+    "detached": "chat",
     "mentioned": "users",
     "participant_added": "users",
     "participant_removed": "users",
@@ -92,6 +93,13 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
                 "Closed after %(num)s day without a message", "Closed after %(num)s days without a message", days
             )
             return said % {"num": days}
+        case "state" if data.get("reason") == "spam":
+            return c.gettext("Marked as spam by %(name)s") % {"name": event.actor_name}
+        case "state" if data.get("taken_back"):
+            words = {"name": event.actor_name, "state": operators_word(data["to"], c)}
+            return c.gettext("No spam, taken back by %(name)s. State: %(state)s") % words
+        case "detached":
+            return c.gettext("%(name)s detached the conversation: it goes on alone") % {"name": event.actor_name}
         case "state":
             return c.gettext("State: %(state)s") % {"state": operators_word(data["to"], c)}
         case "assigned" if data.get("operator"):

@@ -35,6 +35,7 @@ LANES: dict[str, Wanted] = {
     "mine": Wanted(mine=True),
     "solved": Wanted(lane="solved"),
     "closed": Wanted(lane="closed"),
+    "spam": Wanted(lane="spam"),
 }
 
 
@@ -173,6 +174,8 @@ class WorkDesk:
 
 def _group(row: WorkRow, lane: str, now: datetime) -> str:
     """The lane of a row. The order of service is the query's; this only names what stands together."""
+    if lane == "spam":
+        return "spam"
     if lane in ("solved", "closed"):
         return "rest"
     if not row.is_ours:

@@ -88,6 +88,23 @@ async def cancel_clocks(session: AsyncSession, ticket: Ticket, at: datetime) -> 
     _show_due(ticket, [])
 
 
+async def revive_clocks(session: AsyncSession, ticket: Ticket, at: datetime) -> None:
+    """Those that were cancelled then run on from where they began, as if nothing had been."""
+    found = await session.exec(
+        select(SlaClock).where(
+            SlaClock.subject_kind == "ticket",
+            SlaClock.subject_id == ticket.id,
+            SlaClock.state == "cancelled",
+            SlaClock.metric != SOLVE,
+            SlaClock.met_at == at,
+        )
+    )
+    for clock in found:
+        clock.state, clock.met_at = "running", None
+        await _arrange(session, ticket, clock)
+    _show_due(ticket, await running_clocks(session, ticket.id))
+
+
 async def take_over(session: AsyncSession, source: Ticket, target: Ticket, at: datetime) -> None:
     """`source` is merged into `target`, whose promise of a reply counts from the older start of both: the first one or
     the next, it is one word that is waited for."""
@@ -235,6 +252,8 @@ async def pauses_of(session: AsyncSession, ticket: Ticket, start: datetime, targ
     pauses: list[Pause] = []
     since: datetime | None = None
     for event in events:
+        if event.data.get("reason") == "spam" or event.data.get("taken_back"):
+            continue  # a mistake that was undone: what rested rested on
         if event.data["to"] in target.pause_states:
             since = since or event.at
         elif since is not None:

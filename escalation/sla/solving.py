@@ -49,6 +49,14 @@ async def stop_solve(session: AsyncSession, ticket: Ticket, at: datetime, *, cou
             clock.elapsed_seconds = elapsed(target.calendar, clock.started_at, at, pauses)
 
 
+async def revive_solve(session: AsyncSession, ticket: Ticket, at: datetime) -> None:
+    """One that was cancelled then runs on."""
+    for clock in await session.exec(
+        select(SlaClock).where(*_of(ticket.id), SlaClock.state == "cancelled", SlaClock.met_at == at)
+    ):
+        clock.state, clock.met_at, clock.elapsed_seconds = "running", None, None
+
+
 def _of(ticket_id: UUID) -> tuple[bool, bool, bool]:
     return (
         col(SlaClock.subject_kind) == "ticket",

@@ -1,0 +1,72 @@
+"""A ticket is no ticket: marked as spam by an operator, and taken back. Nobody is mailed of either.
+
+Meanwhile it stands in a list of its own, its clocks rest and its conversation goes on without it. Taken back it stands
+where it stood, and its clocks run from where they began: what was promised is not put off.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+
+from chat.public import Operator, audit
+from escalation.actions import Tickets
+from escalation.change import Actor, Change
+from escalation.errors import NotPossible
+from escalation.models import TicketConversation
+from escalation.sla.clocks import revive_clocks
+from escalation.sla.solving import revive_solve
+from escalation.states import State
+
+SPAM = "spam"
+
+
+async def mark(tickets: Tickets, ticket_id: UUID, actor: Actor, *, version: int) -> None:
+    """Once more changes nothing. Raises NotPossible for what is closed."""
+    async with tickets.changing(ticket_id, actor) as change:
+        if change.ticket.closed_reason == SPAM:
+            return
+        change.expect(version)
+        if change.ticket.state == State.CLOSED:
+            raise NotPossible
+        await change.lead(State.CLOSED, SPAM)
+        await _audit(change, "ticket.spam_marked")
+
+
+async def take_back(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
+    """Once more changes nothing. Raises NotPossible for what is closed for another reason."""
+    async with tickets.changing(ticket_id, actor) as change:
+        ticket = change.ticket
+        if ticket.state != State.CLOSED:
+            return
+        if ticket.closed_reason != SPAM or ticket.closed_at is None:
+            raise NotPossible
+        since = ticket.closed_at
+        await change.open_again()
+        await revive_clocks(change.session, ticket, since)
+        await revive_solve(change.session, ticket, since)
+        await _hold_again(change, since)
+        await _audit(change, "ticket.spam_taken_back")
+
+
+async def _hold_again(change: Change, since: datetime) -> None:
+    """A conversation that has become another ticket meanwhile stays with that one."""
+    other = aliased(TicketConversation)
+    held = select(other.id).where(
+        other.conversation_id == TicketConversation.conversation_id, col(other.released_at).is_(None)
+    )
+    found = await change.session.exec(
+        select(TicketConversation).where(
+            TicketConversation.ticket_id == change.ticket.id,
+            TicketConversation.released_at == since,
+            ~held.exists(),
+        )
+    )
+    for tie in found:
+        tie.released_at = None
+
+
+async def _audit(change: Change, action: str) -> None:
+    by = await change.session.get(Operator, change.actor.id) if change.actor.id else None
+    audit(change.session, action, by, change.now, subject=change.ticket.id, about=change.ticket.number)
