@@ -87,7 +87,7 @@ class RequestersTicket:
     events: Sequence[PublicEvent]
     reader: str = ""
     """The address whose link it was read by, of the account or of who takes part; empty for the requester."""
-    may_solve: bool = True
+    may_end: bool = True
     """Not for who only takes part by link: whether it is solved, the customer says."""
 
 
@@ -98,7 +98,7 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
         return None
     ticket, reader = found
     only_takes_part = bool(reader) and await takes_part(session, ticket.id, reader)
-    return replace(await public_ticket(session, ticket), reader=reader, may_solve=not only_takes_part)
+    return replace(await public_ticket(session, ticket), reader=reader, may_end=not only_takes_part)
 
 
 async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTicket:

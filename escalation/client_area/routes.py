@@ -110,7 +110,7 @@ class ClientArea:
         received = await self._files.received(form, owner, ref, locale)
         try:
             files = received.ids()
-            solves = form.get("action") == "solved" and found.may_solve
+            solves = form.get("action") == "solved" and found.may_end
             if not solves or text.strip() or files:
                 await self._tickets.answer(found.id, text, ref=ref, files=files, owner=owner.key, actor=actor)
             if solves:
