@@ -466,7 +466,8 @@ class Nightdesk:
         await self.conversations.journal.stop()
         await self.conversations.marks.write()
         for task in list(self._tasks):
-            task.cancel()
+            if not task.cancelling():  # a second time would cut short what the canary takes away
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             await self.presence.stop()

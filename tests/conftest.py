@@ -100,9 +100,11 @@ def database_maker(request: pytest.FixtureRequest) -> SqliteMaker | PostgresMake
 
 
 @pytest.fixture
-def database_url(database_maker: SqliteMaker | PostgresMaker) -> str:
+def database_url(database_maker: SqliteMaker | PostgresMaker) -> Iterator[str]:
     """A fresh database with all tables."""
-    return database_maker.make()
+    url = database_maker.make()
+    yield url
+    database_maker.drop(url)
 
 
 @pytest.fixture
@@ -124,6 +126,7 @@ async def sqlite_db(sqlite_maker: SqliteMaker) -> AsyncIterator[Database]:
     database = Database(sqlite_maker.make())
     yield database
     await database.close()
+    sqlite_maker.drop(database.url)
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -32,6 +32,7 @@ async def escalated(operator: Page, visitor: Page, demo: DemoProgram, text: str 
     await operator.keyboard.press("Enter")
     card = thread(operator).locator(".ticket-card")
     await expect(card).to_be_visible()
+    await expect(operator.locator("dialog[open]")).to_have_count(0)
     found = re.search(r"T-\d\d-\d{6}", await card.inner_text())
     assert found is not None
     return found[0]

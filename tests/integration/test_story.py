@@ -2,6 +2,7 @@
 once, nothing else does, and every view equals the log. The widget's code and two whole servers are the real ones."""
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -176,3 +177,4 @@ def test_after_any_story_every_word_stands_once_and_every_view_equals_the_log(sq
         )
     finally:
         Story.tabs_of_all.end()
+        gc.collect()  # here it may be said

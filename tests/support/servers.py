@@ -217,6 +217,10 @@ class PostgresServer(Server):
         """Immediate shutdown: cuts every connection and leaves recovery to the next start."""
         self._end(signal.SIGQUIT)
 
+    def remove(self) -> None:
+        self.quit()
+        super().remove()
+
     def _signal(self, number: signal.Signals) -> None:
         """To stop only the first process would leave the others answering."""
         children: list[int] = []
