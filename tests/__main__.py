@@ -4,6 +4,7 @@ Steps run in five lanes side by side: what is alone on the machine mostly waits,
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -104,6 +105,8 @@ def main() -> int:
     wanted = parser.parse_args().steps or ORDER
     if unknown := [name for name in wanted if name not in ORDER]:
         parser.error(f"there is no step {', '.join(unknown)}; steps are {', '.join(ORDER)}")
+    # Each of the hundreds of processes would compile the program anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     report = Report()
     with ThreadPoolExecutor(len(LANES)) as pool:
         for lane in [pool.submit(run_lane, steps, wanted, report) for steps in LANES]:
