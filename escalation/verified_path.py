@@ -88,12 +88,7 @@ async def _is_offered(session: AsyncSession, conversation_id: UUID) -> bool:
 def card_of_path(strings: Strings, base_url: str) -> CardDraft:
     catalogues = {locale: strings.catalogue(locale) for locale in strings.locales}
     says = {
-        locale: [
-            c.gettext(
-                "Sign in and open a ticket with high priority: those come first, day and night. "
-                "Meanwhile we go on here."
-            )
-        ]
+        locale: [c.gettext("Sign in and open a ticket with high priority: those come first. Meanwhile we go on here.")]
         for locale, c in catalogues.items()
     }
     return CardDraft(

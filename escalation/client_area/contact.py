@@ -56,6 +56,8 @@ class Board:
     mails: Measured
     notifications: Measured
     chat_seconds: int
+    always: bool
+    """All of it is promised at any hour, to every department."""
     since: datetime
     upto: datetime
 
@@ -126,6 +128,12 @@ class ContactPage:
             policy: Policy | None = first_fitting(policies, Subject(kind, channel, first, NORMAL))
             return policy.targets.get(FIRST_REPLY) if policy else None
 
+        def is_always(kind: str, channel: str) -> bool:
+            fitting = [first_fitting(policies, Subject(kind, channel, one.slug, NORMAL)) for one in departments]
+            targets = [policy.targets.get(FIRST_REPLY) for policy in fitting if policy is not None]
+            return all(one.calendar.always for one in targets if one is not None)
+
+        always = all(is_always(*way) for way in (("conversation", "chat"), ("ticket", "form"), ("ticket", "mail")))
         chat = target("conversation", "chat")
         chat_seconds = chat.target_seconds if chat else 60
         async with self._tickets.db.read() as session:
@@ -145,6 +153,7 @@ class ContactPage:
                 mails=await measure_tickets(session, MAIL_CHANNELS, now),
                 notifications=Measured(0),
                 chat_seconds=chat_seconds,
+                always=always,
                 since=now - timedelta(days=DAYS),
                 upto=now,
             )

@@ -1,7 +1,7 @@
 """Add ticket: the form, what is wrong with it, and the ticket. Whoever is not signed in comes back to it as it was."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -33,6 +33,15 @@ ZONES = (
     "Europe/Moscow", "Asia/Dubai", "Asia/Kolkata", "Asia/Singapore", "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney",
     "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Sao_Paulo",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """`minutes` to the first reply; `always`: at any hour, else of the hours in which the calendar is open."""
+
+    name: str
+    minutes: int
+    always: bool
 
 
 class NewTicketRoutes:
@@ -166,19 +175,23 @@ class NewTicketRoutes:
             "company_zone": self._zone.key,
             "zones": [zone for zone in ZONES if zone != self._zone.key],
             "today": self._tickets.clock.now().astimezone(self._zone),
-            "minutes": await self._promised_minutes(login.reader.account_id),
+            "promises": await self._promises(login.reader.account_id, locale),
             "here": NEW,
             "kept_files": kept_files,
             "uploads": UPLOADS,
         }
         return await self._doorway.page(request, "new_ticket.html", context, login, status=status)
 
-    async def _promised_minutes(self, account_id: UUID) -> int:
+    async def _promises(self, account_id: UUID, locale: str) -> list[Promise]:
+        """Of each department, with normal priority; where all promise the same, one without a name."""
         departments = await self._tickets.directory.departments()
         policies = await policies_in(self._tickets.db)
         async with self._tickets.db.read() as session:
             tags = await tags_of_account(session, account_id)
-        first = departments[0].slug if departments else ""
-        policy = first_fitting(policies, Subject("ticket", "form", first, NORMAL, tags))
-        target = policy.targets.get(FIRST_REPLY) if policy else None
-        return target.target_seconds // 60 if target else 0
+        found = []
+        for one in departments:
+            policy = first_fitting(policies, Subject("ticket", "form", one.slug, NORMAL, tags))
+            if policy is not None and (target := policy.targets.get(FIRST_REPLY)) is not None:
+                found.append(Promise(one.name(locale), target.target_seconds // 60, target.calendar.always))
+        alike = len(found) == len(departments) and len({(one.minutes, one.always) for one in found}) == 1
+        return [replace(found[0], name="")] if alike else found

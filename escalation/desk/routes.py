@@ -13,13 +13,13 @@ from chat.bodies import form_data_of
 from chat.ids import parse_id
 from chat.public import OPERATOR_DAILY, Operator, Owner, Refusal
 from escalation import store
-from escalation.actions import Tickets
+from escalation.actions import Tickets, homes_of
 from escalation.beside import Beside, beside
 from escalation.customers.known import known_beside
 from escalation.desk.asking import asking_of
 from escalation.desk.clocks import clocks_of, next_time
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in, version_in
-from escalation.desk.timeline import handed_note, steps_of, why_text
+from escalation.desk.timeline import handed_note, origin_of, steps_of, why_text
 from escalation.errors import (
     FilesRefused,
     NotPossible,
@@ -246,6 +246,8 @@ class TicketDesk:
             "steps": steps_of(found, departments, c, self._zone),
             "why": [(event.at, why_text(event, names, c, self._zone)) for event in reversed(found.events)],
             "handed": handed_note(found),
+            "origin": origin_of(found),
+            "in_chat": await self._speaks_in_chat(found.ticket),
             "hurries": found.ticket.open and found.ticket.priority != HIGH and await self._hurries(found.ticket),
             "department_name": names.get(found.department.slug, found.department.slug),
             "people": await self._tickets.directory.operators(),
@@ -255,6 +257,10 @@ class TicketDesk:
             "clocks": clocks_of(found, c),
             "next_states": [(following.value, operators_word(following, c)) for following in next_states(state)],
         }
+
+    async def _speaks_in_chat(self, ticket: Ticket) -> bool:
+        async with self._tickets.db.read() as session:
+            return bool(await homes_of(session, ticket.id))
 
     async def _hurries(self, ticket: Ticket) -> bool:
         async with self._tickets.db.read() as session:

@@ -42,6 +42,19 @@ def steps_of(found: OperatorsTicket, departments: Sequence[Department], c: Catal
     return sorted([*said, *happened], key=lambda step: (step.at, step.kind == "event"))
 
 
+def origin_of(found: OperatorsTicket) -> str:
+    """Where it came from: split, chat, mail, area (the form there), or left (a message)."""
+    opened: dict[str, TicketEvent] = {}
+    for event in found.events:
+        opened.setdefault(event.type, event)
+    created = opened.get("created")
+    if "split_from" in opened:
+        return "split"
+    if found.ticket.contact_channel in ("chat", "mail"):
+        return found.ticket.contact_channel
+    return "area" if created is not None and created.actor_id is not None else "left"
+
+
 def handed_note(found: OperatorsTicket) -> TicketMessage | None:
     """What who handed the ticket over wrote for the department that has it; None once somebody there has answered."""
     for event in reversed(found.events):
@@ -87,7 +100,7 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
         case "created" if event.actor_kind == "operator":
             return c.gettext("Ticket opened by %(name)s") % {"name": event.actor_name}
         case "created":
-            return c.gettext("Ticket opened by a message that was left")
+            return _opened_text(event, c)
         case "state" if (days := data.get("days")) is not None:
             said = c.ngettext(
                 "Closed after %(num)s day without a message", "Closed after %(num)s days without a message", days
@@ -155,6 +168,15 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return relation_text(event.type, data, c)
         case other:
             return other
+
+
+def _opened_text(event: TicketEvent, c: Catalogue) -> str:
+    """By somebody outside. Whoever signed in to open it has an id."""
+    if event.data.get("channel") == "mail":
+        return c.gettext("Ticket opened by mail")
+    if event.actor_id is not None:
+        return c.gettext("Ticket opened in the client area")
+    return c.gettext("Ticket opened by a message that was left")
 
 
 def _act_text(event: TicketEvent, c: Catalogue) -> str:

@@ -83,6 +83,13 @@ async def test_a_ticket_by_form_has_all_of_it_beside(scene: Scene) -> None:
     assert f'href="/desk/tickets/{first}"' in page
     assert f'href="/console/conversations/{scene.talk}"' in page
     assert "no address of theirs is verified" in page
+    # What it says of itself is true of a form: nobody left a message, and there is no chat to answer in.
+    for part in ("from the client area, Nov 25", "Ticket opened in the client area", "to Rita, on the ticket page"):
+        assert part in page
+    assert "in chat and on the ticket page" not in page
+    talk = await scene.page((await scene.of_talk()).number)
+    assert "to Rita, in chat and on the ticket page" in talk
+    assert "from a conversation, Nov 25" in talk
 
 
 @pytest.mark.parametrize("with_customer", [True, False])
@@ -95,7 +102,7 @@ async def test_a_ticket_by_mail_has_it_whatever_its_address(scene: Scene, with_c
         if not with_customer:
             mailed.customer_id = None
     page = await scene.page(second)
-    for part in ("VPS-2 shop", f'href="/desk/tickets/{first}"', "Acme d.o.o."):
+    for part in ("VPS-2 shop", f'href="/desk/tickets/{first}"', "Acme d.o.o.", "from a mail, Nov 25"):
         assert part in page
     assert (f'href="/console/conversations/{scene.talk}"' in page) is with_customer
 

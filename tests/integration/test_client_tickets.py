@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,13 +13,15 @@ from sqlmodel import col, select
 from starlette.datastructures import UploadFile
 
 from chat.db import Database
+from chat.ids import new_id
 from escalation.change import Actor
 from escalation.client_area import kept
 from escalation.client_area.models import KeptForm, TicketSubmission
 from escalation.mail.about_tickets import PROVE
 from escalation.mail.letter import TICKET_NEUTRAL, TICKET_OPENED
-from escalation.models import SlaClock, Ticket, TicketIp, TicketLink, TicketMessage, TicketOrder
+from escalation.models import CalendarRow, SlaClock, Ticket, TicketIp, TicketLink, TicketMessage, TicketOrder
 from escalation.proofs import prove
+from escalation.sla.policies import FIRST_REPLY, current_policies, publish
 from escalation.states import HIGH, State
 from escalation.urgency import PATH
 from tests.support.clock import FakeClock
@@ -64,8 +67,14 @@ async def test_a_ticket_is_opened_with_what_the_form_says(running: Running) -> N
     vps = await add_service(running, rita, "VPS-2 Ljubljana", order="482913", ips="185.203.118.0/29")
     browser = await signed_in(running, rita)
     form = await browser.get(NEW)
-    for part in ("VPS-2 Ljubljana", "First reply within 10 min", "Central European", "critical incidents"):
+    for part in (
+        "VPS-2 Ljubljana",
+        "First reply within 10 min</b>, at any hour",
+        "Central European",
+        "critical incidents",
+    ):
         assert part in form.text
+    assert form.text.count("First reply within") == 1  # all departments promise the same
     number = await opened(
         browser,
         department="technical",
@@ -262,6 +271,21 @@ async def test_who_opens_very_many_waits_and_an_outage_does_not(running: Running
     await opened(browser, priority="high", where="#482913")
     clock.advance(3600)
     await opened(browser, ref="one-too-many")
+
+
+async def test_the_form_promises_what_each_department_does_in_its_hours(running: Running) -> None:
+    rita = await add_customer(running)
+    async with running.desk.db.write() as session:
+        tickets = next(policy for policy in await current_policies(session) if policy.key == "tickets")
+        hours = CalendarRow(id=new_id(), name="Days", zone="Europe/Ljubljana", weekly=[[0, 480, 960]], holidays=[])
+        session.add(hours)
+        await session.flush()
+        slow = replace(tickets.targets[FIRST_REPLY], target_seconds=1800, calendar_id=hours.id)
+        money = replace(tickets, key="money", position=-1, match={"department": ["financial"]})
+        await publish(session, replace(money, targets={FIRST_REPLY: slow}), running.desk.clock.now())
+    form = (await (await signed_in(running, rita)).get(NEW)).text
+    for name, minutes, when in (("Technical", 10, "at any hour"), ("Financial", 30, "in our working hours")):
+        assert re.search(rf"{name}[^<]*: <b>First reply within {minutes} min</b>, {when}", form)
 
 
 async def test_who_is_not_signed_in_comes_back_to_the_form_as_it_was(running: Running) -> None:

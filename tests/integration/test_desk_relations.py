@@ -426,6 +426,9 @@ async def test_omar_links_merges_and_splits_without_script(acme: Company, office
     assert (long.status_code, "longer than 200" in long.text, f'value="{"s" * 201}"' in long.text) == (422, True, True)
     made = await office.post(f"/desk/tickets/{second.number}/split/2", subject="Invoice", department="technical")
     assert made.headers["location"] == "/desk/tickets/T-26-000003"
+    page = await office.http.get("/desk/tickets/T-26-000003")
+    assert "split off from another ticket, Nov 25" in page.text
+    assert "in chat and on the ticket page" in page.text  # where its requester is found
     assert (await office.http.get(f"/desk/tickets/{second.number}/split/1")).status_code == 404
     version = (await fresh(acme, second)).version
     merged = await office.post(acts, act="merge", other=first.number, version=str(version))

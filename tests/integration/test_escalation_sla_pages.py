@@ -12,7 +12,7 @@ from sqlmodel import select
 from chat.db import Database
 from chat.ids import new_id
 from chat.public import Conversation, Message, Operator
-from escalation.models import SlaClock, Ticket
+from escalation.models import CalendarRow, SlaClock, Ticket
 from escalation.sla.policies import current_policies, publish
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport, version_of
@@ -210,6 +210,21 @@ async def test_a_changed_target_changes_the_page(office: Office) -> None:
     assert "first reply within 10\u00a0min" in (await office.http.get("/contact")).text  # at most a minute old
     office.acme.clock.advance(60)
     assert "first reply within 7\u00a0min" in (await office.http.get("/contact")).text
+
+
+async def test_it_is_said_to_be_at_any_hour_only_where_it_is(office: Office) -> None:
+    assert "We answer at any hour" in (await office.http.get("/contact")).text
+    async with office.acme.db.write() as session:
+        tickets = next(policy for policy in await current_policies(session) if policy.key == "tickets")
+        hours = CalendarRow(id=new_id(), name="Days", zone="Europe/Ljubljana", weekly=[[0, 480, 960]], holidays=[])
+        session.add(hours)
+        await session.flush()
+        targets = {name: replace(target, calendar_id=hours.id) for name, target in tickets.targets.items()}
+        await publish(session, replace(tickets, targets=targets), office.acme.clock.now())
+    office.acme.clock.advance(60)
+    page = (await office.http.get("/contact")).text
+    assert "at any hour" not in page
+    assert "The promised times run in our working hours." in page
 
 
 async def test_measurements_stand_beside_the_promises_from_twenty_on(office: Office) -> None:
