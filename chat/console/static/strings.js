@@ -39,6 +39,7 @@ const seconds = new Intl.DateTimeFormat(locale, {
   hourCycle: 'h23',
 })
 const days = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' })
+const years = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' })
 
 /** "14:31". @param {number | Date} at */
 export const timeOf = (at) => minutes.format(at)
@@ -46,10 +47,11 @@ export const timeOf = (at) => minutes.format(at)
 /** "14:31:12". @param {number | Date} at */
 export const exactTimeOf = (at) => seconds.format(at)
 
-/** "14:31", with the day before it when that is not today. @param {number} at milliseconds */
+/** "14:31", with the day before it when that is not today, and the year of another one. @param {number} at milliseconds */
 export function momentOf(at) {
-  const isToday = new Date(at).toDateString() === new Date().toDateString()
-  return isToday ? timeOf(at) : `${days.format(at)} ${timeOf(at)}`
+  const [then, now] = [new Date(at), new Date()]
+  if (then.toDateString() === now.toDateString()) return timeOf(at)
+  return `${(then.getFullYear() === now.getFullYear() ? days : years).format(at)} ${timeOf(at)}`
 }
 
 /** Times that the server wrote in its own zone, in the reader's. @param {ParentNode} root */
