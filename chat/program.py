@@ -20,6 +20,7 @@ from chat.ending import Ending
 from chat.ids import new_id, parse_id
 from chat.keys import secret_key_of
 from chat.migrations import schema
+from chat.people.audit import audit
 from chat.people.models import CANARY, Department, Operator, Site
 from chat.people.operators import (
     ROLES,
@@ -264,6 +265,8 @@ async def site_secret(settings: Settings, key: str, *, renew: bool, at_once: boo
         if renew or at_once or not secrets.current(site, now):
             n = int(site.settings.get("identity", {}).get("n", 0)) + 1
             site.settings = site.settings | {"identity": {"n": n, "since": None if at_once else now.isoformat()}}
+            action = f"site.secret_{'leaked' if at_once else 'renewed' if renew else 'made'}"
+            audit(session, action, None, now, subject=site.id, about=site.name)
         return secrets.current(site, now)[0]
 
 

@@ -52,6 +52,11 @@ class Received:
             raise FilesRefused(self.refused)
         return [one["id"] for one in self.ready]
 
+    def no_files(self, words: str) -> None:
+        """Raises FilesRefused with `words` where any came."""
+        if self.ids():
+            raise FilesRefused(words)
+
 
 class TicketFiles:
     """`received` takes the files of a form in; `said` makes a sentence of what was refused."""

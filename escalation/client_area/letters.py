@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from escalation.customers.delivery import told_of_access
 from escalation.customers.reader import CustomerReader
-from escalation.mail.letter import PASSWORD_CHANGED, SIGN_IN, Letter
+from escalation.mail.letter import PASSWORD_CHANGED, SIGN_IN, SIGNED_IN, Letter
 from escalation.mail.mailbox import Mailbox
 
 
@@ -35,6 +35,16 @@ class PasswordNews:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceNews:
+    """`reader` signed in with a browser that they had not used before. `cause` is the same for a repeat."""
+
+    reader: CustomerReader
+    browser: str
+    cause: str
+    at: datetime
+
+
 class Letters(Protocol):
     async def sign_in(self, session: AsyncSession, letter: SignInLetter) -> None:
         """In the transaction that makes the link: both are there, or neither."""
@@ -42,6 +52,10 @@ class Letters(Protocol):
 
     async def password(self, session: AsyncSession, news: PasswordNews) -> None:
         """In the transaction that changes it, to all who must know."""
+        ...
+
+    async def device(self, session: AsyncSession, news: DeviceNews) -> None:
+        """In the transaction that signs them in, to all who must know."""
         ...
 
     def wake(self) -> None:
@@ -69,19 +83,23 @@ class MailedLetters:
         )
 
     async def password(self, session: AsyncSession, news: PasswordNews) -> None:
+        change = "set" if news.is_first else "changed"
+        await self._tell(session, PASSWORD_CHANGED, news, {"change": change})
+
+    async def device(self, session: AsyncSession, news: DeviceNews) -> None:
+        await self._tell(session, SIGNED_IN, news, {})
+
+    async def _tell(
+        self, session: AsyncSession, kind: str, news: PasswordNews | DeviceNews, more: dict[str, str]
+    ) -> None:
         reader = news.reader
-        values = {
-            "customer": reader.name,
-            "browser": news.browser,
-            "at": news.at.isoformat(),
-            "change": "set" if news.is_first else "changed",
-        }
+        values = {"customer": reader.name, "browser": news.browser, "at": news.at.isoformat()} | more
         people = await told_of_access(session, reader.account_id, reader.customer_id, reader.locale, news.at)
         for one in people:
             await self._mailbox.post(
                 session,
                 Letter(
-                    PASSWORD_CHANGED,
+                    kind,
                     to=one.address,
                     cause=news.cause,
                     locale=one.language,

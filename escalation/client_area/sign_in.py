@@ -15,7 +15,7 @@ from chat.db import Database, rows_changed, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.public import Passwords, SignInWaits, require_length
 from chat.settings import Settings
-from escalation.client_area.letters import Letters, PasswordNews
+from escalation.client_area.letters import DeviceNews, Letters, PasswordNews
 from escalation.client_area.models import CustomerAccess, CustomerLink, CustomerLogin
 from escalation.customers.models import Account, Customer, EmailAddress
 from escalation.customers.reader import CustomerReader
@@ -104,23 +104,24 @@ class CustomerSignIn:
 
     async def reader(self, customer_id: UUID) -> CustomerReader | None:
         """None: there is none, or customer or account are not active."""
-        asked = (
-            select(*_READER)
-            .join_from(_CUSTOMER, _ACCOUNT, _ACCOUNT.c.id == _CUSTOMER.c.account_id)
-            .outerjoin(_ACCESS, _ACCESS.c.customer_id == _CUSTOMER.c.id)
-            .where(_CUSTOMER.c.id == customer_id, _CUSTOMER.c.active, _ACCOUNT.c.active)
-        )
         async with self._db.read() as session:
+            asked = _reader_by(customer_id).where(_CUSTOMER.c.active, _ACCOUNT.c.active)
             row = (await session.execute(asked)).first()
         return reader_of(row) if row else None
 
     async def begin(self, session: AsyncSession, customer_id: UUID, method: str, browser: str) -> str:
-        """A new login session in the caller's transaction; its secret is for `remember`."""
+        """A new login session in the caller's transaction; its secret is for `remember`. Who must know is told by mail
+        of a device that was not used before: another browser or system than any of the last month's."""
         await self.take_turn(session, customer_id)
-        secret, now = new_secret(), self._clock.now()
+        secret, now, login_id = new_secret(), self._clock.now(), new_id()
+        used = (await session.execute(select(_LOGIN.c.browser).where(_LOGIN.c.customer_id == customer_id))).scalars()
+        browsers = set(used)
+        if browsers and browser[:120] not in browsers:
+            reader = reader_of((await session.execute(_reader_by(customer_id))).one())
+            await self._letters.device(session, DeviceNews(reader, browser, f"device:{login_id}", now))
         session.add(
             CustomerLogin(
-                id=new_id(),
+                id=login_id,
                 secret_hash=hashed(secret),
                 customer_id=customer_id,
                 method=method,
@@ -183,7 +184,9 @@ class CustomerSignIn:
             if renewed:
                 changed = update(_ACCESS).where(_ACCESS.c.customer_id == found.id).values(password=renewed)
                 await session.execute(changed)
-            return await self.begin(session, found.id, "password", browser)
+            secret = await self.begin(session, found.id, "password", browser)
+        self._letters.wake()
+        return secret
 
     async def set_password(self, login: Login, current: str, new: str, browser: str) -> str | Refused:
         """Ends all other sign-ins, and links that were not used yet; the secret of a new login session. Without a fresh
@@ -274,6 +277,15 @@ _READER = (
     func.coalesce(func.nullif(_ACCESS.c.locale, ""), _ACCOUNT.c.language).label("locale"),
     func.coalesce(func.nullif(_ACCESS.c.time_zone, ""), _ACCOUNT.c.zone).label("time_zone"),
 )
+
+
+def _reader_by(customer_id: UUID) -> Any:
+    return (
+        select(*_READER)
+        .join_from(_CUSTOMER, _ACCOUNT, _ACCOUNT.c.id == _CUSTOMER.c.account_id)
+        .outerjoin(_ACCESS, _ACCESS.c.customer_id == _CUSTOMER.c.id)
+        .where(_CUSTOMER.c.id == customer_id)
+    )
 
 
 def reader_of(row: Any) -> CustomerReader:

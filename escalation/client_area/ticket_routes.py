@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from chat.public import Refusal, form_of
+from chat.public import Owner, Refusal, form_of
 from escalation.actions import Tickets
 from escalation.change import Actor
 from escalation.client_area.began import UNSURE, ClockQuestion, exact, known_zone, question_in, unclear
@@ -84,15 +84,10 @@ class TicketRoutes:
         actor = Actor("requester", login.reader.name, login.reader.customer_id)
         owner = owner_of(login.reader)
         received = await self._files.received(form, owner, ref, c.locale)
+        if form.get("action") == "keep":  # They signed in elsewhere meanwhile: nothing is sent yet.
+            return await self._page(request, login, found, text=text, ref=ref, kept_files=received.ready)
         try:
-            files = received.ids()
-            solves = form.get("action") == "solved"
-            if not solves or text.strip() or files:
-                await self._tickets.answer(
-                    found.id, text, ref=ref, actor=actor, level=LEVEL, files=files, owner=owner.key
-                )
-            if solves:
-                await self._tickets.solve(found.id, actor)
+            await self._said(found, actor, text, ref, received.ids(), owner, solves=form.get("action") == "solved")
         except FilesRefused as refused:
             error = str(refused)
         except Refusal as refusal:
@@ -111,6 +106,22 @@ class TicketRoutes:
             return answer
         found = await self._found(request, login) or found
         return await self._page(request, login, found, 422, error=error, text=text, ref=ref, kept_files=received.ready)
+
+    async def _said(
+        self,
+        found: RequestersTicket,
+        actor: Actor,
+        text: str,
+        ref: str,
+        files: list[str],
+        owner: Owner,
+        *,
+        solves: bool,
+    ) -> None:
+        if not solves or text.strip() or files:
+            await self._tickets.answer(found.id, text, ref=ref, actor=actor, level=LEVEL, files=files, owner=owner.key)
+        if solves:
+            await self._tickets.solve(found.id, actor)
 
     async def _began(self, request: Request) -> Response:
         """The answer to "which 02:30 was it"; only a time that is unclear can be answered."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -33,7 +34,14 @@ class DeskPages:
         async def answer(request: Request) -> Response:
             self._sign_in.check_csrf(request)
             operator = await self.operator(request)
-            return await endpoint(request, operator) if operator is not None else to_sign_in(request)
+            if operator is None:
+                return to_sign_in(request)
+            try:
+                return await endpoint(request, operator)
+            except HTTPException as error:
+                if error.status_code != 413:
+                    raise
+                return self.page(request, operator, "desk/too_long.html", status=413)
 
         return answer
 

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from chat.bodies import form_data_of
 from chat.db import table_of
 from chat.ids import parse_id
-from chat.public import ConsoleWarning, Operator
+from chat.public import ConsoleWarning, Operator, audit
 from chat.strings import Catalogue
 from escalation.actions import Tickets
 from escalation.customers.models import EmailAddress
@@ -114,21 +114,24 @@ class MailDesk:
             state_text=lambda state: state_text(state, c),
         )
 
-    async def _again(self, request: Request, _operator: Operator) -> Response:
+    async def _again(self, request: Request, operator: Operator) -> Response:
         """A mail that failed is tried anew, under the Message-ID it has."""
         mail_id = parse_id(request.path_params["id"])
         mail = table_of(MailOut)
         now = self._tickets.clock.now()
         async with self._tickets.db.write() as session:
-            await session.execute(
+            tried = await session.execute(
                 update(mail)
                 .where(mail.c.id == mail_id, mail.c.state == "failed", mail.c.ticket_id.is_not(None))
                 .values(state="waiting", attempts=0, unsure=False, next_at=now, changed_at=now)
+                .returning(mail.c.recipient)
             )
+            if (recipient := tried.scalar_one_or_none()) is not None:
+                audit(session, "mail.again", operator, now, subject=mail_id, about=recipient)
         self._tickets.mailbox.wake()
         return RedirectResponse("/desk/mail?list=waiting", 303)
 
-    async def _release(self, request: Request, _operator: Operator) -> Response:
+    async def _release(self, request: Request, operator: Operator) -> Response:
         """Somebody knows that the address takes mail again."""
         address = str((await form_data_of(request)).get("address", ""))
         known = table_of(EmailAddress)
@@ -139,6 +142,7 @@ class MailDesk:
                 await session.execute(
                     update(known).where(known.c.address == address).values(suppressed_until=None, reason="")
                 )
+                audit(session, "mail.released", operator, self._tickets.clock.now(), about=address)
         return RedirectResponse("/desk/mail", 303)
 
 
@@ -172,6 +176,7 @@ def kind_text(kind: str, c: Catalogue) -> str:
         "confirm_address": c.gettext("Confirmation of an address"),
         "address_changed": c.gettext("Word of a changed address"),
         "password_changed": c.gettext("Word of a changed password"),
+        "signed_in": c.gettext("Word of a new device"),
         "ticket_opened": c.gettext("Acknowledgement"),
         "ticket_neutral": c.gettext("Question whether the address is theirs"),
         "ticket_reply": c.gettext("Reply"),

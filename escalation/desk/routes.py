@@ -32,7 +32,7 @@ from escalation.errors import (
     TicketMoved,
     TimeUnclear,
 )
-from escalation.files import Received, TicketFiles
+from escalation.files import TicketFiles
 from escalation.models import Ticket
 from escalation.ownership import NEEDED, Action, action_word
 from escalation.reach import OperatorReader
@@ -113,14 +113,11 @@ class TicketDesk:
         ref = ref_in(form) or uuid4().hex
         c = self._tickets.strings.catalogue(operator.locale)
         status, error = 422, ""
-        received = Received()
-        if kind == "note":
-            await form.close()
-        else:
-            owner = Owner("operator", operator.id, OPERATOR_DAILY)
-            received = await self._files.received(form, owner, ref, operator.locale)
+        owner = Owner("operator", operator.id, OPERATOR_DAILY)
+        received = await self._files.received(form, owner, ref, operator.locale)
         try:
             if kind == "note":
+                received.no_files(c.gettext("A note takes no files. Send them with a reply, or take them away."))
                 await self._tickets.note(found.ticket.id, actor_of(operator), text, ref=ref)
             else:
                 await self._tickets.reply(

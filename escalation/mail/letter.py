@@ -9,6 +9,7 @@ SIGN_IN = "sign_in"
 CONFIRM_ADDRESS = "confirm_address"
 ADDRESS_CHANGED = "address_changed"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 — a kind of letter
+SIGNED_IN = "signed_in"
 TICKET_OPENED = "ticket_opened"
 TICKET_NEUTRAL = "ticket_neutral"
 TICKET_REPLY = "ticket_reply"
@@ -19,6 +20,7 @@ KINDS = (
     CONFIRM_ADDRESS,
     ADDRESS_CHANGED,
     PASSWORD_CHANGED,
+    SIGNED_IN,
     TICKET_OPENED,
     TICKET_NEUTRAL,
     TICKET_REPLY,

@@ -3,7 +3,7 @@
 `data` holds what the letter was posted with: `company`, `path` where the verified way to a ticket is offered (it is
 `path_url`), and of the kind confirm_address and address_changed also
 `types` (billing, support, abuse, service; apart by spaces), `account` and `change` (added, replaced, removed); of
-password_changed `customer`, `browser`, `at` (ISO 8601) and `change` (set, changed).
+password_changed `customer`, `browser`, `at` (ISO 8601) and `change` (set, changed), of signed_in the first three.
 """
 
 from collections.abc import Mapping
@@ -61,6 +61,8 @@ def word(
             return _changed(data, link, reader)
         case letter.PASSWORD_CHANGED:
             return _password(data, link, reader)
+        case letter.SIGNED_IN:
+            return _signed_in(data, link, reader)
         case letter.TICKET_NEUTRAL:
             return _neutral(data, link, reader)
     if told is None:
@@ -128,13 +130,32 @@ def _changed(data: Mapping[str, str], link: str, reader: Reader) -> Words:
     return Words(_titled(title, data), parts)
 
 
-def _password(data: Mapping[str, str], link: str, reader: Reader) -> Words:
-    c = reader.c
-    values = {
+def _of_access(data: Mapping[str, str], reader: Reader) -> dict[str, str]:
+    return {
         "customer": one_line(data.get("customer", "")),
         "time": reader.time(datetime.fromisoformat(data["at"])),
-        "browser": one_line(data.get("browser", "")) or c.gettext("Unknown browser"),
+        "browser": one_line(data.get("browser", "")) or reader.c.gettext("Unknown browser"),
     }
+
+
+def _signed_in(data: Mapping[str, str], link: str, reader: Reader) -> Words:
+    c = reader.c
+    says = c.gettext(
+        "%(customer)s signed in to the client area on a device that was not used for it before. When: %(time)s. "
+        "With: %(browser)s."
+    )
+    parts: list[Part] = [
+        Paragraph(c.gettext("Hello,") + "\n" + says % _of_access(data, reader)),
+        Paragraph(c.gettext("Was it you? Then there is nothing to do. If not, sign in by a link, set another password, "
+                            "and tell us at once.")),
+        Button(c.gettext("Sign in"), link),
+    ]  # fmt: skip
+    return Words(_titled(c.gettext("A sign-in on a new device"), data), parts)
+
+
+def _password(data: Mapping[str, str], link: str, reader: Reader) -> Words:
+    c = reader.c
+    values = _of_access(data, reader)
     if data.get("change") == "set":
         title = c.gettext("A password was set")
         says = c.gettext("a password for the client area was set for %(customer)s. When: %(time)s. With: %(browser)s.")

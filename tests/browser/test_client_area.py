@@ -93,6 +93,21 @@ async def test_a_ticket_is_added_by_keyboard_and_answered_before_the_customers_e
     await expect(page.get_by_text("Your message is in the ticket.")).to_be_visible()
     await expect(operator.locator(".letter").get_by_text("Thank you, it answers again.")).to_be_visible()
 
+    # The session ends while half a reply is written.
+    await page.locator("#answer").fill("One more thing")
+    await page.context.clear_cookies()
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(page.locator("#ended")).to_contain_text("You are signed out.")
+    await expect(page.locator("#answer")).to_have_value("One more thing")
+    await page.get_by_role("button", name="Sign in again").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Sign in with a password").click()
+    await page.get_by_label("E-mail").fill("aino@korhonendesign.example")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator("#answer")).to_have_value("One more thing")
+    await expect(page.get_by_text("One more thing", exact=True)).to_have_count(1)
+
 
 async def test_everything_works_without_script(demo: DemoProgram, aino: StorageState, new_context: NewContext) -> None:
     page = await (await new_context(storage_state=aino, java_script_enabled=False)).new_page()

@@ -17,7 +17,7 @@ from chat.people.operators import Passwords
 from escalation.client_area.links import ASKED
 from escalation.client_area.sign_in import SignedOut
 from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
-from escalation.mail.letter import PASSWORD_CHANGED
+from escalation.mail.letter import PASSWORD_CHANGED, SIGNED_IN
 from escalation.tidying import DeskTidying
 from tests.support.clock import FakeClock
 from tests.support.customers import Rita, add_customer, browser_of, in_pieces, letters_to, mails_of, signed_in, text_of
@@ -208,6 +208,15 @@ async def test_a_password_is_set_used_and_changed(running: Running, clock: FakeC
     assert (wrong.status_code, "not your current" in wrong.text) == (422, True)
     right = await fresh.post("/client/settings/security", data={"current": PASSWORD, "password": "another " + PASSWORD})
     assert right.status_code == 303
+
+    # So are they of a browser that was not used before, with the first sign-in there.
+    for _ in range(2):
+        strange = browser_of(running, **{"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Firefox/130.0"})
+        there = await strange.post("/client/sign-in", data={"email": rita.email, "password": "another " + PASSWORD})
+        assert there.status_code == 303
+    told = await mails_of(running, SIGNED_IN)
+    assert [mail.recipient for mail in told] == ["cert@acme.example", rita.email]
+    assert "Rita Bcc: x signed in to the client area on a device" in await text_of(running, told[1])
 
     # Each time those who must know are told, once, and the colleague is not.
     told = await mails_of(running, PASSWORD_CHANGED)

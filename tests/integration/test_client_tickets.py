@@ -387,6 +387,10 @@ async def test_a_reply_written_after_the_sign_in_ran_out_is_kept(running: Runnin
     assert sent.headers["location"] == f"/client/sign-in?next={path}"
     await browser.post(await running.desk.escalation.sign_in_links.make(rita.customer_id))
     assert ">half a page</textarea>" in (await browser.get(path)).text
+    # Signed in elsewhere meanwhile, "Sign in again" sends nothing.
+    again = await browser.post(path, data={"text": "half another", "action": "keep"})
+    assert (again.status_code, ">half another</textarea>" in again.text) == (200, True)
+    assert ">half another</div>" not in again.text
 
 
 async def test_a_long_form_counts_only_if_its_sender_is_there_at_its_end(running: Running) -> None:

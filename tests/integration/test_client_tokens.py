@@ -10,10 +10,11 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from chat.ids import new_id
 from chat.keys import secret_key_of
+from chat.people.audit import AuditEntry
 from chat.people.models import Site
 from chat.program import site_secret
 from escalation.client_area.tokens import SiteSecrets, signed
@@ -140,6 +141,11 @@ async def test_after_a_renewal_the_old_secret_counts_for_a_day(running: Running,
     clean = await site_secret(running.settings, running.site_key, renew=False, at_once=True)
     for secret, status in ((leaked, 401), (clean, 303)):
         assert (await enter(from_host(running), signed(secret, await claims_of(running, rita)))).status_code == status
+    async with running.desk.db.read() as session:
+        entries = (await session.exec(select(AuditEntry).order_by(col(AuditEntry.id)))).all()
+    assert [one.action for one in entries] == ["site.secret_renewed", "site.secret_leaked"]
+    assert leaked not in repr(entries)
+    assert clean not in repr(entries)
 
 
 # ── the panel of the widget ──────────────────────────────────────────────────────────────────────────────────────

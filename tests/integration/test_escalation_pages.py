@@ -10,7 +10,8 @@ import pytest
 
 from chat.db import Database
 from tests.support.clock import FakeClock
-from tests.support.office import BASE, Office, SignedIn, transport, version_of
+from tests.support.files import LOG
+from tests.support.office import BASE, OURS, Office, SignedIn, transport, version_of
 from tests.support.tickets import company
 
 PLANTED = "zimzelen-4711"
@@ -128,6 +129,17 @@ async def test_omar_replies_notes_and_sets_without_script(office: Office) -> Non
     )
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}#end")
     await office.post(f"{path}/messages", kind="note", text="Check the switch", ref="ref-00002")
+    # Nothing that was written or chosen is dropped unsaid.
+    with_file = await office.http.post(
+        f"{path}/messages",
+        data={"kind": "note", "text": "See the log", "ref": "ref-00003"},
+        files={"files": ("a.log", LOG)},
+        headers=OURS,
+    )
+    assert (with_file.status_code, "A note takes no files." in with_file.text) == (422, True)
+    assert all(kept in with_file.text for kept in (">See the log</textarea>", '> <span dir="auto">a.log</span>'))
+    large = await office.post(f"{path}/properties", field="breach_reason", reason="x" * 70_000)
+    assert (large.status_code, "what you wrote is still there" in large.text) == (413, True)
     for form in (
         {"field": "priority", "priority": "high"},
         {"field": "operator", "operator": str(office.acme.nina.id)},

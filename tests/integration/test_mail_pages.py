@@ -8,15 +8,18 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import update
-from sqlmodel import select
+from sqlmodel import col, select
 from starlette.applications import Starlette
 
 from chat.db import table_of
 from chat.doctor.mail import ask_mail
+from chat.people.audit import AuditEntry
 from chat.settings import Settings, load_settings
 from escalation.mail.letter import SIGN_IN, Letter
 from escalation.mail.models import MailOut, Suppression
 from escalation.mail.standing import standing
+from escalation.models import Ticket
+from tests.support.customers import add_customer, signed_in
 from tests.support.mail_server import mail_server
 from tests.support.program import Running, program
 
@@ -97,6 +100,19 @@ async def test_refused_mail_is_seen_with_the_servers_words_and_the_address_can_b
     assert foreign.status_code == 403
     async with running.desk.db.read() as session:
         assert (await session.exec(select(Suppression))).all() == []
+    # What failed is tried again, once, and who did what is written down.
+    rita = await signed_in(running, await add_customer(running))
+    await rita.post("/client/tickets/new", data={"text": "No ping", "ref": "again-0001"})
+    async with running.desk.db.read() as session:
+        mail = (await session.exec(select(MailOut).where(MailOut.recipient == "ann@example.com"))).one()
+        ticket = (await session.exec(select(Ticket))).one()
+    await change(running, state="failed", ticket_id=ticket.id)
+    for _ in range(2):
+        assert (await boss.post(f"/desk/mail/{mail.id}/again")).status_code == 303
+    async with running.desk.db.read() as session:
+        entries = (await session.exec(select(AuditEntry).order_by(col(AuditEntry.id)))).all()
+    told = [(one.action, one.about, one.actor_name) for one in entries]
+    assert told == [(what, "ann@example.com", "Supervisor") for what in ("mail.released", "mail.again")]
 
 
 async def test_mail_that_does_not_go_out_is_told_with_a_server_too(running: Running) -> None:

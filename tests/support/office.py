@@ -114,7 +114,7 @@ def transport(acme: Company, sign_in: SignedIn) -> httpx2.ASGITransport:
 
 
 def _files(acme: Company) -> TicketFiles:
-    """Nobody sends any here."""
+    """Few are sent here, and none is looked at."""
     storage = DiskStorage(Path(gettempdir()) / "nightdesk-office")
     uploads = Uploads(acme.db, acme.clock, storage, Checks(storage, None), 26_214_400)
     links = FileLinks("a secret of the tests, long enough for links", BASE)

@@ -51,9 +51,10 @@ class AdminDoor:
             try:
                 return await endpoint(request, operator)
             except HTTPException as error:
-                if error.status_code != 404:
+                if error.status_code not in (404, 413):
                     raise
-                return self._doorway.page(request, "admin/nothing.html", {}, operator, 404)
+                name = "nothing" if error.status_code == 404 else "too_long"
+                return self._doorway.page(request, f"admin/{name}.html", {}, operator, error.status_code)
 
         return answer
 

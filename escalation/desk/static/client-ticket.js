@@ -3,6 +3,8 @@
 import "./running-clock.js";
 
 const AGAIN = 5_000;
+const box = document.getElementById("answer");
+const ended = document.getElementById("ended");
 const PARTS = ["standing", "thread"];
 let asking = new AbortController();
 
@@ -13,14 +15,22 @@ async function watch() {
     try {
       const look = document.getElementById("standing")?.dataset.look ?? "";
       const answer = await fetch(`${location.pathname}/news?look=${look}`, { signal: asking.signal });
-      if (answer.status === 401 || answer.status === 404) return location.reload();
+      if (answer.status === 401 || answer.status === 404) return over();
       if (!answer.ok) throw new Error(String(answer.status));
+      if (ended) ended.hidden = true;
       if ((await answer.json()).look !== look) await refresh();
     } catch {
       if (asking.signal.aborted) return;
       await new Promise((resolve) => setTimeout(resolve, AGAIN));
     }
   }
+}
+
+/** Nobody is signed in any more, or the ticket is theirs no longer. What is being written stays. */
+function over() {
+  const holds = box instanceof HTMLTextAreaElement && box.value.trim() || document.querySelector(".answer .tray:not([hidden])");
+  if (!ended || !holds) return location.reload();
+  ended.hidden = false;
 }
 
 /** @returns {Promise<void>} */

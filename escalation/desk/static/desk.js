@@ -87,7 +87,11 @@ function enhance(root) {
 
 document.addEventListener("change", (event) => {
   const chosen = event.target;
-  if (chosen instanceof HTMLSelectElement && "submit" in chosen.dataset) chosen.form?.requestSubmit();
+  if (!(chosen instanceof HTMLSelectElement) || !("offers" in chosen.dataset)) return;
+  // An arrow key may change it on the way to another: its button does it, and stands there once there is something to do.
+  const was = [...chosen.options].find((option) => option.defaultSelected) ?? chosen.options[0];
+  const button = chosen.form?.querySelector("[data-plain]");
+  if (button instanceof HTMLElement) button.hidden = chosen.selectedOptions[0] === was;
 });
 
 document.addEventListener("click", (event) => {
