@@ -22,15 +22,22 @@ async def body_of(request: Request, largest: int = SMALL) -> bytes:
     return bytes(body)
 
 
+async def kept(request: Request, largest: int = SMALL) -> Request:
+    """The same request, whose body can be read again and again. Raises 413."""
+    body = await body_of(request, largest)
+
+    async def again() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    whole = Request(request.scope, again)
+    await whole.body()
+    return whole
+
+
 async def form_data_of(request: Request, largest: int = SMALL) -> FormData:
     """All values of all fields, URL-encoded or as multipart without files; what no database keeps is left out of them.
     Raises 413, and 400 for what is no form."""
-    body = await body_of(request, largest)
-
-    async def once() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    form = await Request(request.scope, once).form(max_files=0, max_fields=MOST_FIELDS, max_part_size=largest)
+    form = await (await kept(request, largest)).form(max_files=0, max_fields=MOST_FIELDS, max_part_size=largest)
     return FormData([(name, storable(value)) for name, value in form.multi_items() if isinstance(value, str)])
 
 

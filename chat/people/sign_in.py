@@ -25,6 +25,7 @@ from chat.settings import Settings
 
 IDLE = timedelta(hours=12)
 LIFE = timedelta(days=7)
+FRESH = timedelta(minutes=15)
 LINK_LIFE = timedelta(minutes=15)
 PASS_LIFE = timedelta(seconds=30)
 TOUCHED_EVERY = timedelta(minutes=1)
@@ -85,6 +86,10 @@ class SignIn:
             return None
         await self._touch(login.session)
         return login
+
+    def is_fresh(self, login: Login) -> bool:
+        """So soon after a sign-in it is believed who sits there."""
+        return self._clock.now() - login.session.created_at < FRESH
 
     async def is_signed_in(self, login_session_id: UUID) -> bool:
         """Whether this login session still holds, for sockets that live longer than a request."""

@@ -253,6 +253,25 @@ async def test_the_last_administrator_stays_one(ada: Bureau) -> None:
     assert (await ada.http.get("/console/admin/log")).status_code in (303, 404)
 
 
+async def test_after_a_while_the_password_is_asked_for_again_with_the_form_kept(on_sqlite: Bureau) -> None:
+    ada, place = on_sqlite, f"/console/admin/operators/{on_sqlite.ada.id}"
+    await Operators(ada.db, ada.clock, ada.desk.sign_in.passwords).change_password(ada.ada.id, "three plain words")
+    await ada.sign_in(ada.ada)
+    form = NINA | {"name": "Ada <Prima>", "role": "administrator"}
+    ada.clock.advance(15 * 60)
+    asked = await ada.post(place, **form)
+    assert (asked.status_code, "Ada &lt;Prima&gt;</textarea>" in asked.text) == (403, True)
+    for path in (f"{place}/link", f"{place}/sign-out", f"{place}/active", "/console/admin/sites/new"):
+        assert (await ada.post(path)).status_code == 403
+    wrong = await ada.post(place, **form, proof="three other words")
+    assert (wrong.status_code, "three other words" in wrong.text) == (422, False)
+    assert await actions(ada) == []
+    assert (await ada.post(place, **form, proof="three plain words")).status_code == 303
+    assert await actions(ada) == ["operator.changed"]
+    await ada.sign_in(ada.ada)
+    assert (await ada.post(place, **form | {"name": "Ada"})).status_code == 303
+
+
 async def test_two_administrators_cannot_put_each_other_out(ada: Bureau) -> None:
     berta = await ada.person("Berta", "administrator")
     operators = Operators(ada.db, ada.clock, ada.desk.sign_in.passwords)

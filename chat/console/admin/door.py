@@ -8,12 +8,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chat.bodies import kept
 from chat.console.doorway import Doorway
+from chat.console.forms import form_of
+from chat.console.sign_in_routes import refusal
 from chat.people.models import Operator
+from chat.people.sign_in import PasswordRefused
 from chat.strings import Catalogue
 
 ADMINISTRATOR = "administrator"
 Endpoint = Callable[[Request, Operator], Awaitable[Response]]
+PROOF = "proof"
+"""The field with the password, where it is asked for again."""
 CODES = frozenset({"saved", "added", "removed"})
 
 
@@ -38,17 +44,23 @@ class AdminDoor:
         self._doorway = doorway
         self._sections = tuple(sections)
 
-    def guarded(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        """For administrators. To everybody else who is signed in the page does not exist."""
+    def guarded(self, endpoint: Endpoint, *, proves: bool = False) -> Callable[[Request], Awaitable[Response]]:
+        """For administrators. To everybody else who is signed in the page does not exist. `proves`: of a sign-in older
+        than a quarter of an hour the password is asked for again, with the form kept."""
 
         async def answer(request: Request) -> Response:
             self._doorway.sign_in.check_csrf(request)
-            operator = await self._doorway.sign_in.operator(request)
-            if operator is None:
+            login = await self._doorway.sign_in.login(request)
+            if login is None:
                 return self._doorway.to_sign_in(request)
+            operator = login.operator
             if operator.role != ADMINISTRATOR:
                 return self._doorway.page(request, "admin/nothing.html", {}, operator, 404)
             try:
+                if proves and not self._doorway.sign_in.is_fresh(login):
+                    request = await kept(request)
+                    if refused := await self._unproven(request, operator):
+                        return refused
                 return await endpoint(request, operator)
             except HTTPException as error:
                 if error.status_code not in (404, 413):
@@ -57,6 +69,19 @@ class AdminDoor:
                 return self._doorway.page(request, f"admin/{name}.html", {}, operator, error.status_code)
 
         return answer
+
+    async def _unproven(self, request: Request, operator: Operator) -> Response | None:
+        form = await form_of(request)
+        password = form.pop(PROOF, None)
+        error, status = "", 403
+        if password is not None:
+            address = request.client.host if request.client else ""
+            outcome = await self._doorway.sign_in.by_password(operator.email, password, address)
+            if not isinstance(outcome, PasswordRefused):
+                return None
+            error, status = refusal(self.catalogue(request, operator), outcome.wait), 429 if outcome.wait else 422
+        context = {"form": form, "proof": PROOF, "action": request.url.path, "error": error}
+        return self._doorway.page(request, "admin/proof.html", context, operator, status)
 
     def catalogue(self, request: Request, operator: Operator) -> Catalogue:
         return self._doorway.strings.catalogue(self._doorway.locale(request, operator))

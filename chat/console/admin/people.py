@@ -42,10 +42,10 @@ class OperatorPages:
         return [
             Route(PLACE, guarded(self._list), methods=["GET"]),
             Route(f"{PLACE}/{{id}}", guarded(self._show), methods=["GET"]),
-            Route(f"{PLACE}/{{id}}", guarded(self._save), methods=["POST"]),
-            Route(f"{PLACE}/{{id}}/link", guarded(self._link), methods=["POST"]),
-            Route(f"{PLACE}/{{id}}/sign-out", guarded(self._sign_out), methods=["POST"]),
-            Route(f"{PLACE}/{{id}}/active", guarded(self._set_active), methods=["POST"]),
+            Route(f"{PLACE}/{{id}}", guarded(self._save, proves=True), methods=["POST"]),
+            Route(f"{PLACE}/{{id}}/link", guarded(self._link, proves=True), methods=["POST"]),
+            Route(f"{PLACE}/{{id}}/sign-out", guarded(self._sign_out, proves=True), methods=["POST"]),
+            Route(f"{PLACE}/{{id}}/active", guarded(self._set_active, proves=True), methods=["POST"]),
         ]
 
     async def _list(self, request: Request, operator: Operator) -> Response:

@@ -38,7 +38,7 @@ class SitePages:
         return [
             Route(PLACE, guarded(self._list), methods=["GET"]),
             Route(f"{PLACE}/{{id}}", guarded(self._show), methods=["GET"]),
-            Route(f"{PLACE}/{{id}}", guarded(self._save), methods=["POST"]),
+            Route(f"{PLACE}/{{id}}", guarded(self._save, proves=True), methods=["POST"]),
         ]
 
     async def _list(self, request: Request, operator: Operator) -> Response:
