@@ -1,5 +1,6 @@
 """The page where operators change what is their own: name, language, console, password."""
 
+from math import ceil
 from typing import Any
 
 from sqlalchemy import update
@@ -11,6 +12,7 @@ from chat.clock import Clock
 from chat.console.doorway import Doorway
 from chat.console.forms import form_of
 from chat.console.preferences import THEMES, Preferences
+from chat.console.sign_in_routes import waiting
 from chat.db import Database, table_of
 from chat.people.models import Operator
 from chat.people.operators import Operators, PasswordTooShort, require_length
@@ -96,12 +98,22 @@ class SettingsRoutes:
         except PasswordTooShort:
             return self._page(request, login, errors={"new": gettext("Write at least 10 characters.")})
         if operator.password is not None:
-            right, _ = await self._sign_in.passwords.verified(form.get("current", ""), operator.password)
-            if not right:
-                return self._page(request, login, errors={"current": gettext("This is not your current password.")})
+            address = request.client.host if request.client else ""
+            refused = await self._sign_in.own_password(operator, form.get("current", ""), address)
+            if refused is not None:
+                return self._refused(request, login, refused.wait)
         operator.password = await self._operators.change_password(operator.id, new)
         answer = RedirectResponse("/console/settings?saved=password", 303)
         await self._sign_in.begin(operator, answer)
+        return answer
+
+    def _refused(self, request: Request, login: Login, wait: float) -> Response:
+        c = self._doorway.strings.catalogue(self._doorway.locale(request, login.operator))
+        error = waiting(c, c.gettext("This is not your current password."), wait)
+        answer = self._page(request, login, errors={"current": error})
+        if wait:
+            answer.status_code = 429
+            answer.headers["Retry-After"] = str(ceil(wait))
         return answer
 
 

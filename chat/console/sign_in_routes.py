@@ -128,7 +128,11 @@ class SignInRoutes:
 
 def refusal(catalogue: Catalogue, wait: float) -> str:
     """The same for a wrong password and an unknown address."""
-    sentence = catalogue.gettext("E-mail and password do not match.")
+    return waiting(catalogue, catalogue.gettext("E-mail and password do not match."), wait)
+
+
+def waiting(catalogue: Catalogue, sentence: str, wait: float) -> str:
+    """`sentence`, and when the next try is looked at."""
     if wait <= 0:
         return sentence
     seconds = ceil(wait)

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from chat.clock import Clock
 from chat.db import Database
@@ -86,12 +87,11 @@ class Downloads:
         if row is None or not sha256:
             raise HTTPException(404)
         try:
-            file = await asyncio.to_thread(self._storage.open, sha256)
+            file, size = await asyncio.to_thread(_opened, self._storage, sha256)
         except FileNotFoundError:
             raise HTTPException(404) from None
         media_type = "image/webp" if grant.form == "s" else row.media_type
         shown = grant.form != "d" and media_type in SHOWN
-        size = await asyncio.to_thread(file.seek, 0, 2)
         headers = {
             "Content-Length": str(size),
             "Content-Disposition": disposition(row.name, inline=shown),
@@ -103,7 +103,7 @@ class Downloads:
             "Cache-Control": "private, max-age=300",
             "X-Robots-Tag": "noindex",
         }
-        return StreamingResponse(_pieces(file), 200, headers, media_type=_plain(media_type))
+        return SentFile(file, headers, _plain(media_type))
 
     async def _readable(self, grant: Grant) -> File | None:
         kind, _, reader_id = grant.reader.partition(":")
@@ -136,10 +136,28 @@ def disposition(name: str, *, inline: bool) -> str:
     return f"{how}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
+def _opened(storage: Storage, sha256: str) -> tuple[IO[bytes], int]:
+    """The file at its beginning, and how long it is."""
+    file = storage.open(sha256)
+    size = file.seek(0, 2)
+    file.seek(0)
+    return file, size
+
+
+class SentFile(StreamingResponse):
+    """Closes its file however it ends: who goes away before the first piece has read none of it."""
+
+    def __init__(self, file: IO[bytes], headers: dict[str, str], media_type: str) -> None:
+        super().__init__(_pieces(file), 200, headers, media_type=media_type)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
 async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
-    try:
-        await asyncio.to_thread(file.seek, 0)
-        while piece := await asyncio.to_thread(file.read, PIECE):
-            yield piece
-    finally:
-        await asyncio.to_thread(file.close)
+    while piece := await asyncio.to_thread(file.read, PIECE):
+        yield piece

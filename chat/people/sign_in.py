@@ -111,6 +111,18 @@ class SignIn:
 
     # ── signing in and out ───────────────────────────────────────────────────────────────────────────────────────
 
+    async def own_password(self, operator: Operator, password: str, address: str) -> PasswordRefused | None:
+        """Of somebody who is signed in already: whoever sits at their browser guesses no faster than at the door. None:
+        it is right."""
+        account = normalised(operator.email)
+        if wait := self._waits.take(account, address):
+            return PasswordRefused(wait)
+        right, _ = await self.passwords.verified(password[: LONGEST_PASSWORD + 1], operator.password)
+        if not right:
+            return PasswordRefused(self._waits.left(account, address))
+        self._waits.succeeded(account, address)
+        return None
+
     async def by_password(self, email: str, password: str, address: str) -> Operator | PasswordRefused:
         account = normalised(email)
         if wait := self._waits.take(account, address):

@@ -4,15 +4,18 @@ import asyncio
 import io
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from PIL import Image
 from sqlalchemy import func, select
+from starlette.requests import ClientDisconnect
 
 from chat.db import Database, table_of
 from chat.files import checking, shares, uploads
 from chat.files.attachments import claim_files
+from chat.files.downloads import SentFile
 from chat.files.errors import (
     DiskLow,
     Empty,
@@ -340,6 +343,21 @@ async def test_a_check_whose_process_died_is_done_again(
         assert (await ann.uploads.look(ann.owner, begun.id)).state == CHECKING
         clock.advance(151)
         assert (await ann.uploads.look(ann.owner, begun.id)).state == READY
+
+
+async def test_a_file_is_closed_though_its_reader_left_before_the_first_piece(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(files.LOG)
+    file = (tmp_path / "a.log").open("rb")
+
+    async def gone(message: Any) -> None:
+        raise ConnectionError
+
+    async def says() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientDisconnect):
+        await SentFile(file, {}, "text/plain")({"type": "http", "asgi": {"spec_version": "2.4"}}, says, gone)
+    assert file.closed
 
 
 async def test_what_nobody_sent_along_is_tidied_away_and_the_rest_stays(
