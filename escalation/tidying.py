@@ -1,18 +1,25 @@
-"""Takes away sign-ins, links and leases that are over, in batches, each a transaction of its own."""
+"""Takes away sign-ins, links, leases, kept forms and the record of mail that are long over, in batches, each a
+transaction of its own."""
 
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Table, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select, tuple_
 
 from chat.clock import Clock
 from chat.db import Database, rows_changed, table_of
-from escalation.client_area.models import CustomerLink, CustomerLogin
+from escalation.client_area.models import CustomerLink, CustomerLogin, KeptForm, TokenUse
 from escalation.customers.models import EmailProof
-from escalation.desk_tables import TicketLooker
+from escalation.desk_tables import DeskRef, TicketLooker
+from escalation.mail.models import MailOut, Suppression
+from escalation.models import Ticket
+from escalation.states import State
 
 KEPT = timedelta(days=30)
 """So long after its end a row can still be asked after."""
+MAIL_KEPT = timedelta(days=90)
+"""The record of a mail, after its last change and while its ticket is open. What went wrong stays."""
+MAIL_DONE = ("accepted", "expired", "suppressed", "read", "joined")
 BATCH = 200
 
 
@@ -29,8 +36,11 @@ class DeskTidying:
         key = tuple(table.primary_key.columns)
         count = 0
         while True:
-            async with self._db.write() as session:
+            async with self._db.read() as session:
                 found = [tuple(row) for row in await session.execute(select(*key).where(over).limit(BATCH))]
+            if not found:
+                return count
+            async with self._db.write() as session:
                 # Asked again: somebody may have used it in between.
                 gone = await session.execute(delete(table).where(tuple_(*key).in_(found), over))
             count += rows_changed(gone)
@@ -41,10 +51,27 @@ class DeskTidying:
 
 def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
     links, logins = table_of(CustomerLink), table_of(CustomerLogin)
-    proofs, lookers = table_of(EmailProof), table_of(TicketLooker)
+    proofs, lookers, forms = table_of(EmailProof), table_of(TicketLooker), table_of(KeptForm)
+    tokens, refs, suppressions = table_of(TokenUse), table_of(DeskRef), table_of(Suppression)
     return [
         (links, links.c.expires_at < now - KEPT),
         (logins, or_(logins.c.ended_at < now - KEPT, logins.c.expires_at < now - KEPT)),
         (proofs, proofs.c.expires_at < now - KEPT),
         (lookers, lookers.c.until < now),
+        (forms, forms.c.expires_at < now),
+        (tokens, tokens.c.expires_at < now - KEPT),
+        (refs, refs.c.at < now - KEPT),
+        (suppressions, suppressions.c.until < now - KEPT),
+        (table_of(MailOut), _mail_over(now - MAIL_KEPT)),
     ]
+
+
+def _mail_over(before: datetime) -> ColumnElement[bool]:
+    mails, tickets = table_of(MailOut).c, table_of(Ticket).c
+    closed = exists().where(tickets.id == mails.ticket_id, tickets.state == State.CLOSED.value)
+    return and_(
+        mails.state.in_(MAIL_DONE),
+        mails.next_at < before,  # by its index: what is younger is not looked at
+        mails.changed_at < before,
+        or_(mails.ticket_id.is_(None), closed),
+    )
