@@ -22,7 +22,7 @@ from chat.public import Conversations, Department, Outbox, claim_files
 from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
-from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of
+from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of, within_here
 from escalation.customers.registry import Registry
 from escalation.directory import Directory, named_in
 from escalation.draft import Start
@@ -247,6 +247,8 @@ class Tickets:
             if change.moved:
                 change.settle()
                 held = await self.show_card(session, ticket, change.now)
+                if (note := within_here()) is not None:
+                    await note(change)
         if change.first_reply_seconds is not None:
             self.first_reply_seconds.add(change.first_reply_seconds)
         if change.moved:

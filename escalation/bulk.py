@@ -1,10 +1,12 @@
 """One change of many tickets. Each is a change of its own on the version that was seen, so none undoes a colleague's;
-and each can be taken back for a minute, as long as nobody has changed the ticket since.
+and each can be taken back for a minute, as long as nobody has changed the ticket since. What is done, and what is taken
+back, is noted with each of them: an order that was interrupted is carried out to its end by its repeat.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +14,14 @@ from sqlmodel import col, select
 
 from chat.ids import parse_id
 from chat.public import Department
+from escalation import once
 from escalation.actions import Tickets
-from escalation.change import Actor, checked
+from escalation.change import Actor, Change, checked, within_changes
 from escalation.errors import NotPossible, OperatorAbsent, OperatorFull, TicketError
 from escalation.models import Ticket, TicketTag
 from escalation.reach import OperatorReader
 from escalation.states import HIGH, NORMAL, State
+from escalation.store import is_reached
 from escalation.transfers import send_back, transfer
 
 MOST = 100
@@ -76,42 +80,67 @@ def parse_chosen(values: Sequence[str]) -> list[Chosen]:
 
 
 async def carry_out(
-    tickets: Tickets, reader: OperatorReader, actor: Actor, order: Order, chosen: Sequence[Chosen]
+    tickets: Tickets, reader: OperatorReader, actor: Actor, order: Order, chosen: Sequence[Chosen], sent: once.Order
 ) -> Done:
-    """In the order they were chosen. What moved meanwhile, is out of reach or cannot be is counted, not forced."""
+    """In the order they were chosen. What moved meanwhile, is out of reach or cannot be is counted, not forced; what
+    `sent` has done before is not done again."""
+    before = {str(way["ticket"]) for way in await sent.done()}
     done = Done([])
+    failed: list[tuple[str, str, TicketError]] = []
     for one in chosen:
         async with tickets.db.read() as session:
-            found = await session.exec(select(Ticket).where(Ticket.number == one.number, reader.reaches()))
-            ticket = found.first()
-            before = await _before(session, ticket, order.kind) if ticket is not None else ""
-        if ticket is None:
-            done.refused += 1
-            continue
-        try:
-            after = await _change(tickets, ticket.id, actor, order, one.version)
-        except TicketError as error:
-            _count(done, error, ticket.number)
-            continue
-        if after.version != one.version:
-            way = {"ticket": str(ticket.id), "version": after.version, "kind": order.kind, "before": before}
-            done.changed.append(way | {"holder": str(ticket.operator_id or "")})
+            # Whoever handed one to another department may not reach it any more.
+            found = (await session.exec(select(Ticket).where(Ticket.number == one.number))).first()
+            reached = found is not None and await is_reached(session, found.id, reader)
+            way = await _way(session, found, order.kind) if found is not None else {}
+        if found is None or way["ticket"] in before:
+            done.refused += found is None
+        elif not reached:
+            failed.append((way["ticket"], one.number, NotPossible()))
+        else:
+            try:
+                with within_changes(partial(_note, sent, way)):
+                    await _change(tickets, found.id, actor, order, one.version)
+            except TicketError as error:
+                failed.append((way["ticket"], one.number, error))
+    # The same order, sent twice at once, finds moved what its twin has changed.
+    done.changed = await sent.done()
+    changed = {str(way["ticket"]) for way in done.changed}
+    for ticket, number, error in failed:
+        if ticket not in changed:
+            _count(done, error, number)
     return done
 
 
-async def take_back(tickets: Tickets, actor: Actor, changed: Sequence[dict[str, Any]]) -> Done:
+async def take_back(tickets: Tickets, actor: Actor, sent: once.Order, since: datetime) -> Done:
     """What has moved since stays as it is, and what belonged to somebody who is off duty or full by now."""
     done = Done([])
-    for one in reversed(changed):
+    ways = await sent.done(since)
+    for one in reversed(ways):
         ticket_id = parse_id(str(one["ticket"]))
         try:
             if ticket_id is None:
                 raise NotPossible
-            await _go_back(tickets, ticket_id, actor, one)
+            with within_changes(partial(_drop, sent, one)):
+                await _go_back(tickets, ticket_id, actor, one)
             done.changed.append(one)
         except TicketError as error:
             _count(done, error)
     return done
+
+
+async def _way(session: Any, ticket: Ticket, kind: str) -> dict[str, Any]:
+    """Back from a change that is still to be made."""
+    before = await _before(session, ticket, kind)
+    return {"ticket": str(ticket.id), "kind": kind, "before": before, "holder": str(ticket.operator_id or "")}
+
+
+async def _note(sent: once.Order, way: dict[str, Any], change: Change) -> None:
+    await sent.note(change.session, way | {"version": change.ticket.version})
+
+
+async def _drop(sent: once.Order, way: dict[str, Any], change: Change) -> None:
+    await sent.drop(change.session, way)
 
 
 def _count(done: Done, error: TicketError, number: str = "") -> None:

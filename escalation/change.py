@@ -1,6 +1,8 @@
 """One change of one ticket inside one transaction: thread, history and the derived columns move together."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,6 +65,24 @@ class Place:
 
     conversation_id: UUID
     seq: int
+
+
+Within = Callable[["Change"], Awaitable[None]]
+_WITHIN: ContextVar[Within | None] = ContextVar("within", default=None)
+
+
+@contextmanager
+def within_changes(note: Within) -> Iterator[None]:
+    """What has to be written in the transaction of each change that is made here, once it has moved something."""
+    token = _WITHIN.set(note)
+    try:
+        yield
+    finally:
+        _WITHIN.reset(token)
+
+
+def within_here() -> Within | None:
+    return _WITHIN.get()
 
 
 class Change:

@@ -6,6 +6,7 @@ who is present and online, in the transaction that assigns. A person's own act (
 pass the capacity: the rule protects people from the machine, not from themselves.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,7 @@ from chat.protocol.errors import (
     UnknownConversation,
 )
 
+Within = Callable[[AsyncSession], Awaitable[None]]
 FREE = ("waiting", "left", "ended")
 """States in which nobody has a conversation."""
 
@@ -140,8 +142,9 @@ class Pairing:
 
     # ── by operators ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def accept(self, conversation_id: UUID, operator_id: UUID) -> bool:
-        """The offer to this operator becomes an assignment; False when there is none any more."""
+    async def accept(self, conversation_id: UUID, operator_id: UUID, within: Within | None = None) -> bool:
+        """The offer to this operator becomes an assignment; False when there is none any more. `within`: what is
+        written in the same transaction."""
         async with self._db.write() as session:
             locked = await steps.locked(session, conversation_id)
             if locked is None or locked.state != "offered" or locked.operator_id != operator_id:
@@ -151,6 +154,8 @@ class Pairing:
             await steps.accepted(session, conversation_id, operator_id, now)
             await steps.set_values(session, conversation_id, state="active")
             entries = await append(session, conversation_id, [_assigned(operator)], now)
+            if within is not None:
+                await within(session)
         self._tell_operator(operator_id, "withdrawn", conversation_id, because="accepted")
         self._after(conversation_id, entries)
         return True
@@ -161,13 +166,15 @@ class Pairing:
             return await self._take_oldest(operator)
         return await self._take(conversation_id, operator)
 
-    async def take_waiting(self, conversation_id: UUID, operator: Operator) -> bool:
-        """Only while it waits and nobody is being offered it; of many at once, one gets it."""
+    async def take_waiting(self, conversation_id: UUID, operator: Operator, within: Within | None = None) -> bool:
+        """Only while it waits and nobody is being offered it; of many at once, one gets it. `within`: as above."""
         async with self._db.write() as session:
             locked = await steps.locked(session, conversation_id)
             if locked is None or locked.state != "waiting":
                 return False
             entries, _ = await self._assign(session, locked, operator, "taken", reasons.OLDEST)
+            if within is not None:
+                await within(session)
         self._after(conversation_id, entries)
         return True
 

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -16,6 +18,7 @@ from chat.public import Operator, Pairing
 from escalation import once
 from escalation.actions import Tickets
 from escalation.bulk import UNDO, Done, carry_out, parse_chosen, parse_order, take_back
+from escalation.change import within_changes
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in
 from escalation.errors import TextRefused, TextTooLong
 from escalation.sla.policies import policies_in
@@ -26,6 +29,7 @@ from escalation.who import actor_of
 from escalation.worklist import WorkRow, counts, free_work, work_page
 
 LIST = "/desk/tickets"
+NONE_FREE = f"{LIST}?said=nothing"
 NUMBER = re.compile(r"T-\d{2}-\d{6,12}", re.ASCII)
 FEW = re.compile(r"\d{1,3}", re.ASCII)
 REF = re.compile(r"[\w-]{8,64}", re.ASCII)
@@ -99,15 +103,16 @@ class WorkDesk:
 
     async def _next(self, request: Request, operator: Operator) -> Response:
         """Takes what is to be served first and leads there; the same ref leads to the same place."""
-        ref = ref_in(await form_data_of(request)) or uuid4().hex
-        async with self._tickets.db.write() as session:
-            known = await once.claim(session, operator.id, ref, self._tickets.clock.now())
-        if known is not None:
-            return RedirectResponse(known or f"{LIST}?lane=mine", 303)
-        answer = await self._take_first(request, operator)
-        async with self._tickets.db.write() as session:
-            await once.answered(session, operator.id, ref, answer)
+        sent = self._order(operator, ref_in(await form_data_of(request)))
+        answer = await sent.begin(self._tickets.clock.now())
+        if not answer:
+            with suppress(once.Answered):
+                answer = await self._take_first(request, operator, sent)
+            answer = await sent.end(answer or NONE_FREE, self._tickets.clock.now())
         return RedirectResponse(answer, 303)
+
+    def _order(self, operator: Operator, ref: str) -> once.Order:
+        return once.Order(self._tickets.db, operator.id, ref or uuid4().hex)
 
     async def _bulk(self, request: Request, operator: Operator) -> Response:
         """One order for all that were chosen; the list says what came of it and offers the way back. What nobody could
@@ -127,15 +132,12 @@ class WorkDesk:
             )
         if order is None or not chosen:
             return RedirectResponse(_href(asked["lane"], asked["department"], said="none"), 303)
-        async with self._tickets.db.write() as session:
-            known = await once.claim(session, operator.id, ref, self._tickets.clock.now())
-        if known is not None:
-            return RedirectResponse(known or LIST, 303)
-        done = await carry_out(self._tickets, reader_in(request), actor_of(operator), order, chosen)
+        sent = self._order(operator, ref)
+        if answer := await sent.begin(self._tickets.clock.now()):
+            return RedirectResponse(answer, 303)
+        done = await carry_out(self._tickets, reader_in(request), actor_of(operator), order, chosen, sent)
         counted = _counted(done, "done") | {"undo": ref}
-        answer = _href(asked["lane"], asked["department"], **counted)
-        async with self._tickets.db.write() as session:
-            await once.answered(session, operator.id, ref, answer, done.changed)
+        answer = await sent.end(_href(asked["lane"], asked["department"], **counted), self._tickets.clock.now())
         if not done.left:
             return RedirectResponse(answer, 303)
         # Sent again it leads to the answer above.
@@ -145,30 +147,40 @@ class WorkDesk:
 
     async def _undo(self, request: Request, operator: Operator) -> Response:
         ref = ref_in(await form_data_of(request))
-        async with self._tickets.db.write() as session:
-            changed = await once.undo_of(session, operator.id, ref, self._tickets.clock.now() - UNDO)
-        done = await take_back(self._tickets, actor_of(operator), changed)
+        since = self._tickets.clock.now() - UNDO
+        done = await take_back(self._tickets, actor_of(operator), self._order(operator, ref), since)
         return RedirectResponse(f"{LIST}?{urlencode(_counted(done, 'back'))}", 303)
 
-    async def _take_first(self, request: Request, operator: Operator) -> str:
+    async def _take_first(self, request: Request, operator: Operator, sent: once.Order) -> str:
+        """Where it leads; empty where nothing is free. Raises Answered where its twin has taken something."""
         policies = await policies_in(self._tickets.db)
         async with self._tickets.db.read() as session:
             rows = await free_work(session, reader_in(request), policies)
         for row in rows:
             if row.conversation is not None:
-                if await self._take_conversation(row.conversation, operator):
-                    return f"/console/conversations/{row.conversation.id}"
-            elif row.ticket is not None and await self._tickets.take(row.ticket.ticket.id, actor_of(operator)):
-                return f"/desk/tickets/{row.ticket.ticket.number}"
-        return f"{LIST}?said=nothing"
+                answer = f"/console/conversations/{row.conversation.id}"
+                if await self._take_conversation(row.conversation, operator, sent, answer):
+                    return answer
+            elif row.ticket is not None:
+                answer = f"/desk/tickets/{row.ticket.ticket.number}"
+                with within_changes(lambda change, answer=answer: sent.lead(change.session, answer)):
+                    if await self._tickets.take(row.ticket.ticket.id, actor_of(operator)):
+                        return answer
+        return ""
 
-    async def _take_conversation(self, conversation: WaitingConversation, operator: Operator) -> bool:
+    async def _take_conversation(
+        self, conversation: WaitingConversation, operator: Operator, sent: once.Order, answer: str
+    ) -> bool:
         """Between the look and now it may have been offered to this very operator, or withdrawn from them."""
-        identity = conversation.id
+        identity, pairing = conversation.id, self._pairing
+
+        async def lead(session: AsyncSession) -> None:
+            await sent.lead(session, answer)
+
         return (
-            await self._pairing.accept(identity, operator.id)
-            or await self._pairing.take_waiting(identity, operator)
-            or await self._pairing.accept(identity, operator.id)
+            await pairing.accept(identity, operator.id, lead)
+            or await pairing.take_waiting(identity, operator, lead)
+            or await pairing.accept(identity, operator.id, lead)
         )
 
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -12,9 +13,11 @@ from sqlmodel import col, select
 
 from chat.db import Database, table_of
 from chat.public import Operator
+from escalation.actions import Tickets
 from escalation.errors import OperatorFull
 from escalation.models import Ticket, TicketAssignment
 from escalation.shifts.models import Absence
+from escalation.states import HIGH, NORMAL
 from escalation.transfers import send_back, transfer
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport
@@ -184,6 +187,54 @@ async def test_a_department_reads_first_what_it_has_to_know(acme: Company, offic
     fresh = await office.fresh(ticket)
     await office.post(f"{place}/messages", kind="reply", text="We look", version=str(fresh.version), ref="reply-00001")
     assert "Handed over by Omar" not in (await office.http.get(place)).text
+
+
+async def test_an_order_that_was_interrupted_is_carried_out_once_by_its_repeat(
+    acme: Company, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = await some(acme, 3)
+    form = {"act": "priority:high", "ticket": chosen(*tickets), "ref": "bulk-order-0001"}
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    real = Tickets.set_priority
+
+    async def killed(self: Tickets, ticket_id: UUID, *rest: Any, **named: Any) -> Ticket:
+        if ticket_id == tickets[1].id:
+            raise ZeroDivisionError
+        return await real(self, ticket_id, *rest, **named)
+
+    async def priorities() -> list[int]:
+        return [(await office.fresh(one)).priority for one in tickets]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tickets, "set_priority", killed)
+        with pytest.raises(ZeroDivisionError):
+            await office.http.post("/desk/bulk", data=form, headers=headers)
+    assert await priorities() == [HIGH, NORMAL, NORMAL]
+    repeats = [await office.http.post("/desk/bulk", data=form, headers=headers) for _ in range(2)]
+    assert {one.headers["location"] for one in repeats} == {"/desk/tickets?done=3&refused=0&undo=bulk-order-0001"}
+    assert await priorities() == [HIGH, HIGH, HIGH]
+    assert [(await office.fresh(one)).version - one.version for one in tickets] == [1, 1, 1]
+    # Taking back is interrupted and gone on with alike: the last one is first.
+    with monkeypatch.context() as patch:
+        patch.setattr(Tickets, "set_priority", killed)
+        with pytest.raises(ZeroDivisionError):
+            await office.post("/desk/undo", ref="bulk-order-0001")
+    assert await priorities() == [HIGH, HIGH, NORMAL]
+    for back in (2, 0):
+        undone = await office.post("/desk/undo", ref="bulk-order-0001")
+        assert undone.headers["location"] == f"/desk/tickets?back={back}&refused=0"
+    assert await priorities() == [NORMAL, NORMAL, NORMAL]
+    assert [(await office.fresh(one)).version - one.version for one in tickets] == [2, 2, 2]
+
+
+async def test_an_order_sent_twice_at_once_says_the_same_twice(acme: Company, office: Office) -> None:
+    tickets = await some(acme, 4)
+    form = {"act": "tag:", "tag": "outage", "ticket": chosen(*tickets), "ref": "bulk-order-0001"}
+    answers = await asyncio.gather(
+        *(office.http.post("/desk/bulk", data=form, headers={"Sec-Fetch-Site": "same-origin"}) for _ in range(4))
+    )
+    assert {one.headers["location"] for one in answers} == {"/desk/tickets?done=4&refused=0&undo=bulk-order-0001"}
+    assert [(await office.fresh(one)).version - one.version for one in tickets] == [1] * 4
 
 
 async def test_two_hand_to_one_person_at_once(acme: Company) -> None:

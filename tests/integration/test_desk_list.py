@@ -15,7 +15,9 @@ from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.ids import new_id
 from chat.people.models import Operator
+from escalation.desk.work_routes import WorkDesk
 from escalation.models import Ticket, TicketAssignment
+from escalation.once import Order
 from escalation.reach import reader_of
 from escalation.sla.policies import policies_in
 from escalation.states import HIGH, NORMAL, State
@@ -30,6 +32,14 @@ from tests.support.tickets import Company, company
 async def acme(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
     async with company(db, clock) as found:
         yield found
+
+
+class Killed(Exception):
+    pass
+
+
+async def killed(*_: object, **__: object) -> str:
+    raise Killed
 
 
 def office_of(acme: Company) -> Office:
@@ -161,7 +171,26 @@ async def test_a_double_click_takes_one(acme: Company) -> None:
     assert len({answer.headers["location"] for answer in led}) == 1
     assert len(await holders(acme)) == 1
     at_once = await asyncio.gather(*(office.post("/desk/next", ref="another-click") for _ in range(8)))
-    assert {answer.status_code for answer in at_once} == {303}
+    assert len({answer.headers["location"] for answer in at_once}) == 1
+    assert len(await holders(acme)) == 2
+
+
+async def test_one_who_took_the_next_and_was_killed_finds_it_again(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets = await left_free(acme, "The first", "The second")
+    talk = await acme.conversation("Quick one")
+    office = office_of(acme)
+    for ref, where, led in (
+        ("next-0001", "end", f"/console/conversations/{talk}"),
+        ("next-0002", "take_first", f"/desk/tickets/{tickets[0].number}"),
+        ("next-0003", "end", f"/desk/tickets/{tickets[1].number}"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(*((WorkDesk, "_take_first") if where == "take_first" else (Order, "end")), killed)
+            with pytest.raises(Killed):
+                await office.post("/desk/next", ref=ref)
+        assert {(await office.post("/desk/next", ref=ref)).headers["location"] for _ in range(2)} == {led}
     assert len(await holders(acme)) == 2
 
 
