@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,9 +29,7 @@ def day_text(at: datetime, now: datetime, zone: ZoneInfo, locale: str) -> str:
 
 
 def _day(local: datetime, today: datetime, locale: str) -> str:
-    return str(
-        format_skeleton("MMMd" if local.year == today.year else "yMMMd", local, tzinfo=local.tzinfo, locale=locale)
-    )
+    return _in_skeleton(local.toordinal(), "MMMd" if local.year == today.year else "yMMMd", locale)
 
 
 def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str, Callable[..., str]]:
@@ -55,12 +54,12 @@ def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str
 
     @pass_context
     def date(context: Context, at: datetime, zone: str | None = None) -> str:
-        return format_date(at.astimezone(zone_of(context, zone)), "medium", locale=locale)
+        return _in_full(at.astimezone(zone_of(context, zone)).toordinal(), locale)
 
     @pass_context
     def date_and_time(context: Context, at: datetime, zone: str | None = None) -> str:
         # Babel's own "medium" tells seconds, and in English twelve hours.
-        both = str(get_datetime_format("medium", locale=locale))
+        both = _order(locale)
         return both.replace("{1}", date(context, at, zone)).replace("{0}", time(context, at, zone))
 
     def ago(at: datetime) -> str:
@@ -75,6 +74,22 @@ def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     return {"moment": moment, "time": time, "date": date, "datetime": date_and_time, "ago": ago, "iso": iso}
+
+
+@lru_cache(maxsize=512)
+def _in_full(ordinal: int, locale: str) -> str:
+    """A page shows the same few days in each of its rows."""
+    return str(format_date(datetime.fromordinal(ordinal), "medium", locale=locale))
+
+
+@lru_cache(maxsize=512)
+def _in_skeleton(ordinal: int, skeleton: str, locale: str) -> str:
+    return str(format_skeleton(skeleton, datetime.fromordinal(ordinal), locale=locale))
+
+
+@lru_cache(maxsize=16)
+def _order(locale: str) -> str:
+    return str(get_datetime_format("medium", locale=locale))
 
 
 def _text(value: Any) -> str | None:

@@ -106,9 +106,9 @@ async def carry_out(
     # The same order, sent twice at once, finds moved what its twin has changed.
     done.changed = await sent.done()
     changed = {str(way["ticket"]) for way in done.changed}
-    for ticket, number, error in failed:
+    for ticket, number, why in failed:
         if ticket not in changed:
-            _count(done, error, number)
+            _count(done, why, number)
     return done
 
 

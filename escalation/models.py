@@ -10,6 +10,12 @@ from sqlmodel import Field
 from chat.db import Row, UTCDateTime
 
 
+def _index_where(name: str, columns: str, condition: str) -> Index:
+    """Of the few rows that fit, however many there are."""
+    some = text(condition)
+    return Index(name, *columns.split(), sqlite_where=some, postgresql_where=some)
+
+
 class TicketCounter(Row, table=True):
     """The last number given in a year. Raised by UPDATE in the transaction of the ticket: no gap, no double."""
 
@@ -26,13 +32,7 @@ class Ticket(Row, table=True):
     __table_args__ = (
         Index("ix_ticket_department_id_place", "department_id", "place"),
         Index("ix_ticket_operator_id_place", "operator_id", "place"),
-        Index(
-            "ix_ticket_free",
-            "department_id",
-            "place",
-            sqlite_where=text("operator_id IS NULL"),
-            postgresql_where=text("operator_id IS NULL"),
-        ),
+        Index("ix_ticket_department_id_operator_id_place", "department_id", "operator_id", "place"),
         Index("ix_ticket_open", "open", "department_id", "priority"),
         Index("ix_ticket_account_id_open", "account_id", "open"),
         Index("ix_ticket_customer_id_public_at", "customer_id", "public_at"),
@@ -351,6 +351,10 @@ class SlaClock(Row, table=True):
         Index("ix_sla_clock_state_due_at", "state", "due_at"),
         Index("ix_sla_clock_state_next_at", "state", "next_at"),
         Index("ix_sla_clock_state_breached_at", "state", "breached_at"),
+        Index("ix_sla_clock_metric_started_at", "metric", "started_at"),
+        _index_where("ix_sla_clock_alarmed", "due_at", "alarmed_at IS NOT NULL"),
+        _index_where("ix_sla_clock_absent", "due_at", "absent_at IS NOT NULL"),
+        _index_where("ix_sla_clock_offered_to", "offered_to", "offered_to IS NOT NULL"),
     )
     id: UUID = Field(primary_key=True)
     subject_kind: str = Field(max_length=12)
@@ -372,6 +376,13 @@ class SlaClock(Row, table=True):
     elapsed_seconds: int | None = None
     reason: str = Field(default="", max_length=500, sa_column_kwargs={"server_default": ""})
     """Why it was breached, in the words of an operator; asked for as long as it is empty."""
+    alarmed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Of the newest alarm, the breach included. As `offered_to` and `absent_at` it is kept by `escalation.sla.ringing`
+    and only while the clock runs."""
+    absent_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """Of the newest alarm that found its holder off duty: it is for all of the department."""
+    offered_to: UUID | None = None
+    """The operator whom the newest offer names."""
 
 
 class SlaEvent(Row, table=True):

@@ -95,5 +95,9 @@ def _micros_of(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+NO_DUE = _micros(FAR)
+"""In a place, behind turn and priority."""
+
+
 def _instant(micros: str) -> datetime:
     return _EPOCH + timedelta(microseconds=int(micros))

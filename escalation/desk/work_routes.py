@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -18,7 +19,7 @@ from chat.public import Operator, Pairing
 from escalation import once
 from escalation.actions import Tickets
 from escalation.bulk import UNDO, Done, carry_out, parse_chosen, parse_order, take_back
-from escalation.change import within_changes
+from escalation.change import Change, within_changes
 from escalation.desk.desk_pages import DeskPages, field_of, reader_in, ref_in
 from escalation.errors import TextRefused, TextTooLong
 from escalation.sla.policies import policies_in
@@ -163,7 +164,7 @@ class WorkDesk:
                     return answer
             elif row.ticket is not None:
                 answer = f"/desk/tickets/{row.ticket.ticket.number}"
-                with within_changes(lambda change, answer=answer: sent.lead(change.session, answer)):
+                with within_changes(partial(_lead, sent, answer)):
                     if await self._tickets.take(row.ticket.ticket.id, actor_of(operator)):
                         return answer
         return ""
@@ -182,6 +183,10 @@ class WorkDesk:
             or await pairing.take_waiting(identity, operator, lead)
             or await pairing.accept(identity, operator.id, lead)
         )
+
+
+async def _lead(sent: once.Order, answer: str, change: Change) -> None:
+    await sent.lead(change.session, answer)
 
 
 def _group(row: WorkRow, lane: str, now: datetime) -> str:

@@ -1,26 +1,27 @@
 """Which alarms concern an operator now: read from the clocks, so that a lost hint costs nothing."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, not_, null, or_
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped
+from sqlalchemy import ColumnElement, Row, Select, and_, case, not_, null, or_, sql
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import Select
 
 from chat.db import table_of
 from chat.public import Conversation, Operator, Visitor, duty_of
 from escalation.models import SlaClock, SlaEvent, SlaSeen, Ticket
+from escalation.sla.concerned import running_for
 from escalation.sla.crew import SUPERVISING, in_department
+from escalation.sql import insert_for
 
 SHOWN = 5
-LOOKED_AT = 500
-"""Events that concern who asks: of one clock there are few."""
+LOOKS = (20, 500)
+"""So many clocks are looked at, and if too few of them are left to be shown, so many."""
+LOOKED_AT = 1000
+"""Breaches that ask for their reason."""
 HELD = ("active", "ended")
 _HOLDER = case((col(Conversation.state).in_(HELD), col(Conversation.operator_id)), else_=null())
 ASKED_FOR = timedelta(days=1)
@@ -53,86 +54,136 @@ async def alerts_for(
     it with the next step (`seen`: those too). Nobody is alerted off duty, but to what is theirs. `clock_id`: of this
     clock alone."""
     departments = await in_department(session, operator.id)
-    on_shift = duty_of(operator).holds(now)
-    marked = set(await session.exec(select(SlaSeen.event_id).where(SlaSeen.operator_id == operator.id)))
-    within = [col(SlaClock.id) == clock_id] if clock_id is not None else []
+    reader = _Reader(operator, departments, on_shift=duty_of(operator).holds(now))
+    if clock_id is not None:
+        found = await _alerts(session, reader, [clock_id], now, col(SlaClock.id) == clock_id)
+        return await _shown(session, operator, found, seen=seen)
+    for most in LOOKS:
+        running = await reader.running(session, most)
+        shown = await _shown(session, operator, await _alerts(session, reader, running, now), seen=seen)
+        # Of what was acknowledged there is seldom so much that it hides the rest.
+        if len(shown) >= SHOWN or len(running) < most:
+            break
+    return shown[:SHOWN]
 
-    def concerns(holder: ColumnElement[Any], where: type[Ticket | Conversation]) -> ColumnElement[bool]:
-        return _concerns(operator, departments, holder, table_of(where).c.department_id, on_shift=on_shift)
 
+async def _alerts(
+    session: AsyncSession, reader: "_Reader", running: Sequence[UUID], now: datetime, *which: ColumnElement[bool]
+) -> list[Alert]:
+    """`running`: clocks that may concern the reader. What only asks for its reason is looked for besides, of those of
+    `which`."""
     found: list[Alert] = []
-    for ticket, clock, event in await session.exec(
-        _of_tickets().where(*within, concerns(table_of(Ticket).c.operator_id, Ticket))
-    ):
-        found.append(_of_ticket(ticket, clock, event))
-    for query in _of_talks(now):
-        for talk, clock, event, name in await session.exec(query.where(*within, concerns(_HOLDER, Conversation))):
-            found.append(_of_talk(talk, clock, event, name or ""))
+    if running:
+        # Of a running clock; said by its state, SQLite would look at all that run.
+        these = (col(SlaClock.id).in_(running), col(SlaClock.met_at).is_(None), _RINGS)
+        tickets = (await session.execute(_of_tickets(reader).where(*these))).all()
+        talks = (await session.execute(_of_talks(reader).where(*these))).all()
+        found += [_of_ticket(row) for row in _in_order(tickets) if row.open]
+        found += [_of_talk(row) for row in _in_order(talks)]
+    asks = sql.select(_CLOCKS.id).where(
+        _CLOCKS.state == "met", _CLOCKS.reason == "", _CLOCKS.breached_at >= now - ASKED_FOR,
+        _CLOCKS.subject_kind == "conversation", *which,
+    )  # fmt: skip
+    # By themselves: how few these are PostgreSQL cannot know, and it would read all events there are beside them.
+    late = (await session.execute(asks.order_by(_CLOCKS.breached_at.desc()).limit(LOOKED_AT))).scalars().all()
+    if late:
+        why = _of_talks(reader).where(col(SlaClock.id).in_(late), col(SlaEvent.type) == "breached")
+        found += [_of_talk(row) for row in _in_order((await session.execute(why)).all())]
     alerts: dict[tuple[str, UUID | None], Alert] = {}
     for alert in found:
         alerts.setdefault((alert.number, alert.conversation_id), alert)
-    kept = [alert for alert in alerts.values() if seen or alert.event_id not in marked]
-    return sorted(kept, key=lambda alert: (alert.due_at is None, alert.due_at))[:SHOWN]
+    return list(alerts.values())
 
 
-def _of_tickets() -> Select[Ticket, SlaClock, SlaEvent]:
+async def _shown(session: AsyncSession, operator: Operator, found: Sequence[Alert], *, seen: bool) -> list[Alert]:
+    mine = select(SlaSeen.event_id).where(
+        SlaSeen.operator_id == operator.id, col(SlaSeen.event_id).in_([alert.event_id for alert in found])
+    )
+    marked = set(await session.exec(mine)) if found and not seen else set()
+    return sorted((alert for alert in found if alert.event_id not in marked), key=_due)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    operator: Operator
+    departments: Collection[UUID]
+    _: KW_ONLY
+    on_shift: bool
+
+    async def running(self, session: AsyncSession, most: int) -> list[UUID]:
+        ordered = sorted(self.departments)
+        query = running_for(len(ordered), on_shift=self.on_shift, supervises=self.operator.role in SUPERVISING)
+        values: dict[str, Any] = {"operator": self.operator.id, "most": most}
+        if self.on_shift:
+            values |= {"departments": ordered} | {f"department{n}": one for n, one in enumerate(ordered)}
+        return [row.id for row in await session.execute(query, values)]
+
+    def concerned(self, holder: ColumnElement[Any], where: type[Ticket | Conversation]) -> ColumnElement[bool]:
+        department = table_of(where).c.department_id
+        return _concerns(self.operator, self.departments, holder, department, on_shift=self.on_shift)
+
+
+_CLOCKS = table_of(SlaClock).c
+_RINGS = col(SlaEvent.type).in_(("alarm", "breached"))
+_OF_CLOCK = (
+    *(_CLOCKS[name] for name in ("subject_id", "due_at")),
+    *(_CLOCKS[name].label(f"clock_{name}") for name in ("id", "state")),
+    *(table_of(SlaEvent).c[name].label(f"event_{name}") for name in ("id", "type", "data", "at")),
+)
+
+
+def _of_tickets(reader: _Reader) -> Select[Any]:
+    tickets = table_of(Ticket).c
+    shown = (tickets[name] for name in ("operator_id", "number", "subject", "version", "open"))
     return (
-        select(Ticket, SlaClock, SlaEvent)
-        .join(SlaClock, col(SlaClock.subject_id) == col(Ticket.id))
+        sql.select(*_OF_CLOCK, *shown)
+        .select_from(SlaClock)
+        .join(Ticket, tickets.id == col(SlaClock.subject_id))
         .join(SlaEvent, col(SlaEvent.clock_id) == col(SlaClock.id))
-        .where(
-            SlaClock.subject_kind == "ticket",
-            SlaClock.state == "running",
-            col(SlaEvent.type).in_(("alarm", "breached")),
-            col(Ticket.open).is_(True),
-        )
-        .order_by(col(SlaClock.due_at), col(Ticket.id), col(SlaEvent.at).desc(), col(SlaEvent.id).desc())
-        .limit(LOOKED_AT)
+        .where(reader.concerned(tickets.operator_id, Ticket))
     )
 
 
-def _of_talks(now: datetime) -> list[Select[Conversation, SlaClock, SlaEvent, str | None]]:
-    """What runs, then what only asks for its reason: each by an index of its own."""
-    running = and_(col(SlaClock.state) == "running", col(SlaEvent.type).in_(("alarm", "breached")))
-    asks = and_(
-        col(SlaClock.state) == "met", col(SlaClock.reason) == "", col(SlaClock.breached_at) >= now - ASKED_FOR,
-        col(SlaEvent.type) == "breached",
-    )  # fmt: skip
-    return [_talks_with(running, col(SlaClock.due_at)), _talks_with(asks, col(SlaClock.breached_at))]
-
-
-def _talks_with(
-    which: ColumnElement[bool], first: Mapped[datetime | None]
-) -> Select[Conversation, SlaClock, SlaEvent, str | None]:
+def _of_talks(reader: _Reader) -> Select[Any]:
+    talks = table_of(Conversation).c
     return (
-        select(Conversation, SlaClock, SlaEvent, Visitor.name)
-        .join(SlaClock, col(SlaClock.subject_id) == col(Conversation.id))
+        sql.select(*_OF_CLOCK, talks.operator_id, talks.state, talks.last_message_text, col(Visitor.name))
+        .select_from(SlaClock)
+        .join(Conversation, talks.id == col(SlaClock.subject_id))
         .join(SlaEvent, col(SlaEvent.clock_id) == col(SlaClock.id))
-        .join(Visitor, col(Visitor.id) == col(Conversation.visitor_id))
-        .where(SlaClock.subject_kind == "conversation", which)
-        .order_by(first, col(Conversation.id), col(SlaEvent.at).desc(), col(SlaEvent.id).desc())
-        .limit(LOOKED_AT)
+        .join(Visitor, col(Visitor.id) == talks.visitor_id)
+        .where(reader.concerned(_HOLDER, Conversation))
     )
 
 
-def _of_ticket(ticket: Ticket, clock: SlaClock, event: SlaEvent) -> Alert:
+def _in_order(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The nearest due first, and of each the newest event."""
+    newest = sorted(rows, key=lambda row: (row.event_at, row.event_id), reverse=True)
+    return sorted(newest, key=lambda row: (row.due_at is None, row.due_at, row.subject_id))
+
+
+def _of_ticket(row: Row[Any]) -> Alert:
     return Alert(
-        event.id, _step(event), clock.due_at, ticket.operator_id is None, clock.id,
-        number=ticket.number, subject=ticket.subject, version=ticket.version,
+        row.event_id, _step(row), row.due_at, row.operator_id is None, row.clock_id,
+        number=row.number, subject=row.subject, version=row.version,
     )  # fmt: skip
 
 
-def _of_talk(talk: Conversation, clock: SlaClock, event: SlaEvent, name: str) -> Alert:
-    unheld = talk.operator_id is None or talk.state not in HELD
-    step = "explain" if clock.state == "met" else _step(event)
+def _of_talk(row: Row[Any]) -> Alert:
+    unheld = row.operator_id is None or row.state not in HELD
+    step = "explain" if row.clock_state == "met" else _step(row)
     return Alert(
-        event.id, step, clock.due_at, unheld, clock.id,
-        subject=talk.last_message_text, conversation_id=talk.id, name=name,
+        row.event_id, step, row.due_at, unheld, row.clock_id,
+        subject=row.last_message_text, conversation_id=row.subject_id, name=row.name or "",
     )  # fmt: skip
 
 
-def _step(event: SlaEvent) -> str:
-    return "breached" if event.type == "breached" else str(event.data["step"])
+def _step(row: Row[Any]) -> str:
+    return "breached" if row.event_type == "breached" else str(row.event_data["step"])
+
+
+def _due(alert: Alert) -> tuple[bool, datetime | None]:
+    return alert.due_at is None, alert.due_at
 
 
 def _concerns(
@@ -169,7 +220,6 @@ async def acknowledge(session: AsyncSession, operator: Operator, event_id: UUID,
     shown = await alerts_for(session, operator, now, seen=True, clock_id=event.clock_id)
     if event_id not in {alert.event_id for alert in shown}:
         raise NoSuchAlarm
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    mark = insert(table_of(SlaSeen)).values(event_id=event_id, operator_id=operator.id, at=now)
+    mark = insert_for(session)(table_of(SlaSeen)).values(event_id=event_id, operator_id=operator.id, at=now)
     marked = await session.execute(mark.on_conflict_do_nothing().returning(table_of(SlaSeen).c.event_id))
     return event if marked.first() is not None else None

@@ -17,6 +17,7 @@ from chat.ids import new_id
 from chat.public import Department
 from escalation.customers.models import Account
 from escalation.models import SlaClock, SlaEvent, Ticket, TicketEvent
+from escalation.sla import ringing  # noqa: F401 — a clock that ends here rings no more
 from escalation.sla.calendars import FAR, Pause, elapsed
 from escalation.sla.policies import (
     FIRST_REPLY,

@@ -17,9 +17,10 @@ from chat.public import Operator, duty_of
 from chat.tally import Counts
 from escalation.actions import Tickets
 from escalation.change import SYSTEM, Change
-from escalation.models import SlaClock, SlaEvent, SlaPolicy, Ticket
+from escalation.models import SlaClock, SlaPolicy, Ticket
 from escalation.sla.clocks import apply_policies, fired_alarms, plan_for
 from escalation.sla.crew import least_loaded, situation, supervisors
+from escalation.sla.ringing import rung
 from escalation.sla.talks import TalkClocks
 from escalation.sla.timing import Step, is_breached
 
@@ -188,7 +189,7 @@ async def _alarm(change: Change, clock: SlaClock, step: Step) -> None:
                 data |= {"operator": str(pick.operator.id), "name": pick.operator.name, "number": pick.of}
         case _:
             data["name"] = ", ".join(await supervisors(change.session, change.now))
-    change.session.add(_event(clock, "alarm", step.alarm.after, data, change.now))
+    change.session.add(rung(clock, "alarm", step.alarm.after, data, change.now))
     change.record("alarm", **data)
     log.info("alarm", ticket=change.ticket.number, **data)
 
@@ -207,13 +208,9 @@ async def _breach(change: Change, clock: SlaClock) -> None:
     clock.breached_at = clock.breach_at
     cause = await situation(change.session, change.ticket, change.now)
     data = {"metric": clock.metric, "clock": str(clock.id), "cause": cause}
-    change.session.add(_event(clock, "breached", clock.instance, data, change.now))
+    change.session.add(rung(clock, "breached", clock.instance, data, change.now))
     change.record("breached", **data)
     log.warning("breached", ticket=change.ticket.number, metric=clock.metric)
-
-
-def _event(clock: SlaClock, kind: str, n: int, data: dict[str, Any], at: datetime) -> SlaEvent:
-    return SlaEvent(id=new_id(), clock_id=clock.id, type=kind, n=n, data=data, at=at)
 
 
 async def _name_of(session: AsyncSession, clock: SlaClock) -> str:

@@ -32,6 +32,7 @@ from escalation.sla.policies import (
     policies_of,
     policy_by_id,
 )
+from escalation.sla.ringing import rung
 from escalation.sla.timing import Plan, Step, is_breached, plan_of
 from escalation.sla.words import alarm_text, breach_text
 
@@ -260,7 +261,10 @@ class TalkClocks:
     def _add(
         self, session: AsyncSession, clock: SlaClock, kind: str, n: int, data: dict[str, Any], now: datetime
     ) -> None:
-        session.add(SlaEvent(id=new_id(), clock_id=clock.id, type=kind, n=n, data=data, at=now))
+        if kind == "applied":
+            session.add(SlaEvent(id=new_id(), clock_id=clock.id, type=kind, n=n, data=data, at=now))
+        else:
+            session.add(rung(clock, kind, n, data, now))
         log.info(kind, conversation=str(clock.subject_id), metric=clock.metric, step=data.get("step", ""))
 
     async def _remark(self, session: AsyncSession, conversation_id: UUID, texts: dict[str, str]) -> None:

@@ -183,11 +183,11 @@ async def test_one_who_took_the_next_and_was_killed_finds_it_again(
     office = office_of(acme)
     for ref, where, led in (
         ("next-0001", "end", f"/console/conversations/{talk}"),
-        ("next-0002", "take_first", f"/desk/tickets/{tickets[0].number}"),
+        ("next-0002", "_take_first", f"/desk/tickets/{tickets[0].number}"),
         ("next-0003", "end", f"/desk/tickets/{tickets[1].number}"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(*((WorkDesk, "_take_first") if where == "take_first" else (Order, "end")), killed)
+            patch.setattr(WorkDesk if where == "_take_first" else Order, where, killed)
             with pytest.raises(Killed):
                 await office.post("/desk/next", ref=ref)
         assert {(await office.post("/desk/next", ref=ref)).headers["location"] for _ in range(2)} == {led}

@@ -302,7 +302,7 @@ async def test_the_sixth_alarm_is_acknowledged_too(acme: Company) -> None:
 
 
 async def test_alarms_of_others_leave_room_for_ones_own(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("escalation.sla.alerts.LOOKED_AT", 2)
+    monkeypatch.setattr("escalation.sla.alerts.LOOKS", (2,))
     for n in range(3):
         ticket = await acme.ticket(f"Trouble {n}")
         async with acme.db.write() as session:

@@ -12,6 +12,7 @@ const told = new Set();
 let leads = false;
 let asked = 0;
 let soon = 0;
+let looked = -SETTLE;
 
 // One tab rings for all.
 if (navigator.locks) void navigator.locks.request("nightdesk-alarms", () => new Promise(() => (leads = true)));
@@ -65,11 +66,12 @@ function show(page) {
 
 async function refresh() {
   const mine = ++asked;
+  looked = performance.now();
   const { status, page } = await ask("GET", "/desk/alarms");
   if (status === 200 && mine === asked) show(page);
 }
 
-/** One look for all tickets that changed in the meantime. */
+/** One look for all that rang or changed in the meantime. */
 function settle() {
   soon = 0;
   void refresh();
@@ -104,7 +106,8 @@ document.addEventListener("submit", async (event) => {
 
 document.addEventListener("nightdesk:nudged", (event) => {
   const topic = event instanceof CustomEvent ? event.detail.topic : "";
-  if (topic === "alarm") void refresh();
+  // An alarm is shown at once, a burst of them once a second.
+  if (topic === "alarm") soon ||= window.setTimeout(settle, Math.max(0, looked + SETTLE - performance.now()));
   else if (topic === "ticket") soon ||= window.setTimeout(settle, SETTLE);
 });
 document.addEventListener("visibilitychange", () => void (document.hidden || refresh()));
