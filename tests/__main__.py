@@ -1,6 +1,6 @@
 """`python -m tests` runs every layer, `python -m tests unit hub` some; the last line counts what passed and failed.
 
-Steps run in five lanes side by side: what is alone on the machine mostly waits, for a process, a lease, a browser.
+Steps run in four lanes side by side: what is alone on the machine mostly waits, for a process, a lease, a browser.
 """
 
 import argparse
@@ -50,21 +50,26 @@ READING: Lane = {
     "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
     "strings": check_strings,
 }
-IN_ONE_PROCESS: Lane = {"integration": lambda: run_pytest("integration", *OTHERS), "sizes": measure_sizes}
-IN_MANY: Lane = {"acceptance": lambda: run_pytest("acceptance", *OTHERS, needs=[need_servers])}
+IN_ONE_PROCESS: Lane = {
+    "integration": lambda: run_pytest("integration", *OTHERS),
+    "operations": lambda: run_pytest(*OPERATIONS, needs=[need_servers]),
+    "sizes": measure_sizes,
+}
+IN_MANY: Lane = {
+    "acceptance": lambda: run_pytest("acceptance", *OTHERS, needs=[need_servers]),
+    "commands": lambda: run_pytest(*COMMANDS, needs=[need_servers]),
+}
 BROKEN: Lane = {
     "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
-    "commands": lambda: run_pytest(*COMMANDS, needs=[need_servers]),
-    "operations": lambda: run_pytest(*OPERATIONS, needs=[need_servers]),
-}
-SEEN: Lane = {"browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers])}
-ANSWERED: Lane = {
     "unit": lambda: run_pytest("unit"),
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
+}
+SEEN: Lane = {
+    "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
     "tickets": lambda: run_pytest(*TICKETS),
 }
-LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN, ANSWERED)
+LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
 ORDER = [name for lane in LANES for name in lane]
 
 

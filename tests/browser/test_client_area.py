@@ -325,8 +325,9 @@ async def test_pages_on_the_way_in_and_words_of_success_and_refusal(
         await page.locator(".foot button[value=en]").click()
 
 
-@pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "sl")], ids=["light-en", "dark-sl"])
-@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize(
+    ("scheme", "locale", "width"), [("light", "en", 1280), ("dark", "sl", 320)], ids=["desk-light-en", "phone-dark-sl"]
+)
 async def test_axe_finds_nothing(
     demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe, scheme: str, locale: str, width: int
 ) -> None:

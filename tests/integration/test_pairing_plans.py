@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlmodel import select
 
 from chat.conversations import store
+from chat.conversations.models import Conversation
 from chat.db import Database, table_of
 from chat.pairing.places import PlaceBoard
 from chat.pairing.staff import StaffBoard
@@ -26,7 +28,7 @@ async def parts(db: Database, clock: FakeClock) -> AsyncIterator[Parts]:
 
 @pytest.fixture
 async def crowd(db: Database, clock: FakeClock) -> Crowd:
-    return await gather(db, clock.now(), waiting=800, operators=50, ended=2500, active=100)
+    return await gather(db, clock.now(), waiting=2000, operators=50, ended=6000, active=100)
 
 
 async def reads_no_whole_table(statements: Statements, db: Database) -> None:
@@ -67,9 +69,11 @@ async def test_places_of_all_take_a_few_queries_and_of_each_who_comes_back_none(
 ) -> None:
     board = PlaceBoard(db, clock)
     async with db.read() as session:
-        found = [await store.conversation(session, conversation_id) for conversation_id in crowd.waiting]
+        waiting = await session.exec(select(Conversation).where(Conversation.state == "waiting"))
+        by_id = {one.id: one for one in waiting}
+    found = [by_id[one] for one in crowd.waiting]
     with watched(db) as statements:
-        places = [place and place.position for place in [await board.of(one) for one in found if one is not None]]
+        places = [place and place.position for place in [await board.of(one) for one in found]]
     assert places == [n // 2 + 1 for n in range(len(crowd.waiting))]
     assert len(statements.sent) <= 6
     with watched(db) as statements:

@@ -66,7 +66,7 @@ class PostgresMaker:
                 connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
     def _is_emptied(self, name: str) -> bool:
-        """False where it is no longer as it was made: changed in its tables, grown, or not to be had."""
+        """False where it is no longer as it was made: changed in its tables, grown, analysed, or not to be had."""
         try:
             with self._connected(name) as connection:
                 connection.execute(_ALONE)
@@ -109,6 +109,7 @@ SELECT md5(concat(
     (SELECT string_agg(proname, ',' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'public'::regnamespace),
     (SELECT string_agg(tgname, ',' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal),
     (SELECT string_agg(version_num, ',') FROM alembic_version),
+    (SELECT count(*) FROM pg_statistic WHERE starelid >= 16384),
     (SELECT count(*) FROM pg_db_role_setting JOIN pg_database ON setdatabase = pg_database.oid
       WHERE datname = current_database()),
     pg_database_size(current_database()) > 16 * 1024 * 1024
