@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
 from sqlmodel import col, select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -83,7 +84,8 @@ class ShiftPages:
         return self._door.page(
             request, operator, "desk/admin/shifts.html", errors=errors, shifts=shifts, people=people, away=away,
             drawn=people,
-            day=day, before=day - timedelta(days=1), after=day + timedelta(days=1), picture=picture, kinds=KINDS,
+            day_text=format_date(day, "medium", locale=self._door.catalogue(request, operator).locale),
+            before=day - timedelta(days=1), after=day + timedelta(days=1), picture=picture, kinds=KINDS,
             values=values,
             hours_of=lambda shift: _hours(shift.weekly), days_of=lambda shift: sorted({one[0] for one in shift.weekly}),
             zone=self._zone.key,

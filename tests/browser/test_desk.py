@@ -150,6 +150,32 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     await expect(operator.locator("#keys").get_by_text("Transfer to another department")).to_be_visible()
     await operator.keyboard.press("Escape")
     await expect(operator.locator("#help")).to_be_hidden()
+    # What a select says is done by its button alone, never by an arrow key on the way.
+    done = operator.locator("#ticket-timeline")
+    await operator.locator("#p-state").focus()
+    await operator.keyboard.press("ArrowDown")
+    await expect(operator.locator("#p-state")).to_have_value("waiting_customer")
+    await expect(done.get_by_text("State: Waiting for customer")).to_have_count(0)
+    await operator.keyboard.press("Tab")
+    await operator.keyboard.press("Enter")
+    await expect(done.get_by_text("State: Waiting for customer")).to_be_visible()
+    for field, text, told in (
+        ("#update-by", "23:59", "Investigating, next update by"),
+        ("#tags-text", "network", "Tags: +network"),
+        ("#other-number", "T-26-004159", "T-26-004159"),
+        ("#owner-reason", "He read out the invoice", "although asked for at level 0"),
+    ):
+        await operator.locator("details:not([open]):has(#owner-reason) summary").evaluate_all(
+            "(folds) => folds.forEach((fold) => fold.click())"
+        )
+        await operator.locator(field).fill(text)
+        await operator.locator(field).press("Enter")
+        await expect(done.get_by_text(told).first).to_be_visible()
+    await operator.locator("#other-number").fill("T-26-004159")
+    await operator.get_by_role("button", name="Merge into it").press("Enter")
+    await expect(operator.get_by_text("not known to be of one person")).to_be_visible()
+    await operator.goto(f"{own_demo.origin}/desk/tickets/{number}")
+    await expect(operator.locator("#canned-button")).to_be_visible()
     await operator.keyboard.press("t")
     await operator.wait_for_url("**/transfer")
     await expect(operator.locator("#transfer-note")).to_be_focused()
