@@ -34,7 +34,7 @@ from escalation.models import SlaClock, Ticket, TicketConversation, TicketLink, 
 from escalation.sla.clocks import start_update_by
 from escalation.sla.crew import require_room
 from escalation.states import HIGH, NORMAL, State
-from escalation.ticket_links import link_for
+from escalation.ticket_links import absorbed_by, link_for
 
 SAID = "ticket.said"
 """Outbox kind: a message written at the ticket has to be said in the conversation."""
@@ -218,10 +218,14 @@ class Tickets:
     # ── links ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def revoke_links(self, ticket_id: UUID, actor: Actor) -> Ticket:
-        """All ways to the ticket without sign-in end; the next card carries a new one."""
+        """All ways to the ticket without sign-in end, those over tickets that were merged into it, too; the next card
+        carries a new one."""
         async with self._change(ticket_id, actor) as change:
             links = await change.session.exec(
-                select(TicketLink).where(TicketLink.ticket_id == ticket_id, col(TicketLink.revoked_at).is_(None))
+                select(TicketLink).where(
+                    col(TicketLink.ticket_id).in_(await absorbed_by(change.session, ticket_id)),
+                    col(TicketLink.revoked_at).is_(None),
+                )
             )
             for link in links:
                 link.revoked_at = change.now

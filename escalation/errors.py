@@ -15,6 +15,7 @@ TicketError
 │   └── TagsRefused     more tags, or a longer one, than a ticket has
 ├── TimeUnclear     what was written is no time of the coming day
 ├── DifferentPeople the requesters of two tickets are not known to be one person
+├── MoreReaders     in the other ticket more people would read it
 ├── NeedsOwnership  who asks is not known well enough for this action
 └── TextRefused     TextEmpty, TextTooLong
 """
@@ -85,6 +86,10 @@ class TimeUnclear(TicketError):
 
 class DifferentPeople(TicketError):
     """The tickets belong to different people."""
+
+
+class MoreReaders(TicketError):
+    """Somebody may read the one ticket who may not read the other."""
 
 
 class NeedsOwnership(TicketError):

@@ -14,7 +14,7 @@ from chat.public import Conversation, put_files_along
 from escalation.actions import Tickets
 from escalation.change import Actor, Change, place_of
 from escalation.client_area.tickets_store import may_see
-from escalation.errors import DifferentPeople, NotPossible, TicketGone, TicketMoved
+from escalation.errors import DifferentPeople, MoreReaders, NotPossible, TicketGone, TicketMoved
 from escalation.models import (
     SlaClock,
     Ticket,
@@ -25,8 +25,9 @@ from escalation.models import (
 )
 from escalation.sla.clocks import REPLIES, running_clocks, start_next_reply, take_over
 from escalation.states import LIVE, State
+from escalation.ticket_links import MERGED, participants_in, type_of
 
-MERGED, SPLIT, LINKED = "merged", "split", "linked"
+SPLIT, LINKED = "split", "linked"
 PROVEN = 1
 """From this level on the address of a requester is known to be theirs."""
 
@@ -65,7 +66,8 @@ async def merge(tickets: Tickets, source_id: UUID, target_id: UUID, actor: Actor
     """`source` goes on in `target`: its thread stands there too, its conversation speaks there, its promise counts.
 
     Raises DifferentPeople where the requesters are not known to be one: what is said in the target would be read by
-    a stranger. Such tickets can be linked.
+    a stranger; MoreReaders where others would read in the target what was said in the source. Such tickets can be
+    linked.
     """
     async with tickets.db.write() as session:
         source, target = await _both(session, source_id, target_id)
@@ -77,6 +79,8 @@ async def merge(tickets: Tickets, source_id: UUID, target_id: UUID, actor: Actor
             raise NotPossible
         if not await same_person(session, source, target):
             raise DifferentPeople
+        if await has_more_readers(session, target, source):
+            raise MoreReaders
         changes = _changes(tickets, session, actor, source, target)
         session.add(
             TicketRelation(
@@ -109,6 +113,16 @@ async def same_person(session: AsyncSession, one: Ticket, other: Ticket) -> bool
     if address and address == other.requester_email.lower() and proven >= PROVEN:
         return True
     return bool(await _visitors(session, one.id) & await _visitors(session, other.id))
+
+
+async def has_more_readers(session: AsyncSession, target: Ticket, source: Ticket) -> bool:
+    """Beside the requesters: people of an account read its tickets, those of money by another right, and whoever an
+    operator added. Rights change, so it is the same refusal whoever has them now."""
+    is_of_other_right = await type_of(session, target) != await type_of(session, source)
+    if target.account_id is not None and (target.account_id != source.account_id or is_of_other_right):
+        return True
+    readers = {one.address for one in await participants_in(session, source.id)} | {source.requester_email.lower()}
+    return any(one.address not in readers for one in await participants_in(session, target.id))
 
 
 async def related(session: AsyncSession, ticket_id: UUID) -> Sequence[tuple[TicketRelation, UUID]]:
@@ -220,6 +234,8 @@ async def _copy_thread(session: AsyncSession, source: Ticket, target: Ticket) ->
     transcripts = await session.exec(select(TicketTranscript).where(TicketTranscript.ticket_id == source.id))
     for found in transcripts:
         session.add(TicketTranscript(**found.model_dump() | {"id": new_id(), "ticket_id": target.id}))
+        files = [one for row in found.body for one in row.get("files", ())]
+        await put_files_along(session, files, place_of(target.id))
     messages = await session.exec(
         select(TicketMessage).where(TicketMessage.ticket_id == source.id).order_by(col(TicketMessage.seq))
     )

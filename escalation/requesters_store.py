@@ -21,7 +21,7 @@ from escalation.models import (
     TicketTranscript,
 )
 from escalation.sla.policies import FIRST_REPLY, UPDATE_BY
-from escalation.ticket_links import by_link, takes_part
+from escalation.ticket_links import by_link, goes_on_for, takes_part
 
 TIMELINE = ("created", "state", "assigned", "first_reply")
 """Kinds of events the requester may read; the others are nobody's business outside."""
@@ -87,6 +87,8 @@ class RequestersTicket:
     events: Sequence[PublicEvent]
     reader: str = ""
     """The address whose link it was read by, of the account or of who takes part; empty for the requester."""
+    goes_on: str = ""
+    """The number of the ticket it was merged into, where the reader may read that one."""
     may_end: bool = True
     """Not for who only takes part by link: whether it is solved, the customer says."""
 
@@ -98,7 +100,10 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
         return None
     ticket, reader = found
     only_takes_part = bool(reader) and await takes_part(session, ticket.id, reader)
-    return replace(await public_ticket(session, ticket), reader=reader, may_end=not only_takes_part)
+    onward = await goes_on_for(session, ticket, reader)
+    goes_on = onward[0].number if onward else ""
+    shown = await public_ticket(session, ticket)
+    return replace(shown, reader=reader, goes_on=goes_on, may_end=not only_takes_part)
 
 
 async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTicket:

@@ -13,10 +13,12 @@ from chat.ids import new_id
 from chat.public import Department
 from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
 from escalation.customers.reader import FINANCIAL
-from escalation.models import Ticket, TicketLink, TicketParticipant
+from escalation.models import Ticket, TicketLink, TicketParticipant, TicketRelation
 
 LINK_LIFE = timedelta(days=30)
 SCOPE = "requester"
+MERGED = "merged"
+"""The relation of a ticket to the one it goes on in."""
 
 
 async def link_for(session: AsyncSession, ticket: Ticket, recipient: str, now: datetime) -> UUID:
@@ -102,6 +104,40 @@ async def takes_part(session: AsyncSession, ticket_id: UUID, address: str) -> bo
         )
     )
     return (await session.exec(held)).first() is not None
+
+
+async def goes_on_for(session: AsyncSession, ticket: Ticket, reader: str) -> tuple[Ticket, str] | None:
+    """The ticket that this one was merged into, and the recipient of a link to it, where who reads this one by a link
+    may read that one, too. `reader` as `by_link` says it."""
+    target = await merged_into(session, ticket.id)
+    if target is None:
+        return None
+    recipient = reader
+    if not reader and target.customer_id != ticket.customer_id:
+        recipient = ticket.requester_email.strip().lower()
+        if not recipient or _is_requesters(target, recipient):
+            return None
+    return (target, recipient) if await may_read(session, target, recipient) else None
+
+
+async def merged_into(session: AsyncSession, ticket_id: UUID) -> Ticket | None:
+    found = await session.exec(
+        select(Ticket)
+        .join(TicketRelation, col(TicketRelation.other_id) == col(Ticket.id))
+        .where(TicketRelation.ticket_id == ticket_id, TicketRelation.relation == MERGED)
+    )
+    return found.first()
+
+
+async def absorbed_by(session: AsyncSession, ticket_id: UUID) -> list[UUID]:
+    """This ticket and all that lead to it: whoever reads one of them by a link finds the way."""
+    found = [ticket_id]
+    for one in found:
+        sources = select(TicketRelation.ticket_id).where(
+            TicketRelation.other_id == one, TicketRelation.relation == MERGED
+        )
+        found += [source for source in await session.exec(sources) if source not in found]
+    return found
 
 
 async def type_of(session: AsyncSession, ticket: Ticket) -> str:

@@ -25,6 +25,7 @@ from escalation.files import TicketFiles
 from escalation.requesters_store import RequestersTicket, requesters_ticket
 from escalation.sla.durations import clock_text
 from escalation.states import HIGH, State, requesters_word
+from escalation.ticket_links import by_link, goes_on_for, page_for
 
 NOBODY = UUID(int=0)
 
@@ -48,6 +49,7 @@ class ClientArea:
             Route(f"{page}/files/{{id}}", self._file, methods=["GET"]),
             Route(f"{page}/files/{{id}}/{{form}}", self._file, methods=["GET"]),
             Route(f"{page}/news", self._news, methods=["GET"]),
+            Route(f"{page}/on", self._on, methods=["GET"]),
             *uploads.routes(),
         ]
 
@@ -62,6 +64,18 @@ class ClientArea:
             return look_of(fresh) if fresh is not None else None
 
         return await self._watching.answer(request, found.number, look)
+
+    async def _on(self, request: Request) -> Response:
+        """To the ticket that this one was merged into, by a link of the same reader."""
+        link = request.path_params["link"]
+        genuine = self._links.verify(f"/t/{link}", request.path_params["signature"])
+        path, now = "", self._tickets.clock.now()
+        async with self._tickets.db.write() as session:
+            found = await by_link(session, parse_id(link) or NOBODY, now)
+            onward = await goes_on_for(session, *found) if found is not None else None
+            if genuine and onward is not None:
+                path = await page_for(session, *onward, now)
+        return RedirectResponse(self._links.sign(path), 303) if path else self._gone(request)
 
     async def _answer(self, request: Request) -> Response:
         require_ours(request, self._base_url)
@@ -153,6 +167,7 @@ class ClientArea:
             "sent": "sent" in request.query_params and status == 200,
             "languages": self._languages(request, locale),
             "action": _here(request),
+            "goes_on_at": f"{request.url.path}/on",
             "error": "",
             "text": "",
             "kept_files": [],

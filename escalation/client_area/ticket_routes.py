@@ -181,6 +181,7 @@ class TicketRoutes:
             "unsure": UNSURE,
             "look": look_of(found),
             "action": f"{HOME}/{found.number}",
+            "goes_on_at": f"{HOME}/{found.goes_on}",
             "here": f"{HOME}/{found.number}",
             "error": "",
             "text": "",

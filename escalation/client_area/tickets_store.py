@@ -1,7 +1,7 @@
 """What a customer reads of the account's tickets. Selects by the rights of the reader, and never a note."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -18,6 +18,7 @@ from escalation.customers.reader import FINANCIAL, CustomerReader
 from escalation.models import Ticket, TicketMessage, TicketParticipant
 from escalation.requesters_store import RequestersTicket, public_ticket
 from escalation.states import State
+from escalation.ticket_links import merged_into
 
 PAGE = 20
 MOST_OPEN = 200
@@ -140,7 +141,11 @@ async def customers_ticket(session: AsyncSession, reader: CustomerReader, number
         .where(Ticket.number == number, seen_by(reader))
     )
     ticket = found.first()
-    return await public_ticket(session, ticket) if ticket is not None else None
+    if ticket is None:
+        return None
+    target = await merged_into(session, ticket.id)
+    is_seen = target is not None and await may_see(session, reader.customer_id, target)
+    return replace(await public_ticket(session, ticket), goes_on=target.number if target and is_seen else "")
 
 
 def _line(ticket: Ticket, department: Department, at: datetime) -> Line:

@@ -21,6 +21,7 @@ from escalation.detaching import detach
 from escalation.errors import (
     AlreadyReads,
     DifferentPeople,
+    MoreReaders,
     NeedsOwnership,
     NoAddress,
     NotPossible,
@@ -200,6 +201,11 @@ def refused_text(refused: TicketError, c: Catalogue) -> str:
         case DifferentPeople():
             return c.gettext(
                 "These tickets are not known to be of one person, so neither may read the other. Link them instead."
+            )
+        case MoreReaders():
+            return c.gettext(
+                "More people may read the other ticket: those of its account or department, or who takes part in it. "
+                "Link them, or transfer this one first."
             )
         case NoAddress():
             return c.gettext("Write the address of a person, for example ana@example.com.")

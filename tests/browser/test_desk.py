@@ -254,6 +254,16 @@ async def test_two_operators_see_each_other_look_and_write(new_context: NewConte
     await expect(omar.locator("#ticket-lookers")).to_have_text("LLuka is looking")
     await luka.locator("#ticket-text").press_sequentially("I think")
     await expect(omar.locator("#ticket-lookers")).to_have_text("LLuka is writing")
+    # What one does with the ticket stands on the other's page, without a reload.
+    await omar.locator("#participants summary").click()
+    await omar.locator("#person-address").fill("vito@supplier.example")
+    await omar.keyboard.press("Enter")
+    await expect(omar.locator("#participants .lines")).to_contain_text("vito@supplier.example")
+    await expect(luka.locator("#participants .lines")).to_contain_text("added by Omar")
+    await omar.get_by_role("button", name="Mark as spam").click()
+    await expect(omar.locator(".ticket__closed")).to_contain_text("nobody was told")
+    await luka.get_by_role("button", name="It is no spam").click()
+    await expect(omar.locator("#ticket-timeline")).to_contain_text("No spam, taken back by Luka")
     await luka.goto(f"{own_demo.origin}/desk/tickets")
     await expect(omar.locator("#ticket-lookers")).to_have_text("")
 
