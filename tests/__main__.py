@@ -64,11 +64,9 @@ BROKEN: Lane = {
     "unit": lambda: run_pytest("unit"),
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
-}
-SEEN: Lane = {
-    "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
     "tickets": lambda: run_pytest(*TICKETS),
 }
+SEEN: Lane = {"browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers])}
 LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
 ORDER = [name for lane in LANES for name in lane]
 

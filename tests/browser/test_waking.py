@@ -85,7 +85,7 @@ async def night() -> AsyncIterator[Night]:
         way = f"--host-resolver-rules=MAP 127.0.0.1:{demo.port} 127.0.0.1:{road.port}"
         async with on_duty(demo) as duty, async_playwright() as playwright:
             browser = await playwright.chromium.launch(
-                executable_path=browser_path(),
+                executable_path=browser_path(windows=True),  # the other keeps no page to come back to
                 args=[*CHROMIUM, way],
                 ignore_default_args=["--disable-back-forward-cache"],
             )

@@ -72,7 +72,8 @@ async def _spoken(running: Running, rita: Rita, ann: Client) -> Scene:
     # A note takes no files, and what an operator has sent and not said is nobody else's.
     note = {"kind": "note", "text": f"after {PLANTED}", "ref": "note-0000002"}
     with_file = [("files", (f"{PLANTED}.log", PLANTED.encode()))]
-    assert (await desk.post(f"/desk/tickets/{number}/messages", data=note, files=with_file)).status_code == 303
+    assert (await desk.post(f"/desk/tickets/{number}/messages", data=note, files=with_file)).status_code == 422
+    assert (await desk.post(f"/desk/tickets/{number}/messages", data=note)).status_code == 303
     await Post(desk, "/console/uploads").send(PLANTED.encode(), f"{PLANTED}.txt")
     ticket = await _ticket(running, number)
     assert ticket.customer_id == rita.customer_id
@@ -124,6 +125,7 @@ def doors(scene: Scene, sent: list[str]) -> dict[str, list[str]]:
         "/client/files/{id}/{form}": [f"/client/files/{one}/{form}" for one in sent for form in ("save", "small")],
         page: [scene.link, f"{scene.link}?lang=sl&sent=1"],
         f"{page}/news": [f"{scene.link}/news"],
+        f"{page}/on": [f"{scene.link}/on"],
         f"{page}/uploads/{{upload}}": [f"{scene.link}/uploads/{one}" for one in sent],
         f"{page}/files/{{id}}": [f"{scene.link}/files/{one}" for one in sent],
         f"{page}/files/{{id}}/{{form}}": [f"{scene.link}/files/{one}/save" for one in sent],
@@ -168,7 +170,7 @@ async def test_a_word_among_operators_is_at_no_door_of_visitors_and_customers(sc
     running = scene.running
     async with running.desk.db.read() as session:
         sent = [str(row.id) for row in await session.exec(select(File))]
-    assert len(sent) == 3
+    assert len(sent) == 4  # that of the note among them
     tried = doors(scene, sent)
     there = {one.path for one in running.desk.routes() if isinstance(one, Route) and "GET" in (one.methods or ())}
     assert {path for path in there if not path.startswith(INSIDE)} == set(tried), "say how the new page is looked at"

@@ -16,7 +16,7 @@ BROWSER_TESTS = ROOT / "tests" / "browser"
 NODE_MODULES = BROWSER_TESTS / "node_modules"
 SHELL = "chromium-headless-shell"
 """The same browser without windows, at half the processor: taken where it is there or Debian has it."""
-BROWSERS = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SERVERS = ("nginx", "caddy", "redis-server", "openssl")
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks it before it starts a service."""
@@ -45,23 +45,25 @@ def need_npm_packages() -> None:
         raise NeedMissing(f"npm could not install {', '.join(wanted)} in tests/browser:\n{output[-2000:]}")
 
 
-def browser_path() -> str | None:
-    """`NIGHTDESK_TESTS_CHROMIUM`, else the first Chromium of the system."""
-    named = os.environ.get("NIGHTDESK_TESTS_CHROMIUM")
-    return named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
+def browser_path(*, windows: bool = False) -> str | None:
+    """`NIGHTDESK_TESTS_CHROMIUM`, else the first Chromium of the system. `windows`: as people have it."""
+    if named := os.environ.get("NIGHTDESK_TESTS_CHROMIUM"):
+        return named
+    names = BROWSERS if windows else (SHELL, *BROWSERS)
+    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def need_browser() -> None:
-    if "NIGHTDESK_TESTS_CHROMIUM" not in os.environ and not shutil.which(SHELL):
-        with suppress(NeedMissing):
-            _install(SHELL)
-    if not browser_path():
+    if not browser_path(windows=True):
         _install("chromium")
-    if not browser_path():
+    if not browser_path(windows=True):
         raise NeedMissing(
             "Chromium is missing: `apt-get install chromium` (or your system's package), "
             "or name one in NIGHTDESK_TESTS_CHROMIUM"
         )
+    if browser_path() == browser_path(windows=True) and "NIGHTDESK_TESTS_CHROMIUM" not in os.environ:
+        with suppress(NeedMissing):
+            _install(SHELL)
 
 
 def need_servers() -> None:
