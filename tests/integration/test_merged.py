@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -156,7 +157,7 @@ async def test_files_of_a_merged_conversation_open_from_the_target(running: Runn
             client = await running.visitor()
             await client.send("enroll")
             client.token = (await client.until("enrolled"))["token"]
-            leave = {"ref": "ref-00000001", "email": f"{name}@acme.example", "text": "It is down"}
+            leave: dict[str, Any] = {"ref": "ref-00000001", "email": f"{name}@acme.example", "text": "It is down"}
             if not file_id:
                 file_id = (await of_visitor(running, client, http).send(files.image(), "before.png"))["id"]
                 leave |= {"files": [file_id]}
