@@ -58,12 +58,12 @@ IN_ONE_PROCESS: Lane = {
 IN_MANY: Lane = {
     "acceptance": lambda: run_pytest("acceptance", *OTHERS, needs=[need_servers]),
     "commands": lambda: run_pytest(*COMMANDS, needs=[need_servers]),
-}
-BROKEN: Lane = {
-    "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
     "unit": lambda: run_pytest("unit"),
     "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
+}
+BROKEN: Lane = {
+    "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
     "tickets": lambda: run_pytest(*TICKETS),
 }
 SEEN: Lane = {"browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers])}
