@@ -12,7 +12,7 @@ from chat.conversations.file_readers import conversations_in
 from chat.conversations.models import Conversation, Message
 from chat.conversations.said import Said, said_in
 from chat.conversations.transcript import Transcript, TranscriptMessage, TranscriptVisitor, transcript_of
-from chat.files.attachments import Attached, claim_files, put_files_along, ready_files
+from chat.files.attachments import INSIDE, Attached, claim_files, put_files_along, ready_files
 from chat.files.downloads import Downloads
 from chat.files.errors import NoSuchFile
 from chat.files.forms import CHOSEN_FILES, SENT_FILES, FormFiles, files_of, form_with_files
@@ -37,6 +37,7 @@ __all__ = [
     "CUSTOMER_DAILY",
     "DESK",
     "FILES_PER_MESSAGE",
+    "INSIDE",
     "LEFT",
     "NOW",
     "OPERATOR_DAILY",

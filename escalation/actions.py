@@ -22,7 +22,7 @@ from chat.public import Conversations, Department, Outbox, claim_files
 from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
-from escalation.change import SYSTEM, Actor, Change, Place, checked, place_of, within_here
+from escalation.change import SYSTEM, Actor, Change, Place, checked, inside_of, place_of, within_here
 from escalation.customers.registry import Registry
 from escalation.directory import Directory, named_in
 from escalation.draft import Start
@@ -99,12 +99,13 @@ class Tickets:
             await self._spread(change, message)
         return change.ticket
 
-    async def note(self, ticket_id: UUID, actor: Actor, text: str, *, ref: str) -> Ticket:
-        """For operators only. It answers nobody, so it needs no version."""
-        text = checked(text)
+    async def note(self, ticket_id: UUID, actor: Actor, text: str, *, ref: str, files: Sequence[str] = ()) -> Ticket:
+        """For operators only, its files too. It answers nobody, so it needs no version."""
+        text = checked(text, files)
         async with self._change(ticket_id, actor) as change:
             if not await change.said_before(ref):
-                change.note(text, ref=ref)
+                attached = await claim_files(change.session, f"operator:{actor.id}", files, inside_of(ticket_id))
+                change.note(text, ref=ref, files=attached)
                 await change.mention(named_in(text, await self.directory.operators()))
         return change.ticket
 

@@ -14,7 +14,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 import escalation.queue  # noqa: F401 — it keeps `place` true at each flush
 from chat.ids import new_id
-from chat.public import Attached, Operator, put_files_along
+from chat.public import INSIDE, Attached, Operator, put_files_along
 from escalation.customers.known import IDENTIFIED
 from escalation.directory import Colleague
 from escalation.errors import NotPossible, TagsRefused, TextEmpty, TextTooLong, TicketClosed, TicketMoved
@@ -186,8 +186,9 @@ class Change:
         )  # fmt: skip
         self.record("breached", **data)
 
-    def note(self, text: str, *, ref: str | None = None) -> TicketMessage:
+    def note(self, text: str, *, ref: str | None = None, files: Sequence[Attached] = ()) -> TicketMessage:
         message = self._add("note", text, "desk", ref, None, self.now)
+        message.files = list(files)
         self.record("noted", message=message.seq)
         return message
 
@@ -346,6 +347,11 @@ class Change:
 def place_of(ticket_id: UUID) -> str:
     """Who may read the ticket may read the files of this place."""
     return f"ticket:{ticket_id}"
+
+
+def inside_of(ticket_id: UUID) -> str:
+    """Files of its notes: only operators look here."""
+    return f"{INSIDE}{place_of(ticket_id)}"
 
 
 def _tags_of(ticket_id: UUID) -> SelectOfScalar[TicketTag]:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from chat.ids import parse_id
 from chat.public import (
+    INSIDE,
     Attached,
     Department,
     Downloads,
@@ -52,11 +53,6 @@ class Received:
             raise FilesRefused(self.refused)
         return [one["id"] for one in self.ready]
 
-    def no_files(self, words: str) -> None:
-        """Raises FilesRefused with `words` where any came."""
-        if self.ids():
-            raise FilesRefused(words)
-
 
 class TicketFiles:
     """`received` takes the files of a form in; `said` makes a sentence of what was refused."""
@@ -92,7 +88,8 @@ class TicketFiles:
             operator = await session.get(Operator, operator_id)
             if operator is None or not operator.active:
                 return False
-            return await _is_any(session, places, (await reader_of(session, operator)).reaches())
+            reached = (await reader_of(session, operator)).reaches()
+            return await _is_any(session, [one.removeprefix(INSIDE) for one in places], reached)
 
     async def _customer(self, customer_id: UUID, places: list[str]) -> bool:
         async with self._tickets.db.read() as session:

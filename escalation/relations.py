@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.ids import new_id
 from chat.public import Conversation, put_files_along
 from escalation.actions import Tickets
-from escalation.change import Actor, Change, place_of
+from escalation.change import Actor, Change, inside_of, place_of
 from escalation.client_area.tickets_store import may_see
 from escalation.errors import DifferentPeople, MoreReaders, NotPossible, TicketGone, TicketMoved
 from escalation.models import (
@@ -251,7 +251,8 @@ async def _copy_thread(session: AsyncSession, source: Ticket, target: Ticket) ->
             "conversation_seq": None,
         }
         session.add(TicketMessage(**message.model_dump() | changed))
-        await put_files_along(session, message.files, place_of(target.id))
+        there = inside_of(target.id) if message.kind == "note" else place_of(target.id)
+        await put_files_along(session, message.files, there)
     await session.flush()
     return copied
 

@@ -16,6 +16,8 @@ from chat.ids import parse_id
 
 Attached = dict[str, Any]
 """As messages keep it: id, name, type, size, and of images width and height."""
+INSIDE = "inside:"
+"""Before a place: what operators keep among themselves there. It never goes to a place that others read, too."""
 
 
 async def ready_files(session: AsyncSession, owner: str, ids: Sequence[str], *, hold: bool = False) -> list[Attached]:
@@ -34,15 +36,25 @@ async def ready_files(session: AsyncSession, owner: str, ids: Sequence[str], *, 
 async def claim_files(session: AsyncSession, owner: str, ids: Sequence[str], place: str) -> list[Attached]:
     """In the caller's transaction; done again it is the same. `owner` as `visitor:<id>`.
 
-    Raises TooManyFiles, and NoSuchFile for files of others and files that are not there alike.
+    Raises TooManyFiles, and NoSuchFile for files of others, files that are not there and, for others to read, what
+    operators keep among themselves, all alike.
     """
     if len(set(ids)) > FILES_PER_MESSAGE:
         raise TooManyFiles
     attached = await ready_files(session, owner, ids, hold=True)
-    if len(attached) != len(set(ids)):
+    found = [UUID(one["id"]) for one in attached]
+    if len(attached) != len(set(ids)) or (not place.startswith(INSIDE) and await _are_inside(session, found)):
         raise NoSuchFile
-    await put(session, [UUID(one["id"]) for one in attached], place)
+    await put(session, found, place)
     return attached
+
+
+async def _are_inside(session: AsyncSession, ids: Sequence[UUID]) -> bool:
+    """Whether any of them is read by operators only, as yet."""
+    rows = table_of(FilePlace).c
+    places = (await session.execute(select(rows.file_id, rows.place).where(rows.file_id.in_(ids)))).all()
+    read_by_others = {file_id for file_id, place in places if not place.startswith(INSIDE)}
+    return any(file_id not in read_by_others for file_id, _ in places)
 
 
 async def put(session: AsyncSession, ids: Iterable[UUID], place: str) -> None:

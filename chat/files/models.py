@@ -61,7 +61,7 @@ class File(Row, table=True):
 
 
 class FilePlace(Row, table=True):
-    """Who may read the place may read the file: `conversation:<id>`, `ticket:<id>`."""
+    """Who may read the place may read the file: `conversation:<id>`, `ticket:<id>`, `inside:ticket:<id>`."""
 
     __tablename__ = "file_place"
     place: str = Field(primary_key=True, max_length=60)

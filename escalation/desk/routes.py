@@ -117,8 +117,7 @@ class TicketDesk:
         received = await self._files.received(form, owner, ref, operator.locale)
         try:
             if kind == "note":
-                received.no_files(c.gettext("A note takes no files. Send them with a reply, or take them away."))
-                await self._tickets.note(found.ticket.id, actor_of(operator), text, ref=ref)
+                await self._tickets.note(found.ticket.id, actor_of(operator), text, ref=ref, files=received.ids())
             else:
                 await self._tickets.reply(
                     found.ticket.id,

@@ -25,6 +25,20 @@ def payload(name: str, data: bytes) -> FilePayload:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
 
 
+async def drop_and_paste(place: Locator) -> None:
+    """`dropped.txt` by mouse, `pasted.txt` by keyboard."""
+    await place.evaluate(
+        """(place) => {
+          const data = new DataTransfer()
+          data.items.add(new File(['dropped words'], 'dropped.txt', { type: 'text/plain' }))
+          place.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
+          const pasted = new DataTransfer()
+          pasted.items.add(new File(['pasted words'], 'pasted.txt', { type: 'text/plain' }))
+          place.dispatchEvent(new ClipboardEvent('paste', { clipboardData: pasted, bubbles: true, cancelable: true }))
+        }"""
+    )
+
+
 def offer(page: Page) -> Locator:
     return page.locator(".offer")
 

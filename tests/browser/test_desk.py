@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import Axe
 from tests.browser.conftest import NewContext, sign_in
 from tests.browser.earlier import all_earlier
-from tests.browser.scenes import attend, log, take, thread, visit
+from tests.browser.scenes import attend, drop_and_paste, log, take, thread, visit
 from tests.browser.visiting import panel, say
 from tests.support.demo import DemoProgram
 
@@ -131,8 +131,13 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     await expect(operator.locator("#canned-button")).to_be_visible()
     await operator.keyboard.press("n")
     await operator.keyboard.type("Watch for packet loss")
+    await drop_and_paste(operator.locator("#ticket-text"))
+    await expect(operator.get_by_role("button", name="Remove pasted.txt")).to_be_visible()
     await operator.keyboard.press("Control+Enter")
-    await expect(operator.locator(".letter--note").get_by_text("Watch for packet loss")).to_be_visible()
+    note = operator.locator(".letter--note")
+    await expect(note.get_by_text("Watch for packet loss")).to_be_visible()
+    for name in ("dropped.txt", "pasted.txt"):
+        await expect(note.get_by_role("link", name=re.compile(name))).to_have_count(1)
     await expect(operator.locator("#ticket-text")).to_have_value("")
     await expect(operator.locator("#canned-button")).to_be_visible()
     await operator.keyboard.press("r")

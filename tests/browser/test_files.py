@@ -7,7 +7,7 @@ from playwright.async_api import FilePayload, Page, expect
 
 from tests.browser.axe import Axe
 from tests.browser.conftest import NewContext
-from tests.browser.scenes import attend, log, payload, take, thread, visit
+from tests.browser.scenes import attend, drop_and_paste, log, payload, take, thread, visit
 from tests.browser.visiting import open_panel, panel
 from tests.support import files
 from tests.support.demo import DemoProgram
@@ -90,17 +90,7 @@ async def test_a_message_waits_for_its_file_over_a_broken_line_and_goes_once(dem
 async def test_a_dropped_and_a_pasted_file_are_taken(demo: DemoProgram, visitor: Page) -> None:
     await visit(visitor, demo, "By mouse and by keyboard")
     await expect(panel(visitor).get_by_role("button", name="Attach files")).to_be_visible()
-    frame = panel(visitor).locator("body")
-    await frame.evaluate(
-        """(body) => {
-          const data = new DataTransfer()
-          data.items.add(new File(['dropped words'], 'dropped.txt', { type: 'text/plain' }))
-          body.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
-          const pasted = new DataTransfer()
-          pasted.items.add(new File(['pasted words'], 'pasted.txt', { type: 'text/plain' }))
-          body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: pasted, bubbles: true, cancelable: true }))
-        }"""
-    )
+    await drop_and_paste(panel(visitor).locator("body"))
     tray = panel(visitor).locator(".tray")
     await expect(tray.get_by_role("button", name="Remove dropped.txt")).to_be_visible()
     await expect(tray.get_by_role("button", name="Remove pasted.txt")).to_be_visible()

@@ -10,7 +10,7 @@ import pytest
 
 from chat.db import Database
 from tests.support.clock import FakeClock
-from tests.support.files import LOG
+from tests.support.files import EXE, LOG
 from tests.support.office import BASE, OURS, Office, SignedIn, transport, version_of
 from tests.support.tickets import company
 
@@ -130,14 +130,13 @@ async def test_omar_replies_notes_and_sets_without_script(office: Office) -> Non
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}#end")
     await office.post(f"{path}/messages", kind="note", text="Check the switch", ref="ref-00002")
     # Nothing that was written or chosen is dropped unsaid.
-    with_file = await office.http.post(
-        f"{path}/messages",
-        data={"kind": "note", "text": "See the log", "ref": "ref-00003"},
-        files={"files": ("a.log", LOG)},
-        headers=OURS,
-    )
-    assert (with_file.status_code, "A note takes no files." in with_file.text) == (422, True)
+    note = {"kind": "note", "text": "See the log", "ref": "ref-00003"}
+    chosen = [("files", ("a.log", LOG)), ("files", ("tool.exe", EXE))]
+    with_file = await office.http.post(f"{path}/messages", data=note, files=chosen, headers=OURS)
+    assert (with_file.status_code, "tool.exe: This file type is not allowed." in with_file.text) == (422, True)
     assert all(kept in with_file.text for kept in (">See the log</textarea>", '> <span dir="auto">a.log</span>'))
+    with_file = await office.http.post(f"{path}/messages", data=note, files=chosen[:1], headers=OURS)
+    assert (with_file.status_code, "a.log" in (await office.http.get(path)).text) == (303, True)
     large = await office.post(f"{path}/properties", field="breach_reason", reason="x" * 70_000)
     assert (large.status_code, "what you wrote is still there" in large.text) == (413, True)
     for form in (
@@ -149,7 +148,7 @@ async def test_omar_replies_notes_and_sets_without_script(office: Office) -> Non
         assert (await office.post(f"{path}/properties", version=version_of(page), **form)).status_code == 303
     found = await office.fresh(ticket)
     assert (found.state, found.priority, found.operator_id) == ("solved", 0, office.acme.nina.id)
-    assert await office.texts(ticket) == ["On it", "Check the switch"]
+    assert await office.texts(ticket) == ["On it", "Check the switch", "See the log"]
     page = await office.http.get(path)
     assert "First reply after 0:00, within 10 min" in page.text
 

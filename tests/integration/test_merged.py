@@ -174,6 +174,12 @@ async def test_files_of_a_merged_conversation_open_from_the_target(running: Runn
         before = [(await http.get(f"{page}/files/{file_id}")).status_code for page in pages]
         assert before[1:] == [404, 404]
         source, target = [await by_number(running, number) for number in numbers[:2]]
+        note = {"kind": "note", "text": "Seen before", "ref": "ref-00000002"}
+        noted = await desk.post(
+            f"/desk/tickets/{source.number}/messages", data=note, files={"files": ("inside.log", files.LOG)}
+        )
+        assert noted.status_code == 303
+        source = await by_number(running, source.number)
         form = {"act": "merge", "other": target.number, "version": str(source.version)}
         assert (await desk.post(f"/desk/tickets/{source.number}/acts", data=form)).status_code == 303
         assert f"{file_id}/small" in (await http.get(pages[1])).text
@@ -181,6 +187,10 @@ async def test_files_of_a_merged_conversation_open_from_the_target(running: Runn
             got = await http.get(f"{page}/files/{file_id}", follow_redirects=True)
             assert got.headers["content-type"] == "image/png"
         assert (await http.get(f"{pages[2]}/files/{file_id}")).status_code == 404
-        assert f"{file_id}/small" in (await desk.get(f"/desk/tickets/{target.number}")).text
+        shown = (await desk.get(f"/desk/tickets/{target.number}")).text
+        assert f"{file_id}/small" in shown
+        inside = shown.split('">inside.log')[0].split("/console/files/")[-1][:36]
+        assert (await desk.get(f"/console/files/{inside}", follow_redirects=True)).content == files.LOG
+        assert {(await http.get(f"{page}/files/{inside}")).status_code for page in pages} == {404}
         got = await desk.get(f"/console/files/{file_id}", follow_redirects=True)
         assert got.headers["content-type"] == "image/png"

@@ -16,7 +16,7 @@ from escalation.change import Actor
 from escalation.client_area.tokens import signed
 from escalation.mail.models import MailOut
 from escalation.mail.writer import Sender
-from escalation.models import Ticket
+from escalation.models import Ticket, TicketMessage
 from tests.support import files
 from tests.support.clock import FakeClock
 from tests.support.customers import Rita, add_customer, browser_of, claims_of, secret_of, signed_in
@@ -69,27 +69,39 @@ async def _spoken(running: Running, rita: Rita, ann: Client) -> Scene:
     number = opened.text.split("/desk/tickets/")[1].split('"')[0]
     card = await ann.until("said", lambda frame: bool((frame["entries"][-1].get("card") or {}).get("number")))
     link = urlsplit(card["entries"][-1]["card"]["links"][0]["url"]).path
-    # A note takes no files, and what an operator has sent and not said is nobody else's.
+    # Neither a file of a note goes out nor one that an operator has sent and not said.
     note = {"kind": "note", "text": f"after {PLANTED}", "ref": "note-0000002"}
     with_file = [("files", (f"{PLANTED}.log", PLANTED.encode()))]
-    assert (await desk.post(f"/desk/tickets/{number}/messages", data=note, files=with_file)).status_code == 422
-    assert (await desk.post(f"/desk/tickets/{number}/messages", data=note)).status_code == 303
+    for _ in range(2):
+        assert (await desk.post(f"/desk/tickets/{number}/messages", data=note, files=with_file)).status_code == 303
     await Post(desk, "/console/uploads").send(PLANTED.encode(), f"{PLANTED}.txt")
     ticket = await _ticket(running, number)
     assert ticket.customer_id == rita.customer_id
     tagged = await tickets.set_tags(ticket.id, actor, [PLANTED], version=ticket.version)
     reply = {"kind": "reply", "text": "We look into it", "ref": "note-0000003", "then": "waiting_customer"}
+    reply |= {"version": str(tagged.version)}
+    [inside] = await _files_of(running, ticket, "note")
+    leaked = await desk.post(f"/desk/tickets/{number}/messages", data=reply | {"file": inside})
+    assert (leaked.status_code, "not there any more" in leaked.text) == (422, True)
+    await omar.send("say", ref="note-0000004", conversation=talk, text="", files=[inside])
+    await omar.until("refused", lambda frame: frame.get("ref") == "note-0000004")
+    got = await desk.get(f"/console/files/{inside}/save", follow_redirects=True)
+    assert (got.content, PLANTED in got.headers["content-disposition"]) == (PLANTED.encode(), True)
     answer = await desk.post(
-        f"/desk/tickets/{number}/messages",
-        data=reply | {"version": str(tagged.version)},
-        files=[("files", ("steps.pdf", files.PDF))],
+        f"/desk/tickets/{number}/messages", data=reply, files=[("files", ("steps.pdf", files.PDF))]
     )
     assert answer.status_code == 303
     while await running.desk.outbox.work_once():
         pass
     await ann.until("said", lambda frame: frame["entries"][0].get("text") == "We look into it")
-    assert (await desk.get(f"/desk/tickets/{number}")).text.count(PLANTED) >= 3
+    assert (await desk.get(f"/desk/tickets/{number}")).text.count(PLANTED) >= 4
     return Scene(running, rita, ann, desk, number, link)
+
+
+async def _files_of(running: Running, ticket: Ticket, kind: str) -> list[str]:
+    of_kind = select(TicketMessage).where(TicketMessage.ticket_id == ticket.id, TicketMessage.kind == kind)
+    async with running.desk.db.read() as session:
+        return [one["id"] for message in await session.exec(of_kind) for one in message.files]
 
 
 async def _ticket(running: Running, number: str) -> Ticket:
