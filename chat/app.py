@@ -28,6 +28,7 @@ from chat.console.admin.log import AuditLog
 from chat.console.admin.people import OperatorPages
 from chat.console.admin.sites import SitePages
 from chat.console.doorway import Doorway
+from chat.console.error_pages import ErrorPages
 from chat.console.panels import ConsoleModule
 from chat.console.routes import ConsolePanel, ConsoleRoutes
 from chat.console.stream import Stream
@@ -237,6 +238,7 @@ class Nightdesk:
         self.entrance = Entrance(self.visitor_sockets, self.operator_sockets)
         self.polling = Polling(self.entrance, self.clock, settings)
         self.admin = AdminDoor(Doorway(self.pages, self.strings, self.sign_in), ADMIN_SECTIONS)
+        self.errors = ErrorPages(Doorway(self.pages, self.strings, self.sign_in))
         self.escalation = Escalation(
             db=self.db,
             clock=self.clock,
@@ -409,7 +411,7 @@ class Nightdesk:
             routes=self.routes(),
             lifespan=lifespan,
             middleware=middleware,
-            exception_handlers={HTTPException: _http_error, 500: _server_error},
+            exception_handlers={HTTPException: self.errors.http_error, 500: self.errors.server_error},
         )
         app.state.entrance = self.entrance
         # It would send browsers to the host that the request names, which anybody may choose.
@@ -535,14 +537,3 @@ async def _healthz(_request: Request) -> Response:
 
 async def _root(_request: Request) -> Response:
     return PlainTextResponse("Nightdesk")
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 — registered for it alone
-    return PlainTextResponse(error.detail, error.status_code, error.headers)
-
-
-async def _server_error(request: Request, _error: Exception) -> Response:
-    number = request.scope.get("request_id", "")
-    says = f"Something failed on our side. Nothing was lost; try again in a minute. Number {number}."
-    return PlainTextResponse(says, 500, {"X-Request-Id": number})

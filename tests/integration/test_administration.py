@@ -394,3 +394,36 @@ async def test_a_roster_is_made_and_takes_effect_at_once(ada: Bureau) -> None:
     assert await actions(ada) == [
         "shift.added", "roster.added", "absence.added", "absence.removed", "roster.removed", "shift.removed",
     ]  # fmt: skip
+
+
+async def test_a_tab_is_told_what_was_refused_and_a_script_gets_one_line(on_sqlite: Bureau) -> None:
+    ada = on_sqlite
+    tab = {"Sec-Fetch-Dest": "document", "Accept": "text/html"}
+    sara = await ada.person("Sara")
+    async with ada.db.write() as session:
+        (await session.get_one(Operator, sara.id)).locale = "sl"
+    await ada.sign_in(sara)
+    long = {"name": "x" * 70_000}
+    for path, headers, form, status, words in (
+        ("/console/settings", OURS, long, 413, "Tega je preveč za eno pošiljanje"),
+        ("/console/settings", {"Sec-Fetch-Site": "cross-site"}, {"name": "Eve"}, 403, "To ne prihaja z naše strani"),
+        ("/console/language", OURS, long, 413, "Tega je preveč"),
+        ("/console/sign-out", {}, {}, 403, "Stran odprite znova"),
+        ("/desk/bulk", {"Sec-Fetch-Site": "same-site"}, {}, 403, "To ne prihaja"),
+        ("/console/admin/sites/new", OURS, long, 404, "Te strani ni"),
+        ("/console/no/such/place", OURS, {}, 404, "Te strani ni"),
+    ):
+        answer = await ada.http.post(path, data=form, headers=tab | headers)
+        assert (answer.status_code, words in answer.text, 'lang="sl"' in answer.text) == (status, True, True), path
+        assert "script-src 'nonce-" in answer.headers["content-security-policy"]
+        plain = await ada.http.post(path, data=form, headers={"Sec-Fetch-Dest": "empty"} | headers)
+        assert plain.status_code == status
+        assert plain.headers["content-type"].startswith("text/plain") or status == 404, path
+    ada.http.cookies.clear()
+    came = await ada.http.get("/console/inbox.json", headers=tab)
+    assert (came.status_code, came.headers["location"]) == (303, "/console/sign-in?next=/console/inbox.json")
+    assert "Your sign-in has ended" in (await ada.http.post("/console/settings", headers=tab | OURS)).text
+    for path in ("/client/no/such/place", "/no/such/place"):
+        missing = await ada.http.get(path, headers=tab)
+        assert (missing.status_code, "There is no such page" in missing.text) == (404, True)
+        assert 'href="/console"' not in missing.text

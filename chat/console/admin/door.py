@@ -55,7 +55,7 @@ class AdminDoor:
                 return self._doorway.to_sign_in(request)
             operator = login.operator
             if operator.role != ADMINISTRATOR:
-                return self._doorway.page(request, "admin/nothing.html", {}, operator, 404)
+                return self._nothing(request, operator, 404)
             try:
                 if proves and not self._doorway.sign_in.is_fresh(login):
                     request = await kept(request)
@@ -65,10 +65,13 @@ class AdminDoor:
             except HTTPException as error:
                 if error.status_code not in (404, 413):
                     raise
-                name = "nothing" if error.status_code == 404 else "too_long"
-                return self._doorway.page(request, f"admin/{name}.html", {}, operator, error.status_code)
+                return self._nothing(request, operator, error.status_code)
 
         return answer
+
+    def _nothing(self, request: Request, operator: Operator, status: int) -> Response:
+        context = {"status": status, "said": "", "number": "", "home": "/console"}
+        return self._doorway.page(request, "refused.html", context, operator, status)
 
     async def _unproven(self, request: Request, operator: Operator) -> Response | None:
         form = await form_of(request)
