@@ -1,6 +1,6 @@
 """What stands beside a ticket for operators: tags, relatives, earlier conversations, who else looks. Reads only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from chat.public import Conversation, Operator, visible_to
 from escalation.customers.conversations import of_customer
 from escalation.lookers import Looker, lookers
 from escalation.models import Ticket, TicketConversation, TicketParticipant, TicketTag
+from escalation.participants import Invitation, invitations
 from escalation.reach import OperatorReader
 from escalation.relations import related
 from escalation.ticket_links import participants_in
@@ -48,18 +49,22 @@ class Beside:
     """Of the customer and of the visitor behind the ticket, newest first, as far as the operator may see them."""
     lookers: Sequence[Looker]
     participants: Sequence[TicketParticipant]
+    invitations: Mapping[UUID, Invitation]
+    """Of those of them who have only a link."""
 
 
 async def beside(
     session: AsyncSession, ticket: Ticket, operator: Operator, reader: OperatorReader, now: datetime
 ) -> Beside:
     tags = select(TicketTag.tag).where(TicketTag.ticket_id == ticket.id).order_by(col(TicketTag.tag))
+    there = await participants_in(session, ticket.id)
     return Beside(
         tags=(await session.exec(tags)).all(),
         relatives=await _relatives(session, ticket, reader),
         earlier=await _earlier(session, ticket, operator),
         lookers=await lookers(session, ticket.id, operator.id, now),
-        participants=await participants_in(session, ticket.id),
+        participants=there,
+        invitations=await invitations(session, there),
     )
 
 

@@ -272,6 +272,7 @@ class TicketLink(Row, table=True):
     """The address that got it; empty for the one in the conversation."""
     expires_at: datetime = Field(sa_type=UTCDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    """The first time; of links to read, only of those of participants."""
     revoked_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     created_at: datetime = Field(sa_type=UTCDateTime)
 
@@ -286,7 +287,8 @@ class TicketParticipant(Row, table=True):
     address: str = Field(max_length=254)
     customer_id: UUID | None = Field(default=None, foreign_key="customer.id", index=True)
     name: str = Field(default="", max_length=120)
-    locale: str = Field(default="en", max_length=8)
+    locale: str = Field(default="", max_length=8)
+    """What they chose on their page; empty: `escalation.languages` knows another."""
     added_by: str = Field(default="", max_length=120)
     added_at: datetime = Field(sa_type=UTCDateTime)
 

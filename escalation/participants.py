@@ -4,6 +4,8 @@ A customer of the account reads it in the client area, whoever else by a link of
 nothing: what each page asks is the row, and their links end with it.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Literal
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -13,14 +15,19 @@ from chat.ids import new_id
 from chat.public import Refusal, checked_address
 from escalation.actions import Tickets
 from escalation.change import Actor, Change
-from escalation.customers.models import Account, Customer, EmailAddress
+from escalation.customers.models import Customer, EmailAddress
 from escalation.errors import AlreadyReads, NoAddress, TicketClosed, TooManyPeople
 from escalation.mail.about_tickets import mail_shared, may_be_answered
+from escalation.mail.letter import TICKET_SHARED
+from escalation.mail.models import MailOut
+from escalation.mail.standing import GOING
 from escalation.models import Ticket, TicketLink, TicketParticipant
 from escalation.states import State
 from escalation.ticket_links import participants_in
 
 MOST = 20
+LOST = ("bounced", "suppressed", "failed", "expired")
+Invitation = Literal["going", "lost", "unopened", "opened"]
 
 
 async def add(tickets: Tickets, ticket_id: UUID, actor: Actor, address: str) -> None:
@@ -64,6 +71,36 @@ async def remove(tickets: Tickets, ticket_id: UUID, actor: Actor, participant_id
         change.record("participant_removed", address=found.address, name=found.name)
 
 
+async def invitations(session: AsyncSession, there: Sequence[TicketParticipant]) -> Mapping[UUID, Invitation]:
+    """How it stands with those who have only a link. Whoever opened one has had the mail."""
+    outside = {str(one.id): one for one in there if one.customer_id is None}
+    if not outside:
+        return {}
+    opened = await session.exec(
+        select(TicketLink.ticket_id, TicketLink.recipient).where(
+            col(TicketLink.ticket_id).in_({one.ticket_id for one in outside.values()}),
+            col(TicketLink.recipient).in_([one.address for one in outside.values()]),
+            col(TicketLink.used_at).is_not(None),
+            col(TicketLink.revoked_at).is_(None),
+        )
+    )
+    pairs = set(opened)
+    mails = await session.exec(
+        select(MailOut.cause, MailOut.state).where(MailOut.kind == TICKET_SHARED, col(MailOut.cause).in_(list(outside)))
+    )
+    states = dict(mails.all())
+    return {
+        one.id: "opened" if (one.ticket_id, one.address) in pairs else _stands(states.get(cause, ""))
+        for cause, one in outside.items()
+    }
+
+
+def _stands(state: str) -> Invitation:
+    if state in GOING:
+        return "going"
+    return "lost" if state in LOST else "unopened"
+
+
 def _checked(text: str) -> str:
     try:
         address = checked_address(text[:400]).lower()
@@ -76,25 +113,23 @@ def _checked(text: str) -> str:
 
 async def _participant(change: Change, address: str) -> TicketParticipant:
     ticket = change.ticket
-    known = await _customer(change.session, ticket, address)
+    customer = await _customer(change.session, ticket, address)
     return TicketParticipant(
         id=new_id(),
         ticket_id=ticket.id,
         address=address,
-        customer_id=known[0].id if known else None,
-        name=known[0].name if known else "",
-        locale=known[1].language if known else ticket.locale,
+        customer_id=customer.id if customer else None,
+        name=customer.name if customer else "",
         added_by=change.actor.name,
         added_at=change.now,
     )
 
 
-async def _customer(session: AsyncSession, ticket: Ticket, address: str) -> tuple[Customer, Account] | None:
+async def _customer(session: AsyncSession, ticket: Ticket, address: str) -> Customer | None:
     """Whose proven address it is, within the account of the ticket: of another one nothing is said."""
     found = await session.exec(
-        select(Customer, Account)
+        select(Customer)
         .join(EmailAddress, col(EmailAddress.customer_id) == col(Customer.id))
-        .join(Account, col(Account.id) == col(Customer.account_id))
         .where(
             Customer.account_id == ticket.account_id,
             col(Customer.active),

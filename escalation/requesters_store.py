@@ -11,11 +11,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Department, Operator
+from escalation.languages import language_for
 from escalation.models import (
     SlaClock,
     Ticket,
     TicketEvent,
     TicketIp,
+    TicketLink,
     TicketMessage,
     TicketOrder,
     TicketTranscript,
@@ -89,8 +91,15 @@ class RequestersTicket:
     """The address whose link it was read by, of the account or of who takes part; empty for the requester."""
     goes_on: str = ""
     """The number of the ticket it was merged into, where the reader may read that one."""
-    may_end: bool = True
-    """Not for who only takes part by link: whether it is solved, the customer says."""
+    takes_part: bool = False
+    """The reader is no more than a participant, by link."""
+    is_opened: bool = True
+    """By this link, before; not asked of other links."""
+
+    @property
+    def may_end(self) -> bool:
+        """Whether it is solved, the customer says."""
+        return not self.takes_part
 
 
 async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime) -> RequestersTicket | None:
@@ -103,7 +112,14 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
     onward = await goes_on_for(session, ticket, reader)
     goes_on = onward[0].number if onward else ""
     shown = await public_ticket(session, ticket)
-    return replace(shown, reader=reader, goes_on=goes_on, may_end=not only_takes_part)
+    return replace(
+        shown,
+        reader=reader,
+        goes_on=goes_on,
+        locale=await language_for(session, ticket, reader),
+        takes_part=only_takes_part,
+        is_opened=not only_takes_part or (await session.get_one(TicketLink, link_id)).used_at is not None,
+    )
 
 
 async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTicket:

@@ -4,12 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import update
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import form_data_of
 from chat.csrf import require_ours
+from chat.db import table_of
 from chat.ids import parse_id
 from chat.links import Links
 from chat.pages import Pages
@@ -22,6 +25,8 @@ from escalation.directory import named
 from escalation.errors import FilesRefused, NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
 from escalation.faces import ground, initials
 from escalation.files import TicketFiles
+from escalation.languages import choose
+from escalation.models import TicketLink
 from escalation.requesters_store import RequestersTicket, requesters_ticket
 from escalation.sla.durations import clock_text
 from escalation.states import HIGH, State, requesters_word
@@ -50,6 +55,7 @@ class ClientArea:
             Route(f"{page}/files/{{id}}/{{form}}", self._file, methods=["GET"]),
             Route(f"{page}/news", self._news, methods=["GET"]),
             Route(f"{page}/on", self._on, methods=["GET"]),
+            Route(f"{page}/language", self._choose, methods=["POST"]),
             *uploads.routes(),
         ]
 
@@ -84,7 +90,30 @@ class ClientArea:
             return self._gone(request)
         if request.method == "POST":
             return await self._act(request)
+        if request.method == "GET" and not found.is_opened:
+            await self._note_opened(request, found)
         return self._page(request, found)
+
+    async def _note_opened(self, request: Request, found: RequestersTicket) -> None:
+        """Operators see whether whom they added has come."""
+        link = table_of(TicketLink)
+        first = link.c.id == parse_id(request.path_params["link"]), link.c.used_at.is_(None)
+        async with self._tickets.db.write() as session:
+            await session.execute(update(link).where(*first).values(used_at=self._tickets.clock.now()))
+        await self._tickets.conversations.nudge("ticket", found.number)
+
+    async def _choose(self, request: Request) -> Response:
+        """The language of who takes part, for this page and for their mails."""
+        require_ours(request, self._base_url)
+        form = await form_data_of(request)
+        found = await self._found(request)
+        if found is None:
+            return self._gone(request)
+        locale = str(form.get("locale", ""))
+        if found.takes_part and locale in self._tickets.strings.locales:
+            async with self._tickets.db.write() as session:
+                await choose(session, found.id, found.reader, locale)
+        return RedirectResponse(request.url.path.removesuffix("/language"), 303)
 
     async def _found(self, request: Request) -> RequestersTicket | None:
         """The same work for a forged link as for an expired one, so that nobody learns which it is."""
@@ -166,6 +195,7 @@ class ClientArea:
             "ground": ground,
             "sent": "sent" in request.query_params and status == 200,
             "languages": self._languages(request, locale),
+            "language_at": f"{request.url.path}/language" if found.takes_part else "",
             "action": _here(request),
             "goes_on_at": f"{request.url.path}/on",
             "error": "",

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.ids import new_id
 from escalation.customers.delivery import set_for
 from escalation.customers.models import EmailAddress
+from escalation.languages import language_of
 from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, TICKET_SHARED, Letter
 from escalation.mail.mailbox import Mailbox
 from escalation.mail.models import MailOut
@@ -60,7 +61,7 @@ async def mail_shared(
             TICKET_SHARED,
             to=one.address,
             cause=str(one.id),
-            locale=one.locale,
+            locale=await language_of(session, ticket, one),
             name=one.name,
             link=await page_for(session, ticket, one.address, now),
             values={"by": one.added_by},
@@ -125,7 +126,8 @@ async def mail_reply(
         return
     await session.flush()
     people = await recipients_of(session, ticket, now)
-    people += [Recipient(one.address, one.name, one.locale) for one in await participants_in(session, ticket.id)]
+    for reader in await participants_in(session, ticket.id):
+        people.append(Recipient(reader.address, reader.name, await language_of(session, ticket, reader)))
     for one in people:
         await mailbox.post(  # who is both is one address, and gets one
             session,

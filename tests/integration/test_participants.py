@@ -21,7 +21,7 @@ from escalation.states import State
 from escalation.ticket_links import participants_in
 from tests.support.clock import FakeClock
 from tests.support.customers import Rita, add_customer, browser_of, mails_of, signed_in, text_of
-from tests.support.office import BASE, Office, SignedIn, transport
+from tests.support.office import BASE, OURS, Office, SignedIn, transport
 from tests.support.program import Running, program
 from tests.support.tickets import company
 
@@ -92,7 +92,11 @@ async def test_a_colleague_without_the_right_reads_what_they_take_part_in_until_
     assert (await doras.get(f"/client/tickets/{other.number}")).status_code == 404
     assert (await doras.post(page, data={"text": "Dora here"})).status_code == 303
     await reply(running, ticket, "On it")
-    assert {mail.recipient for mail in await mails_of(running, TICKET_REPLY)} == {rita.email, dora.email}
+    # Who chose nothing is written to in the account's language, else in what they chose in the client area.
+    assert (await doras.post("/client/language", data={"locale": "sl"})).status_code == 303
+    await reply(running, ticket, "Done")
+    replies = [(mail.recipient, mail.locale) for mail in await mails_of(running, TICKET_REPLY)]
+    assert sorted(replies) == [(dora.email, "en"), (dora.email, "sl"), (rita.email, "en"), (rita.email, "en")]
     for _ in range(2):
         await remove(tickets, ticket.id, OMAR, dora_there.id)
     for method, path in (("GET", page), ("POST", page), ("GET", f"{page}/news?look=x")):
@@ -118,15 +122,27 @@ async def test_who_is_outside_reads_and_answers_by_their_own_link_until_they_are
     assert (page.status_code, "No ping since noon." in page.text) == (200, True)
     assert ">You<" not in page.text
     assert 'value="solved"' not in page.text
+    # Their page and their mails are in the language they chose, and nobody else's are.
+    assert '<html lang="en">' in page.text
+    for path, locale, status in ((f"{link[:-1]}x", "sl", 404), (link, "xx", 303)):
+        assert (await vito.post(f"{path}/language", data={"locale": locale})).status_code == status
+    foreign = await vito.post(f"{link}/language", data={"locale": "sl"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert foreign.status_code == 403
+    assert '<html lang="en">' in (await vito.get(link)).text
+    chosen = await vito.post(f"{link}/language", data={"locale": "sl"})
+    assert (chosen.status_code, chosen.headers["location"]) == (303, link)
+    assert '<html lang="sl">' in (await vito.get(link)).text
     # Whether it is solved, the customer says: the words count, the button does not.
     answered = await vito.post(link, data={"text": "It is our line", "action": "solved"})
     assert answered.status_code == 303
     async with db.read() as session:
         assert (await session.get_one(Ticket, ticket.id)).state != State.SOLVED
     assert re.search(r"<b[^>]*>vito@supplier\.example</b>", (await ritas.get(f"/client/tickets/{ticket.number}")).text)
-    assert ">You<" in (await vito.get(link)).text
+    assert ">Vi<" in (await vito.get(link)).text
     await reply(running, ticket, "Thank you")
-    (vitos,) = [mail for mail in await mails_of(running, TICKET_REPLY) if mail.recipient == OUTSIDE]
+    replies = {mail.recipient: mail for mail in await mails_of(running, TICKET_REPLY)}
+    vitos = replies[OUTSIDE]
+    assert (shared.locale, vitos.locale, replies[rita.email].locale) == ("en", "sl", "en")
     (one,) = await there(db, ticket)
     await remove(tickets, ticket.id, OMAR, one.id)
     for dead in (link, link_in(running, vitos)):
@@ -195,6 +211,18 @@ async def test_omar_adds_and_removes_on_the_page_and_another_department_does_not
         shown = (await office.http.get(page)).text
         assert "vito@supplier.example takes part, added by Omar" in shown
         (one,) = await there(db, ticket)
+        # What became of the invitation: not sent, refused, sent, and at last used.
+        says = ("invitation not sent yet", "invitation not delivered", "link not opened yet", ">by link<")
+        for said, state in zip(says, ("waiting", "bounced", "accepted", "accepted"), strict=True):
+            async with db.write() as session:
+                (mail,) = await session.exec(select(MailOut).where(MailOut.kind == TICKET_SHARED))
+                mail.state = state
+            if said == says[-1]:
+                link = acme.links.sign(mail.data["link"]).removeprefix(BASE)
+                for _ in range(2):
+                    assert (await office.http.get(link, headers=OURS)).status_code == 200
+            shown = (await office.http.get(page)).text
+            assert [said in shown for said in says] == [one == said for one in says], state
         sign_in.operator_now = await acme.operator("Mallory", "financial")
         for form in (
             {"act": "add_person", "address": "m@evil.example"},
