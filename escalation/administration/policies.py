@@ -219,7 +219,8 @@ async def _running(session: AsyncSession, policy: Policy) -> int:
         select(func.count())
         .select_from(SlaClock)
         .join(SlaPolicy, col(SlaPolicy.id) == col(SlaClock.policy_id))
-        .where(SlaClock.state == "running", SlaClock.metric != SOLVE, SlaPolicy.key == policy.key)
+        .where(SlaClock.state == "running", SlaClock.metric != SOLVE, col(SlaClock.breached_at).is_(None))
+        .where(SlaPolicy.key == policy.key)
     )
     return (await session.exec(counted)).one()
 

@@ -142,7 +142,8 @@ async def pause_clocks(session: AsyncSession, ticket: Ticket) -> None:
 
 
 async def apply_policies(session: AsyncSession, ticket: Ticket, now: datetime) -> list[SlaClock]:
-    """A policy or calendar changed: running clocks are computed again; finished ones never. Those that moved.
+    """A policy or calendar changed: running clocks are computed again; finished ones never, nor those that were
+    breached: no later promise keeps one that was broken. Those that moved.
 
     A clock that has kept an earlier promise of another policy, since the ticket came under a later one, keeps to that
     policy as it stands now."""
@@ -152,6 +153,8 @@ async def apply_policies(session: AsyncSession, ticket: Ticket, now: datetime) -
     running = await running_clocks(session, ticket.id)
     for clock in running:
         if fitting is None or clock.metric == UPDATE_BY or clock.metric not in fitting.targets:
+            continue
+        if clock.breached_at is not None:
             continue
         plans = [
             (policy, await _plan_under(session, ticket, clock, policy))

@@ -83,7 +83,7 @@ class TalkClocks:
         return touched
 
     async def apply(self) -> int:
-        """After a change of policies: running clocks are computed again."""
+        """After a change of policies: running clocks are computed again, unless they were breached."""
         now = self._tickets.clock.now()
         policies = await policies_in(self._tickets.db)
         async with self._tickets.db.read() as session:
@@ -235,7 +235,7 @@ class TalkClocks:
         async with self._tickets.db.write() as session:
             talk = await _locked(session, conversation_id, wait=True)
             clock = await session.get(SlaClock, clock_id, populate_existing=True)
-            if talk is None or clock is None or clock.state != "running":
+            if talk is None or clock is None or clock.state != "running" or clock.breached_at is not None:
                 return False
             policy = await _fitting(session, talk, policies)
             if policy is None or clock.metric not in policy.targets:

@@ -263,6 +263,20 @@ async def test_rule_8_a_changed_policy_moves_running_clocks_and_no_finished_one(
         assert (await session.exec(select(SlaEvent.type).where(SlaEvent.clock_id == clock.id))).all() == ["applied"]
 
 
+async def test_rule_8_no_longer_promise_keeps_one_that_was_broken(acme: Company) -> None:
+    ticket = await acme.ticket()
+    acme.clock.advance(601)
+    await acme.worker.engine.round()
+    await change_policy(acme, "tickets", 1200)
+    assert await acme.worker.engine.apply() == 0
+    clock = await only(acme, ticket, "first_reply")
+    due = ticket.created_at + timedelta(minutes=10)
+    assert (clock.due_at, clock.breached_at, (await current(acme, ticket)).due_at) == (due, due, due)
+    acme.clock.advance(60)
+    await reply(acme, await current(acme, ticket))
+    assert (await only(acme, ticket, "first_reply")).breached_at == due
+
+
 async def test_rule_8_is_carried_out_to_the_end_by_whoever_works(
     acme: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,6 +248,14 @@ async def test_a_changed_policy_moves_running_clocks(acme: Company) -> None:
     clock = await only(acme, talk)
     assert clock.due_at == clock.started_at + timedelta(seconds=120)
     assert (await events(acme, talk), clock.policy_version) == ([("applied", 1)], 2)
+    # No later promise keeps one that was broken.
+    await look(acme, 61)
+    async with acme.db.write() as session:
+        longer = replace(first, target_seconds=1200, breach_seconds=1200)
+        await publish(session, replace(chat, targets={"first_reply": longer}), acme.clock.now())
+    assert await acme.worker.engine.apply() == 0
+    clock = await only(acme, talk)
+    assert clock.due_at == clock.breached_at == clock.started_at + timedelta(seconds=120)
 
 
 # ── who is told ──────────────────────────────────────────────────────────────────────────────────────────────────────
