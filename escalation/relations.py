@@ -103,8 +103,8 @@ async def merge(tickets: Tickets, source_id: UUID, target_id: UUID, actor: Actor
 
 
 async def same_person(session: AsyncSession, one: Ticket, other: Ticket) -> bool:
-    """One account that both were identified for and whose tickets both may read, one address that both have proven, or
-    one visitor."""
+    """One account that both were identified for and whose tickets both may read, one address that both have proven, one
+    visitor, or one of them was split off from the other."""
     proven = min(one.verify_level, other.verify_level)
     is_known = one.account_id is not None and one.account_id == other.account_id and proven > PROVEN
     if is_known and await may_see(session, one.customer_id, other) and await may_see(session, other.customer_id, one):
@@ -112,7 +112,9 @@ async def same_person(session: AsyncSession, one: Ticket, other: Ticket) -> bool
     address = one.requester_email.lower()
     if address and address == other.requester_email.lower() and proven >= PROVEN:
         return True
-    return bool(await _visitors(session, one.id) & await _visitors(session, other.id))
+    if await _visitors(session, one.id) & await _visitors(session, other.id):
+        return True
+    return any([await _related(session, *pair, SPLIT) for pair in ((one.id, other.id), (other.id, one.id))])
 
 
 async def has_more_readers(session: AsyncSession, target: Ticket, source: Ticket) -> bool:
@@ -123,6 +125,11 @@ async def has_more_readers(session: AsyncSession, target: Ticket, source: Ticket
         return True
     readers = {one.address for one in await participants_in(session, source.id)} | {source.requester_email.lower()}
     return any(one.address not in readers for one in await participants_in(session, target.id))
+
+
+def split_ref(message_id: UUID) -> str:
+    """Of the copy that begins a ticket of its own."""
+    return f"split:{message_id}"
 
 
 async def related(session: AsyncSession, ticket_id: UUID) -> Sequence[tuple[TicketRelation, UUID]]:
@@ -230,7 +237,8 @@ async def _tie_to(session: AsyncSession, tie: TicketConversation, target: Ticket
 
 
 async def _copy_thread(session: AsyncSession, source: Ticket, target: Ticket) -> int:
-    """All of it, notes too, with its own times; how many messages."""
+    """All of it, notes too, with its own times; how many messages. What was split off from one of the two stands in
+    both already, and is said once."""
     transcripts = await session.exec(select(TicketTranscript).where(TicketTranscript.ticket_id == source.id))
     for found in transcripts:
         session.add(TicketTranscript(**found.model_dump() | {"id": new_id(), "ticket_id": target.id}))
@@ -239,8 +247,13 @@ async def _copy_thread(session: AsyncSession, source: Ticket, target: Ticket) ->
     messages = await session.exec(
         select(TicketMessage).where(TicketMessage.ticket_id == source.id).order_by(col(TicketMessage.seq))
     )
+    known = await session.exec(select(TicketMessage.id, TicketMessage.ref).where(TicketMessage.ticket_id == target.id))
+    of_target = known.all()
+    from_target, to_target = {split_ref(identity) for identity, _ in of_target}, {ref for _, ref in of_target}
     copied = 0
     for message in messages:
+        if message.ref in from_target or split_ref(message.id) in to_target:
+            continue
         target.last_seq += 1
         copied += 1
         changed = {

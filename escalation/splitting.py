@@ -12,7 +12,7 @@ from escalation.change import Actor, Change, checked, place_of
 from escalation.errors import NotPossible, TicketGone
 from escalation.models import Ticket, TicketEvent, TicketMessage, TicketRelation
 from escalation.opening import next_number
-from escalation.relations import SPLIT
+from escalation.relations import SPLIT, split_ref
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
 from escalation.states import NORMAL, SUBJECT_LIMIT, State
@@ -106,7 +106,7 @@ def _place(message: TicketMessage, ticket: Ticket) -> dict[str, object]:
         "id": new_id(),
         "ticket_id": ticket.id,
         "seq": 1,
-        "ref": f"split:{message.id}",
+        "ref": split_ref(message.id),
         "conversation_id": None,
         "conversation_seq": None,
     }

@@ -242,6 +242,22 @@ async def test_a_message_becomes_a_ticket_of_its_own_once(acme: Company) -> None
     assert "Here is the right one" not in await texts(acme, ticket)
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_what_was_split_off_is_merged_back_and_said_once(acme: Company, backwards: bool) -> None:
+    """Ann has neither account nor address: that both are hers is known by the split alone."""
+    ticket = await acme.ticket()
+    await acme.says(await conversation_of(acme, ticket), "And my invoice is wrong")
+    await acme.worker.sweep()
+    made = await split(
+        acme.tickets, ticket.id, 2, acme.as_omar, subject="Invoice", department="technical", zone=LJUBLJANA
+    )
+    await acme.tickets.note(made.id, acme.as_omar, "No, it is right", ref="note-0001")
+    await acme.tickets.note(ticket.id, acme.as_omar, "Looked at", ref="note-0002")
+    source, target = [await fresh(acme, one) for one in ((ticket, made) if backwards else (made, ticket))]
+    await merge(acme.tickets, source.id, target.id, acme.as_omar, version=source.version)
+    assert sorted(await texts(acme, target)) == ["And my invoice is wrong", "Looked at", "No, it is right"]
+
+
 @pytest.mark.parametrize("level", [0, 3])
 async def test_what_is_split_off_is_the_customers_and_as_sure_as_its_message(acme: Company, level: int) -> None:
     ticket = await acme.ticket()

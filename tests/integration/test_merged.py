@@ -85,6 +85,10 @@ async def test_the_page_of_the_source_leads_its_reader_on_and_nobody_else(acme: 
     page = (await office.http.get(old)).text
     assert "This ticket goes on in another one" in page
     assert f'href="{old}/on"' in page
+    # What was being written when the ticket was closed is not lost.
+    late = await office.post(old, text="Wait, it is", ref=uuid4().hex, action="send")
+    assert (late.status_code, "It takes no more messages." in late.text) == (422, True)
+    assert re.search(r"<textarea[^>]* readonly>Wait, it is</textarea>", late.text)
     onward = await office.http.get(f"{old}/on")
     assert onward.status_code == 303
     led = await office.http.get(onward.headers["location"])

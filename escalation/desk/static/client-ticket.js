@@ -3,9 +3,7 @@
 import "./running-clock.js";
 
 const AGAIN = 5_000;
-const box = document.getElementById("answer");
-const ended = document.getElementById("ended");
-const PARTS = ["standing", "thread"];
+const PARTS = ["standing", "thread", "reply"];
 let asking = new AbortController();
 
 /** Waits at the server until the page would look different, then asks for the page. */
@@ -17,6 +15,7 @@ async function watch() {
       const answer = await fetch(`${location.pathname}/news?look=${look}`, { signal: asking.signal });
       if (answer.status === 401 || answer.status === 404) return over();
       if (!answer.ok) throw new Error(String(answer.status));
+      const ended = document.getElementById("ended");
       if (ended) ended.hidden = true;
       if ((await answer.json()).look !== look) await refresh();
     } catch {
@@ -28,9 +27,15 @@ async function watch() {
 
 /** Nobody is signed in any more, or the ticket is theirs no longer. What is being written stays. */
 function over() {
-  const holds = box instanceof HTMLTextAreaElement && box.value.trim() || document.querySelector(".answer .tray:not([hidden])");
-  if (!ended || !holds) return location.reload();
+  const ended = document.getElementById("ended");
+  if (!ended || !isWritten()) return location.reload();
   ended.hidden = false;
+}
+
+/** Whether there is something that would be missed. */
+function isWritten() {
+  const box = document.getElementById("answer");
+  return (box instanceof HTMLTextAreaElement && box.value.trim()) || document.querySelector(".answer .tray:not([hidden])");
 }
 
 /** @returns {Promise<void>} */
@@ -60,10 +65,26 @@ function replace(id, fresh) {
     }
     return;
   }
+  if (id === "reply") return answerable(old, fresh);
   const opened = [...old.querySelectorAll("details")].map((part) => part.open);
   const next = document.adoptNode(fresh);
   old.replaceWith(next);
   next.querySelectorAll("details").forEach((part, n) => (part.open = opened[n] ?? part.open));
+}
+
+/**
+ * The ticket was closed, perhaps into another one, or is open again. What is being written stays to be copied.
+ * @param {HTMLElement} old @param {HTMLElement} fresh
+ */
+function answerable(old, fresh) {
+  const closed = fresh.querySelector(".closed");
+  if (Boolean(closed) === "closed" in old.dataset) return;
+  if (!closed || !(isWritten() || old.contains(document.activeElement))) return old.replaceWith(document.adoptNode(fresh));
+  old.dataset.closed = "";
+  old.prepend(document.adoptNode(closed));
+  for (const part of old.querySelectorAll(".answer__bar, .file-field")) part.remove();
+  const box = document.getElementById("answer");
+  if (box instanceof HTMLTextAreaElement) box.readOnly = true;
 }
 
 document.addEventListener("visibilitychange", () => {
