@@ -1,10 +1,14 @@
 """What people do in the scenes, in the words of the pages."""
 
+import re
+
 from playwright.async_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.visiting import open_panel, panel, start
 from tests.support.demo import DemoProgram
+
+TROUBLE = "Server down since 14:20, order #482913"
 
 
 async def visit(page: Page, demo: DemoProgram, text: str, name: str = "") -> None:
@@ -59,6 +63,22 @@ async def take(page: Page, text: str) -> None:
     await page.keyboard.press("w")
     await expect(thread(page).get_by_text(text)).to_be_visible()
     await expect(offer(page)).to_have_count(0)
+
+
+async def escalated(operator: Page, visitor: Page, demo: DemoProgram, text: str = TROUBLE) -> str:
+    """The visitor asks, the operator takes it and makes a ticket with `c` and Enter; its number."""
+    await visit(visitor, demo, text)
+    await take(operator, text)
+    await operator.keyboard.press("Escape")
+    await operator.keyboard.press("c")
+    await expect(operator.locator("dialog[open] #d-subject")).to_be_focused()
+    await operator.keyboard.press("Enter")
+    card = thread(operator).locator(".ticket-card")
+    await expect(card).to_be_visible()
+    await expect(operator.locator("dialog[open]")).to_have_count(0)
+    found = re.search(r"T-\d\d-\d{6}", await card.inner_text())
+    assert found is not None
+    return found[0]
 
 
 async def answer(page: Page, text: str) -> None:

@@ -83,6 +83,9 @@ async def test_a_ticket_is_added_by_keyboard_and_answered_before_the_customers_e
 
     await sign_in(operator, demo.sign_in_link())
     await operator.goto(f"{demo.origin}/desk/tickets/{number}")
+    # Who asks and what they have stands there before the first reply.
+    for fact in ("level 3: signed in", "Korhonen Design Oy", "VPS-2 Ljubljana", "Second backup location"):
+        await expect(operator.locator("#ticket-facts").get_by_text(fact).first).to_be_visible()
     await operator.locator("#ticket-text").fill("I am at the rack now.")
     await operator.locator("#ticket-text").press("Control+Enter")
     await expect(page.locator(".post--operator").get_by_text("I am at the rack now.")).to_be_visible(timeout=5_000)
@@ -92,6 +95,7 @@ async def test_a_ticket_is_added_by_keyboard_and_answered_before_the_customers_e
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("Your message is in the ticket.")).to_be_visible()
     await expect(operator.locator(".letter").get_by_text("Thank you, it answers again.")).to_be_visible()
+    await split_off_and_merged_again(demo, page, operator, number, "Thank you, it answers again.")
 
     # The session ends while half a reply is written.
     await page.locator("#answer").fill("One more thing")
@@ -140,6 +144,55 @@ async def test_everything_works_without_script(demo: DemoProgram, aino: StorageS
     await page.locator("#answer").fill("It is back.")
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator(".path [aria-current]")).to_contain_text("In progress")
+
+
+async def split_off_and_merged_again(demo: DemoProgram, page: Page, operator: Page, number: str, text: str) -> None:
+    """The operator makes a ticket of its own of a message, by keyboard, and merges it back: each window shows what is
+    so, without a reload. `page`: the customer's, of the ticket `number`."""
+    desk = await operator.context.new_page()
+    await desk.goto(f"{demo.origin}/desk/tickets/{number}")
+    await desk.locator(".letter", has_text=text).get_by_role("link", name="Split off").press("Enter")
+    await expect(desk.locator("#split-subject")).to_have_value(text)
+    await desk.locator("#split-subject").fill("It answers again")
+    await desk.keyboard.press("Enter")
+    await expect(desk.locator("#ticket-head")).to_contain_text("split off from another ticket")
+    fresh = str(await desk.locator("#ticket-head").get_attribute("data-number"))
+    assert fresh != number
+    await expect(desk.locator(".letter").get_by_text(text)).to_have_count(1)
+    await expect(desk.locator("#ticket-timeline")).to_contain_text(f"Split off from {number}")
+    await expect(desk.locator(".property--clock", has_text="First reply")).to_contain_text(re.compile(r"\d:\d\d left"))
+    await expect(operator.locator("#ticket-timeline")).to_contain_text(f"A message was split off as {fresh}")
+    await expect(operator.locator(".letter").get_by_text(text)).to_have_count(1)
+    linked = operator.locator("#ticket-facts li", has_text="split off from this one")
+    await expect(linked).to_contain_text(fresh)
+    await expect(page.get_by_text(text)).to_have_count(1)
+
+    own = await page.context.new_page()
+    await own.goto(f"{demo.origin}/client/tickets")
+    await own.locator(f"a[href='/client/tickets/{fresh}']").focus()
+    await own.keyboard.press("Enter")
+    await expect(own.get_by_role("heading", name="It answers again")).to_be_visible()
+    await expect(own.get_by_text(text)).to_have_count(1)
+    await expect(own.get_by_text("I am at the rack now.")).to_have_count(0)
+    await expect(own.get_by_text(re.compile(r"First reply by (\w+ \d+ )?\d\d:\d\d"))).to_be_visible()
+
+    await own.locator("#answer").fill("Wait, it is")
+    await desk.locator("#other-number").fill(number)
+    await desk.get_by_role("button", name="Merge into it").press("Enter")
+    await desk.wait_for_url(f"**/{number}")
+    for window in (desk, operator):
+        await expect(window.locator("#ticket-timeline")).to_contain_text(f"{fresh} was merged into this ticket")
+        await expect(window.locator(".letter").get_by_text(text)).to_have_count(1)
+    await expect(own.get_by_text("This ticket goes on in another one")).to_be_visible()
+    await expect(own.locator("#answer")).to_have_value("Wait, it is")
+    await expect(own.locator("#answer")).not_to_be_editable()
+    await expect(own.locator("#reply .answer__bar")).to_have_count(0)
+    await own.get_by_role("link", name=number).press("Enter")
+    await own.wait_for_url(f"**/client/tickets/{number}")
+    await expect(own.get_by_text("I am at the rack now.")).to_be_visible()
+    await expect(own.get_by_text(text)).to_have_count(1)
+    await own.close()
+    await desk.close()
 
 
 async def test_who_was_signed_out_meanwhile_comes_back_to_the_form(

@@ -8,34 +8,17 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import Axe
 from tests.browser.conftest import NewContext, sign_in
 from tests.browser.earlier import all_earlier
-from tests.browser.scenes import attend, drop_and_paste, log, take, thread, visit
+from tests.browser.scenes import attend, drop_and_paste, escalated, log, thread, visit
 from tests.browser.visiting import panel, say
 from tests.support.demo import DemoProgram
 
 LOCALES = {"en": "en-GB", "sl": "sl-SI"}
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-TROUBLE = "Server down since 14:20, order #482913"
 
 
 async def person(new_context: NewContext, scheme: str = "light", locale: str = "en", **options: object) -> Page:
     context = await new_context(color_scheme=scheme, locale=LOCALES[locale], reduced_motion="reduce", **options)
     return await context.new_page()
-
-
-async def escalated(operator: Page, visitor: Page, demo: DemoProgram, text: str = TROUBLE) -> str:
-    """The visitor asks, the operator takes it and makes a ticket with `c` and Enter; its number."""
-    await visit(visitor, demo, text)
-    await take(operator, text)
-    await operator.keyboard.press("Escape")
-    await operator.keyboard.press("c")
-    await expect(operator.locator("dialog[open] #d-subject")).to_be_focused()
-    await operator.keyboard.press("Enter")
-    card = thread(operator).locator(".ticket-card")
-    await expect(card).to_be_visible()
-    await expect(operator.locator("dialog[open]")).to_have_count(0)
-    found = re.search(r"T-\d\d-\d{6}", await card.inner_text())
-    assert found is not None
-    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -126,6 +109,26 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     await expect(operator.locator("#bulk-count")).to_have_text("1 selected")
     await operator.keyboard.press("x")
     await expect(operator.locator(".bulk")).to_be_hidden()
+    row = operator.get_by_role("row", name=number)
+    await expect(row.locator("running-clock")).to_have_text(re.compile(r"^\d:\d\d left$"))
+    # One order for many, and the way back.
+    await operator.keyboard.press("x")
+    await operator.keyboard.press("j")
+    await operator.keyboard.press("x")
+    await expect(operator.locator("#bulk-count")).to_have_text("2 selected")
+    high = operator.locator(".ticket-table .high")
+    await expect(high).to_have_count(0)
+    await choose(operator, "#bulk-act", "Priority high")
+    await operator.get_by_role("button", name="Change them").press("Enter")
+    await expect(operator.get_by_role("status").filter(has_text="2 tickets changed.")).to_be_visible()
+    await expect(high).to_have_count(2)
+    await operator.get_by_role("button", name="Undo").press("Enter")
+    await expect(operator.get_by_role("status").filter(has_text="2 changes taken back.")).to_be_visible()
+    await expect(high).to_have_count(0)
+    await expect(operator.get_by_role("button", name="Undo")).to_have_count(0)
+    await expect(operator.locator("#live-state").get_by_text("Connected")).to_be_visible()
+    await operator.keyboard.press("j")
+    await expect(operator.get_by_role("link", name=number)).to_be_focused()
     await operator.keyboard.press("o")
     await expect(operator.locator("#ticket-timeline")).to_be_visible()
     await expect(operator.locator("#canned-button")).to_be_visible()
@@ -162,8 +165,24 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     await expect(operator.locator("#p-state")).to_have_value("waiting_customer")
     await expect(done.get_by_text("State: Waiting for customer")).to_have_count(0)
     await operator.keyboard.press("Tab")
-    await operator.keyboard.press("Enter")
+    await submit(operator, "Enter")
     await expect(done.get_by_text("State: Waiting for customer")).to_be_visible()
+    for key, field, option, told in (
+        ("", "#p-state", "Waiting for third party", "State: Waiting for third party"),
+        ("p", "#p-priority", "High", "Priority: high"),
+        ("a", "#p-operator", "Nobody", "Assigned to nobody"),
+    ):
+        await expect(operator.locator("#canned-button")).to_be_visible()
+        if key:
+            await operator.keyboard.press(key)
+            await expect(operator.locator(field)).to_be_focused()
+        await choose(operator, field, option)
+        await operator.keyboard.press("Tab")
+        await submit(operator, "Enter")
+        await expect(done.get_by_text(told).last).to_be_visible()
+    await expect(operator.locator("#canned-button")).to_be_visible()
+    await submit(operator, "m")
+    await expect(operator.locator("#p-operator option[selected]")).to_have_text("Omar")
     for field, text, told in (
         ("#update-by", "23:59", "Investigating, next update by"),
         ("#tags-text", "network", "Tags: +network"),
@@ -173,6 +192,9 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
         await operator.locator("details:not([open]):has(#owner-reason) summary").evaluate_all(
             "(folds) => folds.forEach((fold) => fold.click())"
         )
+        if field == "#owner-reason":
+            await operator.locator(field).press("Enter")
+            await expect(operator.get_by_text("This needs level 2, and who asks is at level 0.")).to_be_visible()
         await operator.locator(field).fill(text)
         await operator.locator(field).press("Enter")
         await expect(done.get_by_text(told).first).to_be_visible()
@@ -190,11 +212,29 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     await operator.wait_for_url(f"**/{number}")
     await expect(operator.get_by_role("region", name="Handed over by Omar")).to_contain_text("He asks for a refund")
     await expect(operator.locator("#canned-button")).to_be_visible()
-    await operator.keyboard.press("e")
+    await submit(operator, "e")
     await expect(operator.locator("#ticket-timeline").get_by_text("State: Solved")).to_be_visible()
+    await expect(operator.locator("#canned-button")).to_be_visible()
+    await choose(operator, "#p-state", "In progress")
+    await operator.keyboard.press("Tab")
+    await submit(operator, "Enter")
+    await expect(operator.locator("#p-state option[selected]")).to_have_text("In progress")
     await expect(operator.locator("#canned-button")).to_be_visible()
     await operator.keyboard.press("Escape")
     await operator.wait_for_url("**/desk/tickets")
+
+
+async def choose(page: Page, field: str, option: str) -> None:
+    """By the letters of an option, as with keys."""
+    await page.locator(field).focus()
+    await page.keyboard.type(option)
+    await expect(page.locator(f"{field} option:checked")).to_have_text(option)
+
+
+async def submit(page: Page, key: str) -> None:
+    """By a key; the next page is there when this returns, though the one before shows what became of it as well."""
+    async with page.expect_event("load"):
+        await page.keyboard.press(key)
 
 
 async def test_w_takes_who_has_waited_longest(new_context: NewContext, own_demo: DemoProgram) -> None:
@@ -247,12 +287,14 @@ async def test_what_is_said_in_any_window_stands_in_the_others_once(
         await expect(thread(operator).get_by_text(text, exact=True)).to_have_count(1)
 
 
-async def test_two_operators_see_each_other_look_and_write(new_context: NewContext, own_demo: DemoProgram) -> None:
+async def test_two_operators_see_each_other_look_and_write_and_one_supervises(
+    new_context: NewContext, own_demo: DemoProgram
+) -> None:
     visitor, omar = await person(new_context), await person(new_context)
     await attend(omar, own_demo.sign_in_link())
     number = await escalated(omar, visitor, own_demo)
     luka = await person(new_context)
-    await sign_in(luka, own_demo.sign_in_link("Luka"))
+    await sign_in(luka, own_demo.sign_in_link("Luka", role="supervisor"))
     for page in (omar, luka):
         await page.goto(f"{own_demo.origin}/desk/tickets/{number}")
         await expect(page.locator("#live-state").get_by_text("Connected")).to_be_visible()
@@ -271,6 +313,29 @@ async def test_two_operators_see_each_other_look_and_write(new_context: NewConte
     await expect(omar.locator("#ticket-timeline")).to_contain_text("No spam, taken back by Luka")
     await luka.goto(f"{own_demo.origin}/desk/tickets")
     await expect(omar.locator("#ticket-lookers")).to_have_text("")
+    # Nobody answers. The supervisor sees the promise run out and broken, in the list that is open, and says why.
+    await expect(luka.locator("#live-state").get_by_text("Connected")).to_be_visible()
+    row = luka.get_by_role("row", name=number)
+    await expect(row.locator("running-clock")).to_have_text(re.compile(r"^\d:\d\d left$"))
+    await all_earlier(own_demo, minutes=11)
+    await expect(row.get_by_text("breached")).to_be_visible()
+    await expect(row.locator("running-clock")).to_have_text(re.compile(r"^\d:\d\d over$"))
+    await expect(luka.locator("tbody", has=row).locator(".lane")).to_contain_text("Our turn, overdue")
+    await luka.get_by_role("region", name="Alarms").get_by_role("link", name=number).press("Enter")
+    await luka.get_by_label("Why was it late?").fill("Two outages at once")
+    await luka.keyboard.press("Enter")
+    await expect(luka.locator(".promises__line")).to_have_text(
+        re.compile(r"breached\s+First reply, by .*\d\d:\d\d: Two outages at once")
+    )
+    await expect(luka.get_by_label("Why was it late?")).to_have_count(0)
+    for line in (
+        "5:00 without a reply: Omar alerted again, the ticket is theirs",
+        "8:00 without a reply: offered to Luka, the least loaded of 1",
+        "9:00 without a reply: supervisors alerted: Luka",
+        "Breached: no first reply by the time promised. Omar had it.",
+        "Why it was late: Two outages at once",
+    ):
+        await expect(omar.locator("#ticket-timeline").get_by_text(line)).to_be_visible()
 
 
 async def test_mallory_of_another_department_sees_nothing(new_context: NewContext, own_demo: DemoProgram) -> None:
