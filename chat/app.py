@@ -436,7 +436,6 @@ class Nightdesk:
         self._keep(self.elsewhere.run, "elsewhere")
         self._keep(self.operator_sockets.run, "console rows")
         self._keep(self.conversations.marks.run, "read marks")
-        self._keep(self.escalation.path.run, "verified path")
         if self.db.is_sqlite:
             self._keep(self.housekeeping.copy_log, "log")
         if self.canary is not None:

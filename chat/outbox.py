@@ -7,7 +7,7 @@ try it is `dead`, which `nightdesk doctor` and the log show: nothing fails in si
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -43,6 +43,14 @@ class OutboxRow(Row, table=True):
     attempts: int = 0
     next_at: datetime = Field(sa_type=UTCDateTime)
     created_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class OutboxDraft(NamedTuple):
+    """What is to be done once the fact is committed; of one `dedupe` it is done once."""
+
+    kind: str
+    payload: dict[str, Any]
+    dedupe: str
 
 
 class Outbox:

@@ -21,7 +21,7 @@ from chat.files.routes import UploadDoor, sentence
 from chat.files.shares import Owner
 from chat.files.uploads import Uploads
 from chat.hub.admission import PerAddress
-from chat.outbox import Outbox
+from chat.outbox import Outbox, OutboxDraft
 from chat.pairing.actions import Pairing
 from chat.pairing.duties import Duties, Duty, duty_of
 from chat.pairing.presence import NOW, is_online, on_duty
@@ -62,6 +62,7 @@ __all__ = [
     "Operator",
     "OperatorDepartment",
     "Outbox",
+    "OutboxDraft",
     "Owner",
     "Pairing",
     "PasswordTooShort",

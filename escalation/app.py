@@ -91,9 +91,9 @@ class Escalation:
         self.writer = Writer(pages, strings, links, zone, mail_key(secret_key_of(settings)), company)
         after = After(clock, self.tickets.mailbox)
         self.mail = self._mail_worker(db, clock, settings, after)
-        self.path = VerifiedPath(self.tickets, settings.base_url)
+        VerifiedPath(self.tickets, settings.base_url)
         closing = Closing(self.tickets, settings.solved_days)
-        self.worker = EscalationWorker(self.tickets, zone, self.mail, closing, self.path)
+        self.worker = EscalationWorker(self.tickets, zone, self.mail, closing)
         self.shifts = ShiftKeeper(self.tickets, duties, zone)
         self.breaches = self.worker.engine.breaches
         self.about = AboutRequester(self.tickets, pages)

@@ -20,7 +20,6 @@ from escalation.opening import open_ticket
 from escalation.queue import put_in_place
 from escalation.search.indexer import Indexer
 from escalation.sla.engine import SlaEngine
-from escalation.verified_path import VerifiedPath
 
 SWEEP_SECONDS = 3.0
 """How late a message is whose hint was lost."""
@@ -41,7 +40,6 @@ class EscalationWorker:
         zone: ZoneInfo,
         mail: MailWorker | None = None,
         closing: Closing | None = None,
-        path: VerifiedPath | None = None,
     ) -> None:
         self._tickets = tickets
         self._zone = zone
@@ -49,7 +47,6 @@ class EscalationWorker:
         self.indexer = Indexer(tickets.db, tickets.clock)
         self._mail = mail
         self._closing = closing
-        self._path = path
         self._said: set[UUID] = set()
         self._look = asyncio.Event()
         tickets.outbox.on(LEFT, self.open_for_left)
@@ -134,8 +131,6 @@ class EscalationWorker:
         actor = Actor("requester", draft.requester_name.value)
         await open_ticket(self._tickets, draft, conversation_id, actor, channel="form", zone=self._zone)
         await self._tickets.copy_said(conversation_id)
-        if self._path is not None:
-            await self._path.offer_left(conversation_id)
 
     async def say_in_conversation(self, payload: dict[str, Any]) -> None:
         await self._tickets.say_in_conversation(UUID(payload["message_id"]))

@@ -1,7 +1,7 @@
 """The one place that writes conversations: a transaction, then events after the commit."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,7 @@ from chat.files.attachments import Attached, claim_files, put_files_along
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, conversation_topic
 from chat.ids import new_id, text_of
-from chat.outbox import Outbox
+from chat.outbox import Outbox, OutboxDraft
 from chat.people.models import Department, Visitor
 from chat.people.visitors import SomeVisitor, label
 from chat.protocol.errors import AddressInvalid, RefTaken, TextMissing, UnknownConversation
@@ -67,18 +67,19 @@ class Conversations:
         self._outbox = outbox
         self.presenter = presenter
         self._on_said: list[Callable[[UUID], None]] = []
-        self._on_words: list[Callable[[UUID, str], None]] = []
+        self._with_words: list[Callable[[UUID, str], OutboxDraft | None]] = []
         self._changed_rows: set[UUID] = set()
-        self.journal = Journal(db, clock, self._committed, self._said_again)
+        self.journal = Journal(db, clock, self._committed, self._said_again, self._owed, outbox.wake)
         self.marks = ReadMarks(db, self._mark_raised)
 
     def on_said(self, callback: Callable[[UUID], None]) -> None:
         """Called after new public entries of a conversation were committed in this process."""
         self._on_said.append(callback)
 
-    def on_words(self, callback: Callable[[UUID, str], None]) -> None:
-        """Called with what a visitor said, after it was committed in this process."""
-        self._on_words.append(callback)
+    def with_words(self, owed: Callable[[UUID, str], OutboxDraft | None]) -> None:
+        """Asked of what a visitor says, in the transaction that stores it and in any thread: what is owed for it then,
+        whoever dies. Pure and quick."""
+        self._with_words.append(owed)
 
     # ── by visitors ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -162,6 +163,8 @@ class Conversations:
                 drafts = [EntryDraft("message", author, opening.text, data, ref=opening.ref)]
                 drafts.append(event("left", author) if leave else event("queued"))
                 entries = await append(session, opened.id, drafts, now)
+                for owed in self._owed(entries):
+                    await self._outbox.add(session, *owed)
                 if leave:
                     await self._outbox.add(session, LEFT, {"conversation_id": str(opened.id)}, f"{LEFT}:{opened.id}")
         if entries:
@@ -431,13 +434,15 @@ class Conversations:
             self.waiting_changed()
         for callback in self._on_said:
             callback(conversation_id)
-        for entry in entries:
-            self._spoken(entry)
 
-    def _spoken(self, entry: StoredEntry) -> None:
-        if entry.kind == "message" and entry.author.kind == "visitor":
-            for callback in self._on_words:
-                callback(entry.conversation_id, entry.text)
+    def _owed(self, entries: Iterable[StoredEntry]) -> list[OutboxDraft]:
+        return [
+            one
+            for entry in entries
+            if entry.kind == "message" and entry.author.kind == "visitor"
+            for owed in self._with_words
+            if (one := owed(entry.conversation_id, entry.text)) is not None
+        ]
 
     def _said_again(self, entry: StoredEntry) -> None:
         """A resend of what is stored: most know of it, but the process that stored it may have died just then, or its
@@ -447,7 +452,6 @@ class Conversations:
         self.waiting_changed()
         for callback in self._on_said:
             callback(entry.conversation_id)
-        self._spoken(entry)
 
 
 def checked_address(text: str) -> str:

@@ -16,6 +16,7 @@ from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.saying import Known, Locked, Talk, moment
 from chat.db import Database
 from chat.ids import id_of, new_id_hex, new_id_text
+from chat.outbox import OutboxDraft
 
 if TYPE_CHECKING:
     import psycopg
@@ -74,8 +75,8 @@ class GroupRows(Protocol[C_contra]):
         deadlock. Only then reads which refs exist. `around_locks`: without those that somebody else has locked."""
         ...
 
-    def write(self, connection: C_contra, talks: Sequence[Talk]) -> None:
-        """Writes what was added, and commits; without anything it ends the transaction."""
+    def write(self, connection: C_contra, talks: Sequence[Talk], owed: Sequence[OutboxDraft]) -> None:
+        """Writes what was added with what is owed for it, and commits; without anything it ends the transaction."""
         ...
 
 
@@ -94,7 +95,7 @@ class SqliteRows:
         earlier = connection.execute(_SQLITE_KNOWN, (_text([(one.hex, ref) for one, ref in refs]),)).fetchall()
         return _locked(wanted, found), {(UUID(row[1]), row[10]): _sqlite_entry(row) for row in earlier}
 
-    def write(self, connection: sqlite3.Connection, talks: Sequence[Talk]) -> None:
+    def write(self, connection: sqlite3.Connection, talks: Sequence[Talk], owed: Sequence[OutboxDraft]) -> None:
         now = _sqlite_time(talks[0].now) if talks else ""
         plain = [_sqlite_heads(talk, now) for talk in talks if talk.is_plain]
         more = [_sqlite_heads(talk, now)[:-1] + _sqlite_more(talk, now) for talk in talks if not talk.is_plain]
@@ -105,6 +106,9 @@ class SqliteRows:
         if talks:
             rows = [_sqlite_row(entry, now) for talk in talks for entry in talk.added]
             connection.executemany(_SQLITE_INSERT, rows)
+        if owed:
+            due = [(new_id_hex(), one.kind, _text(one.payload), one.dedupe, now, now) for one in owed]
+            connection.executemany(_SQLITE_OWE, due)
         connection.execute("COMMIT")
 
 
@@ -125,14 +129,15 @@ class PostgresRows:
         known = {(row.conversation_id, row.ref): row.entry() for row in _decode_known(_value(earlier))}
         return _locked(wanted, _value(heads)), known
 
-    def write(self, connection: "psycopg.Connection[Any]", talks: Sequence[Talk]) -> None:
+    def write(self, connection: "psycopg.Connection[Any]", talks: Sequence[Talk], owed: Sequence[OutboxDraft]) -> None:
         ask = self._on(connection).ask
         if not talks:
             ask("COMMIT")
             return
         changes = [_postgres_change(talk) for talk in talks]
         rows = [_postgres_row(entry) for talk in talks for entry in talk.added]
-        ask(("nd_update", _encode(changes)), ("nd_insert", _encode(rows)), "COMMIT")
+        due = [("nd_owe", _encode([_postgres_owed(one, talks[0].now) for one in owed]))] if owed else []
+        ask(("nd_update", _encode(changes)), ("nd_insert", _encode(rows)), *due, "COMMIT")
 
     def _on(self, connection: "psycopg.Connection[Any]") -> "Pipeline":
         if self._pipeline is None or self._pipeline.connection is not connection:
@@ -171,6 +176,10 @@ SELECT {", ".join("m." + name for name in MESSAGE.split(", "))} FROM json_each(?
 ON m.conversation_id = json_extract(w.value, '$[0]') AND m.ref = json_extract(w.value, '$[1]')
 """  # noqa: S608 — names of our own columns
 _SQLITE_INSERT = f"INSERT INTO message ({MESSAGE}) VALUES ({', '.join('?' * 13)})"  # noqa: S608
+_SQLITE_OWE = """
+INSERT INTO outbox (id, kind, payload, dedupe, state, attempts, next_at, created_at)
+VALUES (?, ?, ?, ?, 'waiting', 0, ?, ?) ON CONFLICT (dedupe) DO NOTHING
+"""
 _HEADS = """last_seq = ?, version = version + ?, last_message_text = ?, last_message_by = ?, last_message_at = ?,
 visitor_read_seq = coalesce(?, visitor_read_seq), operator_read_seq = coalesce(?, operator_read_seq)"""
 _SQLITE_PLAIN = f"UPDATE conversation SET {_HEADS} WHERE id = ?"  # noqa: S608
@@ -286,7 +295,12 @@ FROM json_to_recordset($1::json) AS m(
   i uuid, c uuid, s int, k text, a text, u uuid, n text, t text, d json, r text, at timestamptz
 )
 """  # noqa: S608
-
+_POSTGRES_OWE = """
+INSERT INTO outbox (id, kind, payload, dedupe, state, attempts, next_at, created_at)
+SELECT id, kind, payload, dedupe, 'waiting', 0, now, now
+FROM json_to_recordset($1::json) AS o(id uuid, kind text, payload json, dedupe text, now timestamptz)
+ON CONFLICT (dedupe) DO NOTHING
+"""
 
 _POSTGRES = {
     "nd_look": _POSTGRES_LOOK,
@@ -294,6 +308,7 @@ _POSTGRES = {
     "nd_known": _POSTGRES_KNOWN,
     "nd_update": _POSTGRES_UPDATE,
     "nd_insert": _POSTGRES_INSERT,
+    "nd_owe": _POSTGRES_OWE,
 }
 
 
@@ -311,6 +326,10 @@ def _postgres_change(talk: Talk) -> dict[str, Any]:
         "wait": talk.wait,
         "first_reply_seconds": talk.first_reply_seconds,
     }
+
+
+def _postgres_owed(one: OutboxDraft, now: datetime) -> dict[str, Any]:
+    return {"id": new_id_text(), "kind": one.kind, "payload": one.payload, "dedupe": one.dedupe, "now": now}
 
 
 class _Row(msgspec.Struct, omit_defaults=True, gc=False):

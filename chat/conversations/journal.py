@@ -10,7 +10,7 @@ somebody else has locked for long, without which the others are tried again.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.group_rows import group_rows
 from chat.conversations.saying import NO_DATA, Outcome, Saying, plan
 from chat.db import Database
+from chat.outbox import OutboxDraft
 from chat.protocol.errors import Unavailable, UnknownConversation
 from chat.supervision import supervised
 from chat.tally import SIZES, WAITS, Spread
@@ -55,12 +56,17 @@ class Journal:
         clock: Clock,
         on_committed: Callable[[UUID, list[StoredEntry], bool], None],
         on_again: Callable[[StoredEntry], None],
+        owed: Callable[[Iterable[StoredEntry]], Sequence[OutboxDraft]],
+        on_owed: Callable[[], None],
     ) -> None:
+        """`owed`: rows of the outbox that are written with the entries, asked in the writer's thread."""
         self._db = db
         self._clock = clock
         self._rows = group_rows(db)
         self._on_committed = on_committed
         self._on_again = on_again
+        self._owed = owed
+        self._on_owed = on_owed
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -140,7 +146,7 @@ class Journal:
         """False when the database takes nothing, from whomever."""
         began = time.perf_counter()
         try:
-            outcome = await self._transaction([waiting.saying for waiting in group], around_locks)
+            outcome, is_owed = await self._transaction([waiting.saying for waiting in group], around_locks)
         except Unstorable as error:
             if len(group) > 1:
                 return await self._commit_singly(group)
@@ -163,12 +169,9 @@ class Journal:
             return True
         self.commit_seconds.add(time.perf_counter() - began)
         self.group_sizes.add(len(group))
-        for talk in outcome.talks:
-            if talk.first_reply_seconds is not None:
-                self.first_reply_seconds.add(talk.first_reply_seconds)
-            self._tell(partial(self._on_committed, talk.conversation_id, talk.added, talk.reopened))
-        for entry in outcome.again:
-            self._tell(partial(self._on_again, entry))
+        self._tell_all(outcome)
+        if is_owed:
+            self._tell(self._on_owed)
         for waiting, answer in zip(group, outcome.answers, strict=True):
             _answer(waiting, answer)
         return True
@@ -182,6 +185,14 @@ class Journal:
                 return False
         return True
 
+    def _tell_all(self, outcome: Outcome) -> None:
+        for talk in outcome.talks:
+            if talk.first_reply_seconds is not None:
+                self.first_reply_seconds.add(talk.first_reply_seconds)
+            self._tell(partial(self._on_committed, talk.conversation_id, talk.added, talk.reopened))
+        for entry in outcome.again:
+            self._tell(partial(self._on_again, entry))
+
     def _tell(self, news: Callable[[], None]) -> None:
         try:
             news()
@@ -189,17 +200,19 @@ class Journal:
             # What is committed is committed: whoever has not heard of it is told by the next sweep.
             log.exception("committed entries could not be told")
 
-    async def _transaction(self, group: list[Saying], around_locks: bool) -> Outcome:
+    async def _transaction(self, group: list[Saying], around_locks: bool) -> tuple[Outcome, bool]:
+        """Also whether something is owed now."""
         rows, now = self._rows, self._clock.now()
 
-        def work(connection: Any) -> Outcome:
+        def work(connection: Any) -> tuple[Outcome, bool]:
             """In the writer's thread; said twice it is the same, by the refs."""
             ids = {saying.conversation_id for saying in group}
             refs = {(saying.conversation_id, saying.ref) for saying in group}
             locked, known = rows.look(connection, ids, refs, around_locks)
             outcome = plan(group, locked, known, now, Unavailable if around_locks else UnknownConversation)
-            rows.write(connection, outcome.talks)
-            return outcome
+            owed = self._owed(entry for talk in outcome.talks for entry in talk.added)
+            rows.write(connection, outcome.talks, owed)
+            return outcome, bool(owed)
 
         return await self._db.write_by_driver(work, first=True)
 

@@ -15,6 +15,7 @@ from chat.connecting import connect_postgres_writer, hang_up
 from chat.conversations.entry import Author, StoredEntry
 from chat.conversations.saying import Talk
 from chat.db import HUNG_SECONDS, Database, DatabaseAway
+from chat.outbox import OutboxDraft
 from chat.protocol.errors import Unavailable
 from chat.writer import Unwritten, Writer
 from tests.support.databases import PostgresMaker
@@ -119,10 +120,10 @@ async def test_contract_04_a_commit_whose_answer_is_lost_is_one_message_of_which
     rows = parts.conversations.journal._rows
     write, writes, heard = rows.write, 0, list[object]()
 
-    def cut_after(connection: "psycopg.Connection[Any]", talks: Sequence[Talk]) -> None:
+    def cut_after(connection: "psycopg.Connection[Any]", talks: Sequence[Talk], owed: Sequence[OutboxDraft]) -> None:
         nonlocal writes
         writes += 1
-        write(connection, talks)
+        write(connection, talks, owed)
         if writes == 1:
             hang_up([connection])
             connection.execute("SELECT 1")
