@@ -1,7 +1,9 @@
 """Bodies of requests, read with a limit; and what of a text a database keeps."""
 
 from contextlib import aclosing
+from typing import TypeVar
 
+import msgspec
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,6 +11,7 @@ from starlette.types import Message
 
 SMALL = 64 * 1024
 MOST_FIELDS = 500
+Kind = TypeVar("Kind")
 
 
 async def body_of(request: Request, largest: int = SMALL) -> bytes:
@@ -20,6 +23,15 @@ async def body_of(request: Request, largest: int = SMALL) -> bytes:
             if len(body) > largest:
                 raise HTTPException(413)
     return bytes(body)
+
+
+async def json_of(request: Request, kind: type[Kind], largest: int = SMALL) -> Kind:
+    """Raises 413, and 400 for what is none of this kind."""
+    body = await body_of(request, largest)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeError):
+        raise HTTPException(400) from None
 
 
 async def kept(request: Request, largest: int = SMALL) -> Request:

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import DateTime, Dialect, MetaData, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -74,6 +75,11 @@ class Row(SQLModel):
 def table_of(model: type[SQLModel]) -> Table:
     """The Core table behind a model, for grouped inserts and conditional UPDATEs."""
     return model.metadata.tables[str(model.__tablename__)]
+
+
+def insert_for(session: AsyncSession) -> Any:
+    """`insert` with ON CONFLICT, which both databases know and SQLAlchemy spells per dialect."""
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
 
 
 class Session(AsyncSession):

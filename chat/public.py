@@ -1,6 +1,7 @@
 """The door: all that `widget` and `escalation` may import from the rings below."""
 
 from chat.console.admin.fields import Fields
+from chat.console.admin.rows import named_row
 from chat.console.forms import form_of, local_path
 from chat.console.inbox import departments_of
 from chat.console.panels import ConsoleWarning, RailLink
@@ -94,6 +95,7 @@ __all__ = [
     "in_words",
     "is_online",
     "local_path",
+    "named_row",
     "on_duty",
     "put_files_along",
     "ready_files",

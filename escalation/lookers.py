@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import table_of
+from chat.db import insert_for, table_of
 from chat.public import Operator
 from escalation.desk_tables import TicketLooker
 
@@ -33,7 +32,7 @@ async def look(session: AsyncSession, ticket_id: UUID, operator_id: UUID, now: d
     before = await session.get(TicketLooker, (ticket_id, operator_id))
     was_here = before is not None and before.until > now
     typed = before is not None and before.typing_until is not None and before.typing_until > now
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert = insert_for(session)
     values = {"until": now + LEASE, "typing_until": now + TYPING if typing else None}
     put = insert(rows).values(ticket_id=ticket_id, operator_id=operator_id, **values)
     await session.execute(put.on_conflict_do_update(index_elements=["ticket_id", "operator_id"], set_=values))

@@ -14,9 +14,8 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import Database, rows_changed, table_of
+from chat.db import Database, insert_for, rows_changed, table_of
 from escalation.desk_tables import DeskRef
-from escalation.sql import insert_for
 
 KEPT = timedelta(days=1)
 Way = dict[str, Any]

@@ -10,7 +10,7 @@ from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import table_of
+from chat.db import insert_for, table_of
 from chat.ids import new_id
 from chat.public import Transcript, put_files_along, transcript_of
 from escalation.actions import Tickets
@@ -31,7 +31,6 @@ from escalation.models import (
 )
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
-from escalation.sql import insert_for
 from escalation.states import NORMAL, State
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import json_of
 from chat.files.downloads import Downloads
 from chat.files.limits import VISITOR_DAILY
 from chat.files.routes import NO_STORE, UploadDoor
@@ -57,15 +58,7 @@ class VisitorFiles:
     async def _links(self, request: Request) -> Response:
         """`{ids}` -> `{id: {url, save, small?}}`, for some minutes; what is not theirs is not there."""
         visitor = await self._visitor(request)
-        body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > BODY_BYTES:
-                raise HTTPException(413)
-        try:
-            wanted = msgspec.json.decode(bytes(body), type=_Wanted)
-        except (msgspec.DecodeError, UnicodeError):
-            raise HTTPException(400) from None
+        wanted = await json_of(request, _Wanted, BODY_BYTES)
         found = await self._downloads.links_of(f"visitor:{visitor.id}", wanted.ids)
         return JSONResponse(found, headers=NO_STORE)
 

@@ -5,10 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import table_of
+from chat.db import insert_for, table_of
 from chat.files.errors import NoSuchFile, TooManyFiles
 from chat.files.limits import FILES_PER_MESSAGE
 from chat.files.models import READY, File, FilePlace
@@ -61,7 +60,7 @@ async def put(session: AsyncSession, ids: Iterable[UUID], place: str) -> None:
     """Whoever may read this place too may read these files."""
     values = [{"place": place, "file_id": one} for one in ids]
     if values:
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        insert = insert_for(session)
         await session.execute(insert(table_of(FilePlace)).on_conflict_do_nothing(), values)
 
 

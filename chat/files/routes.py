@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from chat.bodies import json_of
 from chat.files.errors import OutOfStep
 from chat.files.shares import Owner
 from chat.files.uploads import Upload, Uploads, in_words
@@ -78,15 +79,7 @@ class UploadDoor:
             return Response(status_code=408)  # nobody reads it; what has come is kept
 
     async def _begin(self, request: Request, owner: Owner) -> Upload:
-        body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > BODY_BYTES:
-                raise HTTPException(413)
-        try:
-            begin = msgspec.json.decode(bytes(body), type=_Begin)
-        except (msgspec.DecodeError, UnicodeError):
-            raise HTTPException(400) from None
+        begin = await json_of(request, _Begin, BODY_BYTES)
         return await self._uploads.begin(owner, begin.ref, begin.name, begin.size)
 
     def _told(self, upload: Upload) -> Response:

@@ -14,12 +14,11 @@ from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy import case, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from chat.clock import Clock
-from chat.db import Database, rows_changed, table_of
+from chat.db import Database, insert_for, rows_changed, table_of
 from chat.files.checking import Checked, Checks
 from chat.files.errors import (
     REFUSALS,
@@ -315,7 +314,7 @@ class Uploads:
         rows, kept = table_of(File), table_of(FileContent)
         now = self._clock.now()
         async with self._db.write() as session:
-            insert = sqlite.insert if self._db.is_sqlite else postgresql.insert
+            insert = insert_for(session)
             for sha256, size in contents or ():
                 # Also where it is known: the row's lock keeps it from being tidied away in this moment.
                 new = insert(kept).values(sha256=sha256, size=size, created_at=now)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from sqlmodel import col, select
 from starlette.exceptions import HTTPException
@@ -10,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from chat.ids import new_id, parse_id
-from chat.public import Fields, Operator, audit, differences, form_of
+from chat.ids import new_id
+from chat.public import Fields, Operator, audit, differences, form_of, named_row
 from escalation.actions import Tickets
 from escalation.administration.written import Unreadable, days_of, hours_of, hours_text, zones
 from escalation.models import CalendarRow
@@ -45,7 +44,7 @@ class CalendarPages:
         return self._door.page(request, operator, "desk/admin/calendars.html", calendars=calendars)
 
     async def _show(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._tickets.db, CalendarRow, request)
         empty = CalendarRow(id=new_id(), name="", zone="Europe/Ljubljana", weekly=_OFFICE, holidays=[])
         return self._one(request, operator, found, _values(found or empty))
 
@@ -59,7 +58,7 @@ class CalendarPages:
         )  # fmt: skip
 
     async def _save(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._tickets.db, CalendarRow, request)
         if found is not None and found.id == ALWAYS:
             raise HTTPException(404)  # 24/7 stays what it says
         form = await form_of(request)
@@ -98,18 +97,6 @@ class CalendarPages:
         moved = await self._engine.apply() if found else 0
         await self._shifts.renew_all()
         return RedirectResponse(f"{PLACE}/{row.id}?done={'saved' if found else 'added'}&moved={moved}", 303)
-
-    async def _found(self, request: Request) -> CalendarRow | None:
-        """None for a new one. Raises 404."""
-        wanted = request.path_params["id"]
-        if wanted == "new":
-            return None
-        calendar_id: UUID | None = parse_id(wanted)
-        async with self._tickets.db.read() as session:
-            found = await session.get(CalendarRow, calendar_id) if calendar_id else None
-        if found is None:
-            raise HTTPException(404)
-        return found
 
 
 _OFFICE = [[day, 8 * 60, 16 * 60] for day in range(5)]

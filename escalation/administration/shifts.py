@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from chat.ids import new_id, parse_id
-from chat.public import Fields, Operator, audit, differences, form_of
+from chat.public import Fields, Operator, audit, differences, form_of, named_row
 from escalation.actions import Tickets
 from escalation.administration.written import (
     Unreadable,
@@ -94,7 +94,7 @@ class ShiftPages:
     # ── one shift ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _show(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._tickets.db, ShiftRow, request)
         return await self._one(request, operator, found, _values(found) if found else self._empty())
 
     async def _one(
@@ -121,7 +121,7 @@ class ShiftPages:
         )  # fmt: skip
 
     async def _save(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._tickets.db, ShiftRow, request)
         form = await form_of(request)
         c = self._door.catalogue(request, operator)
         fields = Fields(form, c)
@@ -273,19 +273,7 @@ class ShiftPages:
         }  # fmt: skip
 
     async def _required(self, request: Request) -> ShiftRow:
-        found = await self._found(request)
-        if found is None:
-            raise HTTPException(404)
-        return found
-
-    async def _found(self, request: Request) -> ShiftRow | None:
-        """None for a new one. Raises 404."""
-        wanted = request.path_params["id"]
-        if wanted == "new":
-            return None
-        shift_id = parse_id(wanted)
-        async with self._tickets.db.read() as session:
-            found = await session.get(ShiftRow, shift_id) if shift_id else None
+        found = await named_row(self._tickets.db, ShiftRow, request)
         if found is None:
             raise HTTPException(404)
         return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import and_, literal, tuple_
@@ -11,14 +11,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import UTCDateTime, table_of
-from chat.ids import parse_id
 from chat.public import Conversation
+from escalation.client_area.cursors import cursor_of, parsed
 from escalation.customers.conversations import of_customer
 from escalation.customers.reader import CustomerReader
 from escalation.models import Ticket, TicketConversation
 
 PAGE = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str 
         .order_by(col(Conversation.created_at).desc(), col(Conversation.id).desc())
         .limit(limit + 1)
     )
-    if (start := _parsed(after)) is not None:
+    if (start := parsed(after)) is not None:
         ends = (literal(start[0], UTCDateTime), literal(start[1], table_of(Conversation).c.id.type))
         query = query.where(tuple_(col(Conversation.created_at), col(Conversation.id)) < tuple_(*ends))
     rows = (await session.exec(query)).all()
@@ -80,7 +79,7 @@ async def talks_of(session: AsyncSession, reader: CustomerReader, *, after: str 
         for one, number in rows[:limit]
     ]
     more = len(rows) > limit
-    return Talks(found, f"{(found[-1].at - _EPOCH) // timedelta(microseconds=1)}.{found[-1].id}" if more else "")
+    return Talks(found, cursor_of(found[-1].at, found[-1].id) if more else "")
 
 
 async def is_theirs(session: AsyncSession, reader: CustomerReader, *conversation_ids: UUID) -> bool:
@@ -88,14 +87,3 @@ async def is_theirs(session: AsyncSession, reader: CustomerReader, *conversation
     any_of_them = col(Conversation.id).in_(conversation_ids)
     found = await session.exec(select(Conversation.id).where(any_of_them, of_customer(reader.customer_id)).limit(1))
     return found.first() is not None
-
-
-def _parsed(cursor: str) -> tuple[datetime, UUID] | None:
-    micros, _, text = cursor.partition(".")
-    found = parse_id(text)
-    if found is None or not micros.isascii() or not micros.isdigit() or len(micros) > 17:
-        return None
-    try:
-        return _EPOCH + timedelta(microseconds=int(micros)), found
-    except OverflowError:
-        return None

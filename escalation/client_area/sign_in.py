@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from chat.clock import Clock
-from chat.db import Database, rows_changed, table_of
+from chat.db import Database, insert_for, rows_changed, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.public import Passwords, SignInWaits, require_length
 from chat.settings import Settings
@@ -19,7 +19,6 @@ from escalation.client_area.letters import DeviceNews, Letters, PasswordNews
 from escalation.client_area.models import CustomerAccess, CustomerLink, CustomerLogin
 from escalation.customers.models import Account, Customer, EmailAddress
 from escalation.customers.reader import CustomerReader
-from escalation.sql import insert_for
 
 IDLE = timedelta(hours=24)
 LIFE = timedelta(days=30)

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import UTCDateTime, table_of
+from chat.db import UTCDateTime, insert_for, table_of
 from chat.ids import new_id
 from chat.public import Department, claim_files
 from escalation.actions import Tickets
@@ -29,7 +29,6 @@ from escalation.models import Ticket, TicketIp, TicketOrder, TicketRelation
 from escalation.opening import next_number
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
-from escalation.sql import insert_for
 from escalation.states import HIGH, State
 
 LEVEL = 3

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -11,8 +11,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import UTCDateTime, table_of
-from chat.ids import parse_id
 from chat.public import Department
+from escalation.client_area.cursors import cursor_of, parsed
 from escalation.customers.models import Customer
 from escalation.customers.reader import FINANCIAL, CustomerReader
 from escalation.models import Ticket, TicketMessage, TicketParticipant
@@ -23,7 +23,6 @@ from escalation.ticket_links import merged_into
 PAGE = 20
 MOST_OPEN = 200
 SEARCH_LIMIT = 100
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Group(StrEnum):
@@ -108,12 +107,12 @@ async def lines_of(
     )
     if words := " ".join(search.split())[:SEARCH_LIMIT]:
         query = query.where(_mentions(words))
-    if (start := _parsed(after)) is not None:
+    if (start := parsed(after)) is not None:
         ends = (literal(start[0], UTCDateTime), literal(start[1], table_of(Ticket).c.id.type))
         query = query.where(tuple_(at, col(Ticket.id)) < tuple_(*ends))
     rows = (await session.exec(query)).all()
     found = [_line(*row) for row in rows[:limit]]
-    return Lines(found, _cursor(found[-1]) if len(rows) > limit else "")
+    return Lines(found, cursor_of(found[-1].at, found[-1].id) if len(rows) > limit else "")
 
 
 async def open_by_service(session: AsyncSession, reader: CustomerReader) -> Mapping[UUID, Sequence[Line]]:
@@ -178,19 +177,3 @@ def _mentions(words: str) -> ColumnElement[bool]:
         func.lower(col(Ticket.subject)).like(pattern, escape="/"),
         said,
     )
-
-
-def _cursor(line: Line) -> str:
-    return f"{(line.at - _EPOCH) // timedelta(microseconds=1)}.{line.id}"
-
-
-def _parsed(cursor: str) -> tuple[datetime, UUID] | None:
-    """None where somebody changed it: the list then begins at its head."""
-    micros, _, text = cursor.partition(".")
-    found = parse_id(text)
-    if found is None or not micros.isascii() or not micros.isdigit() or len(micros) > 17:
-        return None
-    try:
-        return _EPOCH + timedelta(microseconds=int(micros)), found
-    except OverflowError:
-        return None

@@ -19,11 +19,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.bodies import storable
 from chat.clock import Clock
-from chat.db import Database, table_of
+from chat.db import Database, insert_for, table_of
 from chat.public import Site
 from escalation.client_area.models import TokenUse
 from escalation.customers.models import Account, Customer, EmailAddress
-from escalation.sql import insert_for
 
 LONGEST_LIFE = timedelta(minutes=10)
 SKEW = timedelta(seconds=60)

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from chat.bodies import body_of, storable
 from chat.csrf import require_ours
 from chat.dates import moment_text
-from chat.db import table_of
+from chat.db import insert_for, table_of
 from chat.ids import hashed
 from chat.public import PerAddress, Visitor
 from chat.strings import Catalogue
@@ -29,7 +29,6 @@ from escalation.client_area.sign_in import CustomerSignIn
 from escalation.client_area.tickets_store import Group, Line, lines_of
 from escalation.client_area.tokens import Named, Tokens
 from escalation.customers.reader import CustomerReader
-from escalation.sql import insert_for
 from escalation.states import requesters_word
 
 LARGEST = 16 * 1024

@@ -2,16 +2,14 @@
 have to see."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
-from chat.db import table_of
+from chat.db import insert_for, table_of
 from chat.public import Conversation, transcript_of
 from escalation.change import SYSTEM, Change
 from escalation.customers.models import EmailAddress
@@ -108,7 +106,7 @@ class After:
     async def _suppress(self, session: AsyncSession, address: str, outcome: Outcome) -> None:
         now = self._clock.now()
         values = {"code": outcome.code, "says": outcome.says, "until": now + SUPPRESSED_FOR, "created_at": now}
-        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        insert = insert_for(session)
         suppress = insert(table_of(Suppression)).values(address=address, **values)
         await session.execute(suppress.on_conflict_do_update(index_elements=["address"], set_=values))
         known = table_of(EmailAddress)

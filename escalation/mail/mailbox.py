@@ -1,14 +1,12 @@
 """The way to a mail: `post` writes its row in the transaction of its cause. Nothing is sent here."""
 
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
-from chat.db import table_of
+from chat.db import insert_for, table_of
 from chat.ids import new_id
 from chat.public import checked_address
 from escalation.mail.headers import one_line
@@ -63,7 +61,7 @@ class Mailbox:
             "created_at": now,
             "changed_at": now,
         }
-        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        insert = insert_for(session)
         mail = table_of(MailOut)
         posted = insert(mail).values(row).on_conflict_do_nothing().returning(mail.c.id)
         found: UUID | None = (await session.execute(posted)).scalar_one_or_none()

@@ -12,12 +12,11 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
-from chat.db import Database, rows_changed, table_of
+from chat.db import Database, insert_for, rows_changed, table_of
 from chat.ids import new_id
 from chat.public import Message
 from escalation.models import Ticket, TicketMessage
@@ -89,7 +88,7 @@ class Indexer:
     async def _claim(self, session: AsyncSession, kind: str, now: datetime) -> UUID | None:
         """Where to read on; None while another worker does. Whoever takes over reads the young ones once more."""
         rows = table_of(SearchCursor)
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        insert = insert_for(session)
         first = insert(rows).values(kind=kind, upto=FIRST, leased_until=now, holder=self._id)
         await session.execute(first.on_conflict_do_nothing())
         claimed = await session.execute(
@@ -135,7 +134,7 @@ def _pairs(texts: dict[UUID, list[str]]) -> list[tuple[str, UUID]]:
 
 
 async def _put(session: AsyncSession, kind: str, pairs: list[tuple[str, UUID]]) -> None:
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert = insert_for(session)
     for part in _parts(pairs, 300):
         values = [{"word": word, "kind": kind, "subject_id": subject} for word, subject in part]
         await session.execute(insert(table_of(SearchWord)).values(values).on_conflict_do_nothing())

@@ -10,12 +10,11 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, not_, null, or_, 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import table_of
+from chat.db import insert_for, table_of
 from chat.public import Conversation, Operator, Visitor, duty_of
 from escalation.models import SlaClock, SlaEvent, SlaSeen, Ticket
 from escalation.sla.concerned import running_for
 from escalation.sla.crew import SUPERVISING, in_department
-from escalation.sql import insert_for
 
 SHOWN = 5
 LOOKS = (20, 500)

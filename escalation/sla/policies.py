@@ -11,11 +11,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, Text, bindparam, cast, update
 from sqlalchemy import select as core_select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import Database, table_of
+from chat.db import Database, insert_for, table_of
 from chat.ids import new_id
 from escalation.models import CalendarRow, SlaPolicy, SlaTarget
 from escalation.sla.calendars import Calendar, Weekly
@@ -246,7 +245,7 @@ _NAMES = {"chat": "Live chat", "mail": "E-mail", "tickets": "Tickets"}
 
 async def ship(session: AsyncSession) -> None:
     """What the product promises before anybody changes it."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    insert = insert_for(session)
 
     async def put(model: Any, **values: Any) -> None:
         await session.execute(insert(table_of(model)).values(**values).on_conflict_do_nothing())

@@ -11,25 +11,8 @@ from tests.browser.axe import Axe
 from tests.browser.conftest import NewContext, sign_in
 from tests.browser.earlier import all_earlier
 from tests.browser.scenes import TROUBLE, attend, escalated, offer, take, thread, visit
+from tests.support.administration import PAGES
 from tests.support.demo import DemoProgram
-
-PAGES = (
-    "/console/admin/operators",
-    "/console/admin/operators/new",
-    "/console/admin/departments",
-    "/console/admin/departments/new",
-    "/console/admin/canned",
-    "/console/admin/canned/new",
-    "/console/admin/sites",
-    "/console/admin/sites/new",
-    "/console/admin/log",
-    "/desk/admin/shifts",
-    "/desk/admin/shifts/new",
-    "/desk/admin/policies",
-    "/desk/admin/policies/tickets",
-    "/desk/admin/calendars",
-    "/desk/admin/calendars/new",
-)
 
 
 async def choose(page: Page, name: str, text: str) -> None:

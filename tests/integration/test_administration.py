@@ -18,28 +18,9 @@ from chat.people.operators import Operators
 from escalation.models import CalendarRow, SlaPolicy
 from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
 from escalation.sla.engine import APPLY
-from tests.support.administration import OURS, Bureau, bureau
+from tests.support.administration import OURS, PAGES, Bureau, bureau
 from tests.support.clock import FakeClock
 from tests.support.databases import SqliteMaker
-
-PAGES = (
-    "/console/admin/operators",
-    "/console/admin/operators/new",
-    "/console/admin/departments",
-    "/console/admin/departments/new",
-    "/console/admin/canned",
-    "/console/admin/canned/new",
-    "/console/admin/sites",
-    "/console/admin/sites/new",
-    "/console/admin/log",
-    "/desk/admin/shifts",
-    "/desk/admin/shifts/new",
-    "/desk/admin/policies",
-    "/desk/admin/policies/new",
-    "/desk/admin/policies/tickets",
-    "/desk/admin/calendars",
-    "/desk/admin/calendars/new",
-)
 
 
 @pytest.fixture

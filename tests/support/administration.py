@@ -17,6 +17,24 @@ from tests.support.clock import FakeClock
 
 BASE = "http://127.0.0.1:8000"
 OURS = {"Sec-Fetch-Site": "same-origin"}
+PAGES = (
+    "/console/admin/operators",
+    "/console/admin/operators/new",
+    "/console/admin/departments",
+    "/console/admin/departments/new",
+    "/console/admin/canned",
+    "/console/admin/canned/new",
+    "/console/admin/sites",
+    "/console/admin/sites/new",
+    "/console/admin/log",
+    "/desk/admin/shifts",
+    "/desk/admin/shifts/new",
+    "/desk/admin/policies",
+    "/desk/admin/policies/new",
+    "/desk/admin/policies/tickets",
+    "/desk/admin/calendars",
+    "/desk/admin/calendars/new",
+)
 
 
 @dataclass

@@ -1,11 +1,9 @@
 """Canned responses: a shortcut, a title, and a text in each language with names that are filled in."""
 
 import re
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -13,10 +11,11 @@ from starlette.routing import BaseRoute, Route
 from chat.clock import Clock
 from chat.console.admin.door import AdminDoor
 from chat.console.admin.fields import Fields
+from chat.console.admin.rows import named_row
 from chat.console.forms import form_of
 from chat.conversations.models import CannedResponse
 from chat.db import Database
-from chat.ids import new_id, parse_id
+from chat.ids import new_id
 from chat.people.audit import audit
 from chat.people.models import Operator
 
@@ -48,14 +47,14 @@ class CannedPages:
         return self._door.page(request, operator, "console/admin/canned.html", responses=responses)
 
     async def _show(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._db, CannedResponse, request)
         values = _values(found) if found else {"shortcut": "", "title": "", "text_en": "", "text_sl": ""}
         return self._door.page(
             request, operator, "console/admin/canned_one.html", response=found, values=values, names=FILLED_IN
         )
 
     async def _save(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._db, CannedResponse, request)
         form = await form_of(request)
         fields = Fields(form, c := self._door.catalogue(request, operator))
         shortcut, title = fields.slug("shortcut"), fields.line("title", 120)
@@ -92,7 +91,7 @@ class CannedPages:
         return RedirectResponse(f"{PLACE}?done={'saved' if found else 'added'}", 303)
 
     async def _remove(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._db, CannedResponse, request)
         if found is not None:
             async with self._db.write() as session:
                 row = await session.get(CannedResponse, found.id)
@@ -100,18 +99,6 @@ class CannedPages:
                     await session.delete(row)
                     audit(session, "canned.removed", operator, self._clock.now(), subject=row.id, about=row.shortcut)
         return RedirectResponse(f"{PLACE}?done=removed", 303)
-
-    async def _found(self, request: Request) -> CannedResponse | None:
-        """None for a new one. Raises 404."""
-        wanted = request.path_params["id"]
-        if wanted == "new":
-            return None
-        response_id: UUID | None = parse_id(wanted)
-        async with self._db.read() as session:
-            found = await session.get(CannedResponse, response_id) if response_id else None
-        if found is None:
-            raise HTTPException(404)
-        return found
 
 
 def _values(row: CannedResponse) -> dict[str, str]:

@@ -1,10 +1,7 @@
 """Departments: names in each language and their order. None is removed: conversations and tickets point at it."""
 
-from uuid import UUID
-
 from sqlalchemy import func, select
 from sqlmodel import col
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -12,9 +9,10 @@ from starlette.routing import BaseRoute, Route
 from chat.clock import Clock
 from chat.console.admin.door import AdminDoor
 from chat.console.admin.fields import Fields
+from chat.console.admin.rows import named_row
 from chat.console.forms import form_of
 from chat.db import Database
-from chat.ids import new_id, parse_id
+from chat.ids import new_id
 from chat.people.audit import audit, differences
 from chat.people.models import Department, Operator, OperatorDepartment
 
@@ -52,12 +50,12 @@ class DepartmentPages:
         )
 
     async def _show(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._db, Department, request)
         values = _values(found) if found else {"slug": "", "name_en": "", "name_sl": "", "position": "0"}
         return self._door.page(request, operator, "console/admin/department.html", department=found, values=values)
 
     async def _save(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._db, Department, request)
         form = await form_of(request)
         fields = Fields(form, c := self._door.catalogue(request, operator))
         names = {"en": fields.line("name_en", 80), "sl": fields.line("name_sl", 80)}
@@ -91,18 +89,6 @@ class DepartmentPages:
                 values=values,
             )
         return RedirectResponse(f"{PLACE}?done={'saved' if found else 'added'}", 303)
-
-    async def _found(self, request: Request) -> Department | None:
-        """None for a new one. Raises 404."""
-        wanted = request.path_params["id"]
-        if wanted == "new":
-            return None
-        department_id: UUID | None = parse_id(wanted)
-        async with self._db.read() as session:
-            found = await session.get(Department, department_id) if department_id else None
-        if found is None:
-            raise HTTPException(404)
-        return found
 
 
 def _values(row: Department) -> dict[str, str]:

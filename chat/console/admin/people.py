@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 from chat.clock import Clock
 from chat.console.admin.door import AdminDoor
 from chat.console.admin.fields import Fields
+from chat.console.admin.rows import named_row
 from chat.console.forms import form_of
 from chat.conversations.actions import checked_address
 from chat.db import Database
-from chat.ids import parse_id
 from chat.people.audit import audit, differences
 from chat.people.models import CANARY, Department, Operator, OperatorDepartment
 from chat.people.operators import ROLES, Along, LastAdministrator, OperatorExists, Operators
@@ -217,13 +217,8 @@ class OperatorPages:
 
     async def _found(self, request: Request) -> Operator | None:
         """None for a new one. Raises 404."""
-        wanted = request.path_params["id"]
-        if wanted == "new":
-            return None
-        operator_id = parse_id(wanted)
-        async with self._db.read() as session:
-            found = await session.get(Operator, operator_id) if operator_id else None
-        if found is None or found.role == CANARY:
+        found = await named_row(self._db, Operator, request)
+        if found is not None and found.role == CANARY:
             raise HTTPException(404)
         return found
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import col
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -15,9 +14,10 @@ from starlette.routing import BaseRoute, Route
 from chat.clock import Clock
 from chat.console.admin.door import AdminDoor
 from chat.console.admin.fields import Fields
+from chat.console.admin.rows import named_row
 from chat.console.forms import form_of
 from chat.db import Database
-from chat.ids import new_id, parse_id
+from chat.ids import new_id
 from chat.people.audit import audit, differences
 from chat.people.models import Operator, Site
 
@@ -47,7 +47,7 @@ class SitePages:
         return self._door.page(request, operator, "console/admin/sites.html", sites=sites)
 
     async def _show(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._db, Site, request)
         return self._one(request, operator, found, _values(found) if found else _EMPTY)
 
     def _one(
@@ -61,7 +61,7 @@ class SitePages:
         )  # fmt: skip
 
     async def _save(self, request: Request, operator: Operator) -> Response:
-        found = await self._found(request)
+        found = await named_row(self._db, Site, request)
         form = await form_of(request)
         fields = Fields(form, self._door.catalogue(request, operator))
         name, origins = fields.line("name", 120), fields.origins("origins")
@@ -93,18 +93,6 @@ class SitePages:
                 if changed := differences(before, _values(row)):
                     audit(session, "site.changed", operator, now, subject=row.id, about=name, changes=changed)
         return RedirectResponse(f"{PLACE}/{row.id}?done={'saved' if found else 'added'}", 303)
-
-    async def _found(self, request: Request) -> Site | None:
-        """None for a new one. Raises 404."""
-        wanted = request.path_params["id"]
-        if wanted == "new":
-            return None
-        site_id = parse_id(wanted)
-        async with self._db.read() as session:
-            found = await session.get(Site, site_id) if site_id else None
-        if found is None:
-            raise HTTPException(404)
-        return found
 
 
 def _suggestions(fields: Fields) -> list[dict[str, Any]]:
