@@ -187,6 +187,7 @@ async def split_off_and_merged_again(demo: DemoProgram, page: Page, operator: Pa
     await expect(own.locator("#answer")).to_have_value("Wait, it is")
     await expect(own.locator("#answer")).not_to_be_editable()
     await expect(own.locator("#reply .answer__bar")).to_have_count(0)
+    await expect(own.get_by_text("What you write here reaches us at once.")).to_have_count(0)
     await own.get_by_role("link", name=number).press("Enter")
     await own.wait_for_url(f"**/client/tickets/{number}")
     await expect(own.get_by_text("I am at the rack now.")).to_be_visible()
@@ -261,8 +262,8 @@ async def drop(page: Page, place: str, names: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("colleague")
-async def test_a_named_visitor_sees_the_same_tickets_in_the_widget(
-    demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe
+async def test_a_named_visitor_sees_the_same_tickets_in_the_widget_and_operators_see_who_it_is(
+    demo: DemoProgram, aino: StorageState, new_context: NewContext, axe: Axe, operator: Page
 ) -> None:
     token = token_of(demo, "panel")
     page = await (await new_context(storage_state=aino)).new_page()
@@ -290,6 +291,13 @@ async def test_a_named_visitor_sees_the_same_tickets_in_the_widget(
     await expect(ticket.get_by_role("img", name="plan.png")).to_have_js_property("naturalWidth", 480)
     await expect(ticket.get_by_role("link", name=re.compile("backup.log"))).to_have_count(1)
     await axe.check(ticket)
+    # Beside the conversation stands who it is, as beside the ticket, and each leads to the other.
+    await sign_in(operator, demo.sign_in_link())
+    await operator.goto(f"{demo.origin}/desk/tickets/T-26-004159")
+    await operator.locator("#ticket-facts a[href^='/console/conversations/']").first.press("Enter")
+    await expect(operator.locator(".messages").get_by_text("Is my backup in Frankfurt?")).to_be_visible()
+    for fact in ("level 3", "Korhonen Design Oy", "VPS-2 Ljubljana", "Second backup location"):
+        await expect(operator.locator(".context").get_by_text(fact).first).to_be_visible()
     await ticket.emulate_media(color_scheme="dark", reduced_motion="reduce")
     await ticket.set_viewport_size({"width": 360, "height": 800})
     await ticket.locator(".foot button[value=sl]").click()

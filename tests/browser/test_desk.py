@@ -122,9 +122,12 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
     await operator.get_by_role("button", name="Change them").press("Enter")
     await expect(operator.get_by_role("status").filter(has_text="2 tickets changed.")).to_be_visible()
     await expect(high).to_have_count(2)
+    lane = operator.locator("tbody", has=row).locator(".lane")
+    await expect(lane).to_contain_text("Our turn, high")
     await operator.get_by_role("button", name="Undo").press("Enter")
     await expect(operator.get_by_role("status").filter(has_text="2 changes taken back.")).to_be_visible()
     await expect(high).to_have_count(0)
+    await expect(lane).to_have_text(re.compile(r"^Our turn\s"))
     await expect(operator.get_by_role("button", name="Undo")).to_have_count(0)
     await expect(operator.locator("#live-state").get_by_text("Connected")).to_be_visible()
     await operator.keyboard.press("j")
@@ -245,6 +248,9 @@ async def test_w_takes_who_has_waited_longest(new_context: NewContext, own_demo:
     await operator.goto(f"{own_demo.origin}/desk/tickets")
     for n in range(2):
         await expect(operator.get_by_text(f"Question {n}").first).to_be_visible()
+    # Who waits for us stands before who waits for them.
+    subjects = ["Question 0", "Question 1", "Second backup location"]
+    await expect(operator.locator(".ticket-table .subject b")).to_have_text(subjects)
     await expect(operator.locator("#live-state").get_by_text("Connected")).to_be_visible()
     await operator.keyboard.press("w")
     await operator.wait_for_url("**/console/conversations/**")

@@ -3,7 +3,7 @@
 import "./running-clock.js";
 
 const AGAIN = 5_000;
-const PARTS = ["standing", "thread", "reply"];
+const PARTS = ["standing", "thread", "reply", "about"];
 let asking = new AbortController();
 
 /** Waits at the server until the page would look different, then asks for the page. */
@@ -79,6 +79,7 @@ function replace(id, fresh) {
 function answerable(old, fresh) {
   const closed = fresh.querySelector(".closed");
   if (Boolean(closed) === "closed" in old.dataset) return;
+  if (closed) document.querySelector(".said")?.remove();
   if (!closed || !(isWritten() || old.contains(document.activeElement))) return old.replaceWith(document.adoptNode(fresh));
   old.dataset.closed = "";
   old.prepend(document.adoptNode(closed));
