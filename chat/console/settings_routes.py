@@ -1,5 +1,6 @@
 """The page where operators change what is their own: name, language, console, password."""
 
+from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
@@ -47,11 +48,21 @@ class SettingsRoutes:
         return self._page(request, login, saved=saved.get(request.query_params.get("saved", ""), ""))
 
     def _page(
-        self, request: Request, login: Login, *, errors: dict[str, str] | None = None, saved: str = ""
+        self,
+        request: Request,
+        login: Login,
+        *,
+        errors: dict[str, str] | None = None,
+        saved: str = "",
+        typed: Mapping[str, str] | None = None,
     ) -> Response:
+        """`typed`: a form that was refused, to be mended."""
         translate = self._doorway.strings.catalogue(self._doorway.locale(request, login.operator)).gettext
+        operator = login.operator
+        values = {"name": operator.name, "capacity": str(operator.capacity), "locale": operator.locale}
         context: dict[str, Any] = {
-            "preferences": Preferences.of(login.operator.settings),
+            "preferences": Preferences.of(operator.settings) if typed is None else _preferences_in(typed),
+            "values": values | {name: typed[name] for name in values if typed and name in typed},
             "errors": {field: translate(errors[field]) if errors and field in errors else "" for field in FIELDS},
             "saved": translate(saved) if saved else "",
         }
@@ -69,20 +80,13 @@ class SettingsRoutes:
         if not 1 <= capacity <= MOST_CONVERSATIONS:
             errors["capacity"] = gettext("Write a number from 1 to 20.")
         if errors:
-            return self._page(request, login, errors=errors)
-        theme = form.get("theme", "")
-        preferences = Preferences(
-            theme=theme if theme in THEMES else "auto",
-            sound="sound" in form,
-            letters="letters" in form,
-            enter_sends="enter_sends" in form,
-        )
+            return self._page(request, login, errors=errors, typed=form)
         rows = table_of(Operator)
         values = {
             "name": name,
             "capacity": capacity,
             "locale": self._doorway.strings.negotiate(None, form.get("locale")),
-            "settings": preferences.stored_in(operator.settings),
+            "settings": _preferences_in(form).stored_in(operator.settings),
         }
         async with self._db.write() as session:
             await session.execute(update(rows).where(rows.c.id == operator.id).values(**values))
@@ -115,6 +119,16 @@ class SettingsRoutes:
             answer.status_code = 429
             answer.headers["Retry-After"] = str(ceil(wait))
         return answer
+
+
+def _preferences_in(form: Mapping[str, str]) -> Preferences:
+    theme = form.get("theme", "")
+    return Preferences(
+        theme=theme if theme in THEMES else "auto",
+        sound="sound" in form,
+        letters="letters" in form,
+        enter_sends="enter_sends" in form,
+    )
 
 
 def gettext(message: str) -> str:

@@ -34,6 +34,7 @@ from escalation.sla.policies import (
     policies_in,
     publish,
 )
+from escalation.sla.words import policy_text
 from escalation.states import HIGH, NORMAL
 from escalation.who import AdminDoor
 
@@ -58,10 +59,10 @@ class PolicyPages:
         ]
 
     async def _list(self, request: Request, operator: Operator) -> Response:
-        policies = await policies_in(self._tickets.db)
+        policies, c = await policies_in(self._tickets.db), self._door.catalogue(request, operator)
         return self._door.page(
             request, operator, "desk/admin/policies.html",
-            policies=[(policy, _values(policy)) for policy in policies],
+            policies=[(policy, policy_text(policy.name, c), _values(policy)) for policy in policies],
             departments=await self._names(request, operator),
         )  # fmt: skip
 
@@ -80,6 +81,7 @@ class PolicyPages:
         moved = request.query_params.get("moved", "")
         return self._door.page(
             request, operator, "desk/admin/policy.html", errors=errors, policy=found, values=values,
+            title=policy_text(found.name, self._door.catalogue(request, operator)) if found else "",
             calendars=[(row.id, row.name) for row in calendars], running=running, versions=versions,
             departments=await self._names(request, operator),
             moved=int(moved) if moved.isascii() and moved.isdecimal() and len(moved) < 8 else None,

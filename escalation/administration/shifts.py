@@ -118,6 +118,7 @@ class ShiftPages:
             request, operator, "desk/admin/shift.html", errors=errors, shift=found, values=values, people=people,
             turns=turns, zones=zones(), calendars=[(row.id, row.name) for row in calendars if row.holidays],
             today=today.isoformat(),
+            day=lambda day: format_date(day, "medium", locale=self._door.catalogue(request, operator).locale),
         )  # fmt: skip
 
     async def _save(self, request: Request, operator: Operator) -> Response:

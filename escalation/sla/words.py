@@ -8,6 +8,12 @@ from escalation.sla.durations import clock_text
 from escalation.sla.policies import NEXT_REPLY, UPDATE_BY
 
 
+def policy_text(name: str, c: Catalogue) -> str:
+    """A policy that is called as it was shipped has its name in every language; what a company named is its own."""
+    shipped = {"Live chat": c.gettext("Live chat"), "E-mail": c.gettext("E-mail"), "Tickets": c.gettext("Tickets")}
+    return shipped.get(name, name)
+
+
 def alarm_text(data: Mapping[str, Any], c: Catalogue) -> str:
     after, before = clock_text(max(0, data["after"])), clock_text(max(0, -data["after"]))
     since = c.gettext("%(time)s before the due") % {"time": before} if data["after"] < 0 else after

@@ -408,3 +408,16 @@ async def test_a_tab_is_told_what_was_refused_and_a_script_gets_one_line(on_sqli
         missing = await ada.http.get(path, headers=tab)
         assert (missing.status_code, "There is no such page" in missing.text) == (404, True)
         assert 'href="/console"' not in missing.text
+
+
+async def test_settings_that_are_refused_keep_what_was_written(on_sqlite: Bureau) -> None:
+    form = {"name": "Ada Kos", "capacity": "77", "locale": "sl", "theme": "dark", "letters": "1"}
+    refused = await on_sqlite.post("/console/settings", **form)
+    assert refused.status_code == 422
+    for kept in ('value="Ada Kos"', 'value="77"', '<option value="sl" lang="sl" selected>', 'value="dark" selected'):
+        assert kept in refused.text
+    assert ('name="letters" value="1" checked' in refused.text, 'name="sound" value="1" checked' in refused.text) == (
+        True,
+        False,
+    )
+    assert "Ada Kos" not in (await on_sqlite.http.get("/console/settings")).text

@@ -33,7 +33,7 @@ function ofList(console) {
   const group = t('List')
   return [
     { id: 'down', label: t('Down'), group, icon: 'chevron-down', keys: ['j'], run: () => move(console, 1) },
-    { id: 'up', label: t('Up'), group, icon: 'chevron-down', keys: ['k'], run: () => move(console, -1) },
+    { id: 'up', label: t('Up'), group, icon: 'chevron-up', keys: ['k'], run: () => move(console, -1) },
     { id: 'open', label: t('Open'), group, icon: 'chat', keys: ['o'], run: () => focusedRow(console)?.click() },
     { id: 'take', label: t('Take the oldest waiting'), group, icon: 'assign', keys: ['w'], run: () => void console.takeOldest() },
   ]
