@@ -19,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.clock import Clock
 from chat.db import Database, Row, UTCDateTime, rows_changed, table_of
 from chat.ids import new_id
+from chat.patience import at_most
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -116,11 +117,7 @@ class Outbox:
             except Exception:
                 # Rows stay claimed until their lease ends; the next round takes them again.
                 log.warning("the outbox could not work", exc_info=True)
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await at_most(POLL_SECONDS, self._wake)
             self._wake.clear()
 
     async def work_once(self) -> bool:

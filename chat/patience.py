@@ -11,6 +11,15 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+async def at_most(seconds: float, event: asyncio.Event) -> bool:
+    """Whether it came within this time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
 class Patience(Generic[T]):
     """`await patience.answer()` raises TimeoutError, or what the question raised. An answer is kept for a while."""
 

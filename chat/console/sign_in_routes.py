@@ -1,6 +1,7 @@
 """Addresses of signing in and out, by password or by a link that works once; and the pass for the socket."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from math import ceil
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from chat.console.doorway import LOCALE_COOKIE, Doorway
 from chat.console.forms import form_of, local_path
+from chat.cookies import give_cookie
 from chat.db import Database, table_of
 from chat.people.models import Operator
 from chat.people.sign_in import PasswordRefused
@@ -20,7 +22,7 @@ from chat.strings import Catalogue
 
 log = structlog.get_logger(__name__)
 
-YEAR = 365 * 24 * 3600
+YEAR = timedelta(days=365)
 
 
 class SignInRoutes:
@@ -120,9 +122,7 @@ class SignInRoutes:
             rows = table_of(Operator)
             async with self._db.write() as session:
                 await session.execute(update(rows).where(rows.c.id == login.operator.id).values(locale=locale))
-        answer.set_cookie(
-            LOCALE_COOKIE, locale, max_age=YEAR, secure=self._settings.is_secure, httponly=True, samesite="lax"
-        )
+        give_cookie(answer, LOCALE_COOKIE, locale, YEAR, is_secure=self._settings.is_secure)
         return answer
 
 

@@ -17,6 +17,7 @@ from chat.hub import hints
 from chat.hub.bus import Bus
 from chat.hub.feed import Feed, FeedKey, Follower, StreamEntry
 from chat.ids import id_of
+from chat.patience import at_most
 from chat.supervision import supervised
 from chat.tally import Counts
 
@@ -229,11 +230,7 @@ class Hub:
     async def _sweep(self) -> None:
         while True:
             pause = SWEEP_SECONDS if self._bus.is_up else SWEEP_SECONDS_ALONE
-            try:
-                async with asyncio.timeout(pause):
-                    await self._sweep_now.wait()
-            except TimeoutError:
-                pass
+            await at_most(pause, self._sweep_now)
             self._sweep_now.clear()
             try:
                 if self._feeds:

@@ -21,6 +21,7 @@ from chat.hub.hub import Hub, News
 from chat.pairing.actions import Pairing
 from chat.pairing.models import Assignment
 from chat.pairing.presence import NOW, on_duty
+from chat.patience import at_most
 from chat.people.models import Operator
 
 TICK_SECONDS = 1.0
@@ -83,11 +84,7 @@ class Dispatcher:
     async def run(self) -> None:
         self._hub.follow("pairing")
         while True:
-            try:
-                async with asyncio.timeout(TICK_SECONDS):
-                    await self._look.wait()
-            except TimeoutError:
-                pass
+            await at_most(TICK_SECONDS, self._look)
             self._look.clear()
             began = self._clock.monotonic()
             try:

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from chat.clock import Clock
+from chat.cookies import give_cookie, take_cookie
 from chat.csrf import require_ours
 from chat.db import Database, rows_changed, table_of
 from chat.ids import hashed, new_id, new_secret
@@ -169,15 +170,7 @@ class SignIn:
             if link is not None and not await self._claim(session, hashed(link)):
                 return None
             session.add(login)
-        response.set_cookie(
-            self.cookie,
-            secret,
-            max_age=int(LIFE.total_seconds()),
-            path="/",
-            secure=self._settings.is_secure,
-            httponly=True,
-            samesite="lax",
-        )
+        give_cookie(response, self.cookie, secret, LIFE, is_secure=self._settings.is_secure)
         return login
 
     async def end(self, request: HTTPConnection, response: Response) -> UUID | None:
@@ -189,7 +182,7 @@ class SignIn:
                 await session.execute(
                     update(rows).where(rows.c.id == login.session.id).values(ended_at=self._clock.now())
                 )
-        response.delete_cookie(self.cookie, path="/", secure=self._settings.is_secure, httponly=True, samesite="lax")
+        take_cookie(response, self.cookie, is_secure=self._settings.is_secure)
         return login.session.id if login else None
 
     # ── secrets that work once ───────────────────────────────────────────────────────────────────────────────────

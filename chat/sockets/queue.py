@@ -8,6 +8,7 @@ import structlog
 from chat.clock import Clock
 from chat.hub.hub import Hub, News
 from chat.pairing.places import FAR_SECONDS, NEAR, Place, PlaceBoard
+from chat.patience import at_most
 from chat.protocol import frames
 from chat.sockets.visitors import VisitorSockets
 
@@ -34,11 +35,7 @@ class QueueTeller:
     async def run(self) -> None:
         self._hub.follow("pairing")
         while True:
-            try:
-                async with asyncio.timeout(FAR_SECONDS):
-                    await self._look.wait()
-            except TimeoutError:
-                pass
+            await at_most(FAR_SECONDS, self._look)
             await asyncio.sleep(TOGETHER_SECONDS)
             self._look.clear()
             try:

@@ -6,6 +6,7 @@ import structlog
 
 from chat.hub.hub import Hub, News
 from chat.pairing.staff import PEOPLE_SECONDS, StaffBoard
+from chat.patience import at_most
 from chat.protocol.frames import Staff
 from chat.sockets.operators import OperatorSockets
 from chat.sockets.visitors import VisitorSockets
@@ -35,12 +36,8 @@ class StaffTeller:
     async def run(self) -> None:
         self._hub.follow("staff")
         while True:
-            try:
-                async with asyncio.timeout(PEOPLE_SECONDS):
-                    await self._changed.wait()
+            if await at_most(PEOPLE_SECONDS, self._changed):
                 await asyncio.sleep(TOGETHER_SECONDS)
-            except TimeoutError:
-                pass
             self._changed.clear()
             try:
                 await self._turn()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chat.clock import Clock
+from chat.cookies import give_cookie
 from chat.csrf import require_ours
 from chat.db import Database
 from chat.pages import Pages
@@ -25,7 +27,7 @@ HOME = "/client/tickets"
 SIGN_IN = "/client/sign-in"
 LOCALE_COOKIE = "nd_locale"
 LANGUAGES = (("en", "English"), ("sl", "Slovenščina"))
-YEAR = 365 * 24 * 3600
+YEAR = timedelta(days=365)
 NAME_SECONDS = 60.0
 
 
@@ -87,9 +89,7 @@ class Doorway:
         return ZoneInfo(reader.time_zone or self._settings.time_zone)
 
     def keep_locale(self, answer: Response, locale: str) -> None:
-        answer.set_cookie(
-            LOCALE_COOKIE, locale, max_age=YEAR, secure=self._settings.is_secure, httponly=True, samesite="lax"
-        )
+        give_cookie(answer, LOCALE_COOKIE, locale, YEAR, is_secure=self._settings.is_secure)
 
     async def page(
         self,

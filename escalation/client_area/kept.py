@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from chat.clock import Clock
+from chat.cookies import give_cookie, take_cookie
 from chat.db import Database, table_of
 from chat.ids import hashed, new_id, new_secret, parse_id
 from chat.public import CHOSEN_FILES, FILES_PER_MESSAGE, SENT_FILES, Attached, Owner, PerAddress, ready_files
@@ -100,18 +101,10 @@ class KeptForms:
             return
         async with self._db.write() as session:
             await session.execute(delete(_KEPT).where(_KEPT.c.secret_hash == hashed(secret)))
-        answer.delete_cookie(self.cookie, path="/", secure=self._is_secure, httponly=True, samesite="lax")
+        take_cookie(answer, self.cookie, is_secure=self._is_secure)
 
     def _give(self, answer: Response, secret: str) -> None:
-        answer.set_cookie(
-            self.cookie,
-            secret,
-            max_age=int(LIFE.total_seconds()),
-            path="/",
-            secure=self._is_secure,
-            httponly=True,
-            samesite="lax",
-        )
+        give_cookie(answer, self.cookie, secret, LIFE, is_secure=self._is_secure)
 
     async def _find(self, whose: Any) -> Kept | None:
         asked = select(_KEPT.c.id, _KEPT.c.path, _KEPT.c.fields).where(whose, _KEPT.c.expires_at > self._clock.now())

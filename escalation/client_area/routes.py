@@ -1,6 +1,5 @@
 """The requester's own page of a ticket, by a signed link. A link that does not work, for whatever reason, is 404."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,17 +18,14 @@ from chat.pages import Pages
 from chat.public import VISITOR_DAILY, Owner, Refusal, UploadDoor
 from escalation.actions import Tickets
 from escalation.change import Actor
-from escalation.client_area.path import path_of, promise_of
+from escalation.client_area.ticket_context import shown_of
 from escalation.client_area.watching import Watching, look_of
-from escalation.directory import named
 from escalation.errors import FilesRefused, NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
-from escalation.faces import ground, initials
 from escalation.files import TicketFiles
 from escalation.languages import choose
 from escalation.models import TicketLink
 from escalation.requesters_store import RequestersTicket, requesters_ticket
-from escalation.sla.durations import clock_text
-from escalation.states import HIGH, State, requesters_word
+from escalation.states import State
 from escalation.ticket_links import by_link, goes_on_for, page_for
 
 NOBODY = UUID(int=0)
@@ -177,33 +173,17 @@ class ClientArea:
     def _page(self, request: Request, found: RequestersTicket, status: int = 200, **kept: Any) -> Response:
         locale = self._locale(request, found)
         c = self._tickets.strings.catalogue(locale)
-        now = self._tickets.clock.now()
         context = {
-            "ticket": found,
+            **shown_of(found, c, self._tickets.clock.now(), request, status),
             "me": NOBODY if found.reader else found.customer_id,
-            "look": look_of(found),
             "question": None,
             "time_zone": found.time_zone,
-            "stops": path_of(found, c),
-            "promise": promise_of(found, now),
-            "word": requesters_word(found.state, c),
-            "department": named(found.department, locale),
-            "high": found.priority == HIGH,
-            "initials": initials,
-            "clock_text": clock_text,
-            "at": datetime.fromisoformat,
-            "ground": ground,
-            "sent": "sent" in request.query_params and status == 200,
             "languages": self._languages(request, locale),
             "language_at": f"{request.url.path}/language" if found.takes_part else "",
             "action": _here(request),
             "goes_on_at": f"{request.url.path}/on",
-            "error": "",
-            "text": "",
-            "kept_files": [],
             "files_root": f"{request.url.path}/files/",
             "uploads": f"{request.url.path}/uploads",
-            "ref": uuid4().hex,
             **kept,
         }
         return self._pages.render(request, "client/ticket.html", context, locale=locale, status=status)

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from chat.clock import Clock
+from chat.cookies import give_cookie, take_cookie
 from chat.db import Database, insert_for, rows_changed, table_of
 from chat.ids import hashed, new_id, new_secret
 from chat.public import Passwords, SignInWaits, require_length
@@ -140,15 +141,7 @@ class CustomerSignIn:
         await session.execute(row.with_for_update(key_share=True))
 
     def remember(self, answer: Response, secret: str) -> None:
-        answer.set_cookie(
-            self.cookie,
-            secret,
-            max_age=int(LIFE.total_seconds()),
-            path="/",
-            secure=self._is_secure,
-            httponly=True,
-            samesite="lax",
-        )
+        give_cookie(answer, self.cookie, secret, LIFE, is_secure=self._is_secure)
 
     async def by_password(self, email: str, password: str, address: str, browser: str) -> str | Refused:
         """The secret of a new login session."""
@@ -229,7 +222,7 @@ class CustomerSignIn:
                     .where(_LOGIN.c.secret_hash == hashed(secret), _LOGIN.c.ended_at.is_(None))
                     .values(ended_at=self._clock.now())
                 )
-        answer.delete_cookie(self.cookie, path="/", secure=self._is_secure, httponly=True, samesite="lax")
+        take_cookie(answer, self.cookie, is_secure=self._is_secure)
 
     async def sign_out_elsewhere(self, login: Login) -> None:
         """All other browsers of this customer."""

@@ -15,19 +15,16 @@ from escalation.client_area.began import UNSURE, ClockQuestion, exact, known_zon
 from escalation.client_area.doorway import HOME, Doorway
 from escalation.client_area.file_routes import FILES, UPLOADS, form_of_login, owner_of
 from escalation.client_area.kept import KeptForms, files_in
-from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.sign_in import Login
 from escalation.client_area.submitting import LEVEL
+from escalation.client_area.ticket_context import shown_of
 from escalation.client_area.tickets_store import customers_ticket
 from escalation.client_area.watching import Watching, look_of
-from escalation.directory import named
 from escalation.draft import Start
 from escalation.errors import FilesRefused, NotPossible, TextEmpty, TextTooLong, TicketClosed, TicketGone
-from escalation.faces import ground, initials
 from escalation.files import TicketFiles
 from escalation.requesters_store import RequestersTicket
-from escalation.sla.durations import clock_text
-from escalation.states import HIGH, requesters_word
+from escalation.states import HIGH
 
 
 class TicketRoutes:
@@ -154,38 +151,22 @@ class TicketRoutes:
     async def _page(
         self, request: Request, login: Login, found: RequestersTicket, status: int = 200, **kept: Any
     ) -> Response:
-        locale = self._doorway.locale(request, login.reader)
-        c = self._tickets.strings.catalogue(locale)
+        c = self._tickets.strings.catalogue(self._doorway.locale(request, login.reader))
         opened = "opened" in request.query_params and status == 200
         context = {
-            "ticket": found,
+            **shown_of(found, c, self._tickets.clock.now(), request, status),
             "me": login.reader.customer_id,
-            "kept_files": [],
             "lost": False,
             "files_root": FILES,
             "uploads": UPLOADS,
-            "stops": path_of(found, c),
-            "promise": promise_of(found, self._tickets.clock.now()),
-            "word": requesters_word(found.state, c),
-            "department": named(found.department, locale),
-            "high": found.priority == HIGH,
-            "initials": initials,
-            "clock_text": clock_text,
-            "at": datetime.fromisoformat,
-            "ground": ground,
-            "sent": "sent" in request.query_params and status == 200,
             "opened": opened,
             "missing": opened and "missing" in request.query_params,
             "helps": _missing(found, c) if opened else [],
             "question": _question(found),
             "unsure": UNSURE,
-            "look": look_of(found),
             "action": f"{HOME}/{found.number}",
             "goes_on_at": f"{HOME}/{found.goes_on}",
             "here": f"{HOME}/{found.number}",
-            "error": "",
-            "text": "",
-            "ref": uuid4().hex,
             **kept,
         }
         return await self._doorway.page(request, "ticket_page.html", context, login, status=status)

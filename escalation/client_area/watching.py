@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from chat.patience import at_most
 from chat.public import Conversations
 from escalation.requesters_store import RequestersTicket
 
@@ -53,7 +54,7 @@ class Watching:
             try:
                 async with asyncio.timeout(LONGEST_SECONDS):
                     while seen == known and not await self._is_over(request):
-                        await _heard_or_late(event)
+                        await at_most(LOOK_SECONDS, event)
                         event.clear()
                         seen = await look()
             except TimeoutError:
@@ -78,14 +79,6 @@ class Watching:
             del self._waiting[number]
         if self._count == 0:
             self._conversations.unfollow_nudges()
-
-
-async def _heard_or_late(event: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            await event.wait()
-    except TimeoutError:
-        pass
 
 
 def look_of(found: RequestersTicket) -> str:

@@ -3,8 +3,9 @@
 An address that was only typed may be a stranger's: it gets one neutral question a day and not a word of what was said.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -55,18 +56,23 @@ async def mail_shared(
     mailbox: Mailbox, session: AsyncSession, ticket: Ticket, one: TicketParticipant, now: datetime
 ) -> None:
     """To whom an operator has just added: the way in."""
-    await mailbox.post(
-        session,
-        Letter(
-            TICKET_SHARED,
-            to=one.address,
-            cause=str(one.id),
-            locale=await language_of(session, ticket, one),
-            name=one.name,
-            link=await page_for(session, ticket, one.address, now),
-            values={"by": one.added_by},
-            ticket_id=ticket.id,
-        ),
+    to = Recipient(one.address, one.name, await language_of(session, ticket, one))
+    letter = await _letter(session, ticket, TICKET_SHARED, to, one.id, now)
+    await mailbox.post(session, replace(letter, values={"by": one.added_by}))
+
+
+async def _letter(
+    session: AsyncSession, ticket: Ticket, kind: str, one: Recipient, cause: UUID, now: datetime
+) -> Letter:
+    """With the way to the ticket for this address."""
+    return Letter(
+        kind,
+        to=one.address,
+        cause=str(cause),
+        locale=one.locale,
+        name=one.name,
+        link=await page_for(session, ticket, one.address, now),
+        ticket_id=ticket.id,
     )
 
 
@@ -98,19 +104,8 @@ async def mail_opened(mailbox: Mailbox, session: AsyncSession, ticket: Ticket, n
     for one in people:
         if not may_be_answered(one.address) or await _had_enough(session, one.address, now):
             continue
-        await mailbox.post(
-            session,
-            Letter(
-                TICKET_OPENED,
-                to=one.address,
-                cause=str(ticket.id),
-                locale=one.locale,
-                name=one.name,
-                link=await page_for(session, ticket, one.address, now),
-                values=await _offered(session, ticket),
-                ticket_id=ticket.id,
-            ),
-        )
+        letter = await _letter(session, ticket, TICKET_OPENED, one, ticket.id, now)
+        await mailbox.post(session, replace(letter, values=await _offered(session, ticket)))
 
 
 async def _offered(session: AsyncSession, ticket: Ticket) -> dict[str, str]:
@@ -129,20 +124,10 @@ async def mail_reply(
     for reader in await participants_in(session, ticket.id):
         people.append(Recipient(reader.address, reader.name, await language_of(session, ticket, reader)))
     for one in people:
-        await mailbox.post(  # who is both is one address, and gets one
-            session,
-            Letter(
-                TICKET_REPLY,
-                to=one.address,
-                cause=str(message.id),
-                locale=one.locale,
-                name=one.name,
-                link=await page_for(session, ticket, one.address, now),
-                ticket_id=ticket.id,
-                ticket_message_id=message.id,
-                not_before=now + UNREAD_FOR if ticket.contact_channel == "chat" else None,
-            ),
-        )
+        letter = await _letter(session, ticket, TICKET_REPLY, one, message.id, now)
+        not_before = now + UNREAD_FOR if ticket.contact_channel == "chat" else None
+        # Who is both is one address, and gets one.
+        await mailbox.post(session, replace(letter, ticket_message_id=message.id, not_before=not_before))
 
 
 async def ask_for_proof(

@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
 from chat.db import Database, rows_changed, table_of
+from chat.patience import at_most
 from chat.tally import Counts
 from escalation.mail.after import After
 from escalation.mail.joining import next_of_talk, take_along, to_take_along
@@ -131,11 +132,7 @@ class MailWorker:
                 log.warning("mail could not be sent", exc_info=True)
             finally:
                 await line.close()
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await woken.wait()
-            except TimeoutError:
-                pass
+            await at_most(POLL_SECONDS, woken)
 
     async def _send_whole(self, line: Line) -> bool:
         """One mail. In the middle of it, an end waits for a little."""
