@@ -60,6 +60,8 @@ class Board:
     """All of it is promised at any hour, to every department."""
     since: datetime
     upto: datetime
+    site_url: str = ""
+    """Where the bubble is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +139,14 @@ class ContactPage:
         chat = target("conversation", "chat")
         chat_seconds = chat.target_seconds if chat else 60
         async with self._tickets.db.read() as session:
-            site = (await session.exec(select(Site.name).order_by(col(Site.created_at)).limit(1))).first()
+            site = (await session.exec(select(Site).order_by(col(Site.created_at)).limit(1))).first()
             operators = await session.exec(
                 select(Operator.id).where(
                     col(Operator.active).is_(True), col(Operator.present).is_(True), Operator.status == "online"
                 )
             )
             return Board(
-                site_name=site or "Nightdesk",
+                site_name=site.name if site else "Nightdesk",
                 operators=len(operators.all()),
                 ticket=target("ticket", "form"),
                 mail=target("ticket", "mail"),
@@ -156,6 +158,7 @@ class ContactPage:
                 always=always,
                 since=now - timedelta(days=DAYS),
                 upto=now,
+                site_url=site.origins[0] if site and site.origins else "",
             )
 
 
@@ -179,7 +182,8 @@ def ways_of(board: Board, doors: Doors, c: Catalogue) -> list[Way]:
                 c.ngettext("%(num)s conversation", "%(num)s conversations", board.conversations.n),
                 board.chat_seconds,
             ),
-            c.gettext("the bubble at the bottom right of our site"), doors.chat, c.gettext("Open the chat"),
+            c.gettext("the bubble at the bottom right of our site"), doors.chat or board.site_url,
+            c.gettext("Open the chat") if doors.chat else c.gettext("To our site"),
         ),
         Way(
             "mail", c.gettext("E-mail"), c.gettext("When the client area cannot be reached"), _mail_promise(board.mail),

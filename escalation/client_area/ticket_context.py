@@ -7,6 +7,7 @@ from uuid import uuid4
 from starlette.requests import Request
 
 from chat.strings import Catalogue
+from escalation.client_area.output import is_output
 from escalation.client_area.path import path_of, promise_of
 from escalation.client_area.watching import look_of
 from escalation.directory import named
@@ -21,6 +22,7 @@ def shown_of(found: RequestersTicket, c: Catalogue, now: datetime, request: Requ
     return {
         "ticket": found,
         "look": look_of(found),
+        "is_output": is_output,
         "stops": path_of(found, c),
         "promise": promise_of(found, now),
         "word": requesters_word(found.state, c),
