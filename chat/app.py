@@ -2,35 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import select
-from sqlmodel import col
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
-import chat
-import escalation
-import widget
+from chat.addresses import ADMIN_SECTIONS, routes_of
 from chat.assets import Assets
 from chat.clock import Clock, SystemClock
-from chat.console.admin.canned import CannedPages
-from chat.console.admin.departments import DepartmentPages
-from chat.console.admin.door import AdminDoor, Section
-from chat.console.admin.log import AuditLog
-from chat.console.admin.people import OperatorPages
-from chat.console.admin.sites import SitePages
+from chat.console.admin.door import AdminDoor
 from chat.console.doorway import Doorway
 from chat.console.error_pages import ErrorPages
-from chat.console.panels import ConsoleModule
-from chat.console.routes import ConsolePanel, ConsoleRoutes
 from chat.console.stream import Stream
 from chat.conversations.actions import Conversations
 from chat.conversations.file_readers import FileReaders
@@ -44,17 +30,17 @@ from chat.files.links import FileLinks
 from chat.files.storage import DiskStorage
 from chat.files.tidying import Tidying
 from chat.files.uploads import Uploads
+from chat.folders import STATIC, TEMPLATES, make_strings
 from chat.headers import SecureHeaders
 from chat.hub.admission import Admission, PerAddress
 from chat.hub.bus import Bus
+from chat.hub.buses import bus_of
 from chat.hub.gate import Gate
 from chat.hub.hub import Hub
-from chat.hub.memory_bus import MemoryBus
 from chat.keys import secret_key_of
 from chat.links import Links
 from chat.metrics.http import CountRequests
 from chat.operations.housekeeping import Housekeeping
-from chat.operations.mirror import Mirror
 from chat.operations.readiness import Readiness
 from chat.outbox import Outbox
 from chat.pages import Pages
@@ -65,9 +51,8 @@ from chat.pairing.places import PlaceBoard
 from chat.pairing.presence import PresenceBook
 from chat.pairing.staff import StaffBoard
 from chat.people.catalogue import Catalogue
-from chat.people.models import Department
 from chat.people.sign_in import SignIn
-from chat.people.visitors import Visitors, site_by_key
+from chat.people.visitors import Visitors
 from chat.people.visits import Visits
 from chat.request_ids import RequestIds
 from chat.settings import Settings
@@ -82,14 +67,10 @@ from chat.sockets.queue import QueueTeller
 from chat.sockets.revocation import AccessWatch
 from chat.sockets.staff import StaffTeller
 from chat.sockets.visitors import VisitorSockets
-from chat.strings import Strings
 from chat.supervision import supervised
 from chat.whole_forms import WholeForms
 from escalation.app import Escalation
-from escalation.desk.rail import RAIL
 from escalation.tidying import DeskTidying
-from widget.demo import DemoRoutes
-from widget.routes import WidgetRoutes
 
 if TYPE_CHECKING:
     from chat.operations.canary import Canary
@@ -97,36 +78,6 @@ if TYPE_CHECKING:
 
 
 log = structlog.get_logger(__name__)
-
-CHAT = Path(chat.__file__).parent
-WIDGET = Path(widget.__file__).parent
-ESCALATION = Path(escalation.__file__).parent
-STATIC = {
-    "shared": CHAT / "static",
-    "console": CHAT / "console" / "static",
-    "widget": WIDGET / "static",
-    "files": CHAT / "files" / "static",
-    "late": WIDGET / "late" / "static",
-    "escalation": ESCALATION / "desk" / "static",
-}
-ADMIN_SECTIONS = (
-    Section(label="Operators", url="/console/admin/operators", icon="users"),
-    Section(label="Departments", url="/console/admin/departments", icon="tag"),
-    Section(label="Shifts", url="/desk/admin/shifts", icon="calendar"),
-    Section(label="Promises", url="/desk/admin/policies", icon="clock"),
-    Section(label="Calendars", url="/desk/admin/calendars", icon="history"),
-    Section(label="Canned responses", url="/console/admin/canned", icon="canned"),
-    Section(label="Sites", url="/console/admin/sites", icon="globe"),
-    Section(label="Mail out", url="/desk/mail", icon="mail"),
-    Section(label="Changes", url="/console/admin/log", icon="note"),
-)
-TEMPLATES = {
-    "console": CHAT / "console" / "templates",
-    "widget": WIDGET / "templates",
-    "desk": ESCALATION / "desk" / "templates",
-    "client": ESCALATION / "client_area" / "templates",
-    "mail": ESCALATION / "mail" / "templates",
-}
 
 
 class Nightdesk:
@@ -146,7 +97,7 @@ class Nightdesk:
         # One process alone is of one mind with itself.
         self._shared_clock = None if clock or self.db.is_sqlite else SharedClock(self.db, SystemClock())
         self.clock: Clock = clock or self._shared_clock or SystemClock()
-        self.bus = bus or make_bus(settings)
+        self.bus = bus or bus_of(settings)
         self.bus.can_store = self._can_store
         self._has_door = False
         self.works = works if works is not None else not settings.redis_url
@@ -328,68 +279,7 @@ class Nightdesk:
         )
 
     def routes(self) -> list[BaseRoute]:
-        console = ConsoleRoutes(
-            db=self.db,
-            clock=self.clock,
-            settings=self.settings,
-            pages=self.pages,
-            strings=self.strings,
-            stream=self.stream,
-            presenter=self.presenter,
-            sign_in=self.sign_in,
-            signed_out=self.operator_sockets.end_login,
-            panels=[ConsolePanel(key="c", label="Ticket", url="/desk/conversations/{id}/ticket", icon="ticket")],
-            links=RAIL,
-            about=self.escalation.about.of_conversation,
-            alarms=self.escalation.alarms.html,
-            modules=[ConsoleModule("escalation/alarms.js", style="escalation/alarms.css", strings="desk")],
-            warnings=self.escalation.mail_desk.warnings,
-            canary=self.canary is not None,
-            uploads=self.uploads,
-            downloads=self.downloads,
-        )
-        widget_routes = WidgetRoutes(
-            pages=self.pages,
-            assets=self.assets,
-            strings=self.strings,
-            base_url=self.settings.base_url,
-            site_by_key=lambda key: site_by_key(self.db, key),
-            departments=self._departments,
-        )
-        routes: list[BaseRoute] = [
-            *self.entrance.routes(),
-            *self.polling.routes(),
-            *self.visitor_files.routes(),
-            *self.downloads.routes(),
-            *widget_routes.routes(),
-            *console.routes(),
-            *self._admin_routes(),
-            *self.escalation.routes(),
-            *self.assets.routes(),
-            *Mirror(secret_key_of(self.settings)).routes(),
-            Route("/healthz", _healthz, methods=["GET"]),
-            Route("/readyz", self.readiness.answer, methods=["GET"]),
-            *(self.metrics.routes() if self.metrics else ()),
-            *([Route("/console/canary.json", self._canary_state, methods=["GET"])] if self.canary else ()),
-        ]
-        if self.demo_site is not None:
-            demo = DemoRoutes(
-                pages=self.pages, strings=self.strings, base_url=self.settings.base_url, site_key=self.demo_site
-            )
-            routes += [*demo.routes(), *self.escalation.demo_routes()]
-        else:
-            routes.append(Route("/", _root, methods=["GET"]))
-        return routes
-
-    def _admin_routes(self) -> list[BaseRoute]:
-        parts = (
-            OperatorPages(self.db, self.clock, self.admin, self.sign_in),
-            DepartmentPages(self.db, self.clock, self.admin),
-            CannedPages(self.db, self.clock, self.admin),
-            SitePages(self.db, self.clock, self.admin, self.settings.base_url),
-            AuditLog(self.db, self.admin),
-        )
-        return [route for part in parts for route in part.routes()]
+        return routes_of(self)
 
     def starlette(self) -> Starlette:
         @contextlib.asynccontextmanager
@@ -503,36 +393,3 @@ class Nightdesk:
     def _keep(self, work: Callable[[], Awaitable[None]], name: str) -> None:
         task = asyncio.create_task(supervised(name, work), name=name)
         self._tasks.add(task)
-
-    async def _canary_state(self, request: Request) -> Response:
-        """Asked by consoles again and again, not told over the socket: that may be just what is broken."""
-        if await self.sign_in.operator(request) is None:
-            raise HTTPException(401)
-        return JSONResponse({"state": self.canary.state if self.canary else "new"})
-
-    async def _departments(self) -> Sequence[Department]:
-        async with self.db.read() as session:
-            statement = select(Department).order_by(col(Department.position))
-            return (await session.execute(statement)).scalars().all()
-
-
-def make_bus(settings: Settings) -> Bus:
-    if settings.redis_url is None:
-        return MemoryBus()
-    # A quarter of a second of imports that a program of one process does not need.
-    from chat.hub.redis_bus import RedisBus
-
-    return RedisBus(settings.redis_url, secret_key_of(settings))
-
-
-def make_strings(locales: Sequence[str]) -> Strings:
-    folders = [CHAT / "strings", WIDGET / "strings", ESCALATION / "strings"]
-    return Strings.load(folders, locales)
-
-
-async def _healthz(_request: Request) -> Response:
-    return PlainTextResponse("ok")
-
-
-async def _root(_request: Request) -> Response:
-    return PlainTextResponse("Nightdesk")
