@@ -7,37 +7,27 @@ pass the capacity: the rule protects people from the machine, not from themselve
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
 from chat.conversations import store
 from chat.conversations.actions import Conversations
 from chat.conversations.entry import SYSTEM, Author, EntryDraft, StoredEntry, event
-from chat.conversations.models import CANARY, INTERNAL, Conversation, Message
+from chat.conversations.models import CANARY, Conversation
 from chat.conversations.streams import append
-from chat.db import Database, rows_changed, table_of
+from chat.db import Database, table_of
 from chat.hub.hub import Hub
-from chat.ids import new_id
 from chat.pairing import reasons, steps, waiting
-from chat.pairing.models import Assignment
-from chat.pairing.presence import on_duty
-from chat.pairing.reasons import Reason, written
+from chat.pairing.reasons import Reason
 from chat.pairing.routing import choose
-from chat.people.models import Department, Operator, OperatorDepartment
+from chat.pairing.transfers import handed_on
+from chat.people.models import Operator, OperatorDepartment
 from chat.protocol.errors import (
-    AlreadyEnded,
-    AtCapacity,
-    NoSuchTarget,
-    NoteMissing,
     NothingWaiting,
     NotYours,
-    RefTaken,
     UnknownConversation,
 )
 
@@ -84,16 +74,7 @@ class Pairing:
             if not await steps.take_place(session, choice.operator_id, now):
                 return True  # they left or filled up in this moment: look again
             await steps.set_values(session, head.id, state="offered", operator_id=choice.operator_id)
-            session.add(
-                Assignment(
-                    id=new_id(),
-                    conversation_id=head.id,
-                    operator_id=choice.operator_id,
-                    state="offered",
-                    reason=written(choice.reason),
-                    offered_at=now,
-                )
-            )
+            session.add(steps.assignment(head.id, choice.operator_id, "offered", choice.reason, now))
         self._tell_operator(choice.operator_id, "offer", head.id)
         self._conversations.changed_row(head.id)
         return True
@@ -230,70 +211,19 @@ class Pairing:
     ) -> None:
         """To a department: its queue, at the head. To an operator: an offer to that person. The note is required and
         goes into the operators' stream; the visitor reads one line."""
-        if not note.strip():
-            raise NoteMissing
-        if (operator_id is None) == (department is None):
-            raise NoSuchTarget
-        author = Author("operator", by.id, by.name)
-        now = self._clock.now()
         async with self._db.write() as session:
-            locked = await steps.locked(session, conversation_id)
-            if locked is None:
-                raise UnknownConversation
-            if locked.state == "ended":
-                raise AlreadyEnded
-            if await self._known_transfer(session, conversation_id, ref):
-                return
-            await steps.lock_operators(session, locked.operator_id, operator_id)
-            if locked.operator_id is not None:
-                await steps.end_assignment(session, conversation_id, locked.operator_id, "transferred", now)
-            values: dict[str, Any] = {}
-            target: dict[str, Any]
-            if operator_id is not None:
-                other = await session.get(Operator, operator_id, populate_existing=True)
-                if other is None or not other.active or other.id == by.id:
-                    raise NoSuchTarget
-                await self._hold(session, other, now)
-                session.add(
-                    Assignment(
-                        id=new_id(),
-                        conversation_id=conversation_id,
-                        operator_id=other.id,
-                        state="offered",
-                        reason=written(reasons.transferred(by.name)),
-                        offered_at=now,
-                    )
-                )
-                values |= {"state": "offered", "operator_id": other.id}
-                target = {"operator": {"id": str(other.id), "name": other.name}}
-            else:
-                found = (
-                    (await session.execute(select(Department).where(col(Department.slug) == department)))
-                    .scalars()
-                    .first()
-                )
-                if found is None:
-                    raise NoSuchTarget
-                values |= {"state": "waiting", "operator_id": None, "department_id": found.id}
-                target = {"department": {"slug": found.slug, "names": found.names}}
-            # An offer that is missed goes to the line, too.
-            line = values.get("department_id", locked.department_id)
-            since = await waiting.before_all(session, line, locked.priority, locked.waiting_since or now)
-            await steps.set_values(session, conversation_id, waiting_since=since, **values)
-            entries = await append(session, conversation_id, [event("transferred", author, **target)], now)
-            notes = await append(
-                session,
-                conversation_id,
-                [EntryDraft("note", author, note, data={"transfer": target}, ref=ref)],
-                now,
-                stream=INTERNAL,
-            )
-        self._conversations.entered(conversation_id, notes)
-        if locked.operator_id is not None and locked.operator_id != by.id:
-            self._tell_operator(locked.operator_id, "withdrawn", conversation_id, because="transferred")
+            done = await handed_on(
+                session, conversation_id, by, note, to_operator=operator_id, to_department=department, ref=ref,
+                now=self._clock.now(),
+            )  # fmt: skip
+        if done is None:
+            return
+        self._conversations.entered(conversation_id, done.notes)
+        if done.before is not None and done.before != by.id:
+            self._tell_operator(done.before, "withdrawn", conversation_id, because="transferred")
         if operator_id is not None:
             self._tell_operator(operator_id, "offer", conversation_id)
-        self._after(conversation_id, entries)
+        self._after(conversation_id, done.entries)
 
     async def end(self, conversation_id: UUID, by: Author) -> None:
         """Ended by a person; ending twice is ending once."""
@@ -356,47 +286,11 @@ class Pairing:
         await session.execute(
             update(operators).where(operators.c.id == operator.id).values(load=operators.c.load + 1, assigned_at=now)
         )
-        session.add(
-            Assignment(
-                id=new_id(),
-                conversation_id=locked.id,
-                operator_id=operator.id,
-                state="accepted",
-                reason=written(reason),
-                offered_at=now,
-                accepted_at=now,
-            )
-        )
+        session.add(steps.assignment(locked.id, operator.id, "accepted", reason, now))
         await steps.set_values(session, locked.id, state="active", operator_id=operator.id, ended_at=None)
         drafts.append(_assigned(operator))
         entries = await append(session, locked.id, drafts, now)
         return entries, before
-
-    async def _hold(self, session: AsyncSession, operator: Operator, now: datetime) -> None:
-        operators = table_of(Operator)
-        raised = await session.execute(
-            update(operators)
-            .where(
-                operators.c.id == operator.id,
-                operators.c.load < operators.c.capacity,
-                operators.c.present,
-                on_duty(now),
-            )
-            .values(load=operators.c.load + 1, assigned_at=now)
-        )
-        if not rows_changed(raised):
-            raise AtCapacity
-
-    async def _known_transfer(self, session: AsyncSession, conversation_id: UUID, ref: str) -> bool:
-        """Raises RefTaken where the `ref` is that of something else."""
-        rows = table_of(Message)
-        found = await session.execute(
-            select(rows.c.data).where(rows.c.conversation_id == conversation_id, rows.c.ref == ref)
-        )
-        row = found.first()
-        if row is not None and "transfer" not in row.data:
-            raise RefTaken
-        return row is not None
 
     def _tell_operator(self, operator_id: UUID, kind: str, conversation_id: UUID, **more: str) -> None:
         self._hub.publish(f"operator:{operator_id}", {"kind": kind, "conversation": str(conversation_id), **more})

@@ -25,8 +25,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.models import Conversation
 from chat.db import rows_changed, table_of
+from chat.ids import new_id
 from chat.pairing.models import Assignment
 from chat.pairing.presence import NOW, is_online
+from chat.pairing.reasons import Reason, written
 from chat.pairing.routing import Candidate
 from chat.people.models import Department, Operator, OperatorDepartment
 
@@ -60,6 +62,19 @@ async def end_assignment(
     )
     if count := rows_changed(ended):
         await session.execute(_UNLOAD, {"operator": operator_id, "count": count})
+
+
+def assignment(conversation_id: UUID, operator_id: UUID, state: str, reason: Reason, now: datetime) -> Assignment:
+    """A new one, to be added: offered, or accepted at once."""
+    return Assignment(
+        id=new_id(),
+        conversation_id=conversation_id,
+        operator_id=operator_id,
+        state=state,
+        reason=written(reason),
+        offered_at=now,
+        accepted_at=now if state == "accepted" else None,
+    )
 
 
 async def is_offered(session: AsyncSession, assignment_id: UUID) -> bool:
