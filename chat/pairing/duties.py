@@ -115,7 +115,7 @@ class Duties:
             department = await session.get_one(Department, locked.department_id)
             target = {"department": {"slug": department.slug, "names": department.names}}
             by = Author("operator", operator.id, operator.name)
-            entries = await append(session, conversation_id, [event("transferred", by, **target)], now)
+            entries = await append(session, conversation_id, [event("transferred", by, off_duty=True, **target)], now)
             note = EntryDraft("note", SYSTEM, brief, data={"transfer": target})
             notes = await append(session, conversation_id, [note], now, stream=INTERNAL)
         self._conversations.entered(conversation_id, notes)

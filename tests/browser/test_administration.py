@@ -95,6 +95,8 @@ async def test_a_roster_is_made_by_keyboard_alone_and_the_end_of_a_shift_hands_o
     await expect(offer(nina)).to_contain_text(TROUBLE)
     await nina.keyboard.press("w")
     await expect(thread(nina).get_by_text("Hand-over: Omar is off duty since")).to_be_visible()
+    await expect(thread(nina)).to_contain_text("Omar is off duty; the conversation waits for the department Technical")
+    await expect(nina.locator(".context")).to_contain_text("handed over, off duty")
     await nina.goto(f"{own_demo.origin}/desk/tickets")
     await expect(nina.get_by_role("row", name=number)).to_contain_text("Nina, you")
     await nina.get_by_role("link", name=number).press("Enter")
