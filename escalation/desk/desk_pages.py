@@ -57,7 +57,7 @@ class DeskPages:
     def page(
         self, request: Request, operator: Operator, name: str, *, status: int = 200, **context: Any
     ) -> HTMLResponse:
-        common = self.common(operator) | {"alerts": request.state.alerts, "rail": RAIL}
+        common = self.common(operator) | {"alerts": request.state.alerts, "wrong": None, "rail": RAIL}
         return self._pages.render(request, name, common | context, locale=operator.locale, status=status)
 
     def partial(self, operator: Operator, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:

@@ -136,6 +136,8 @@ async def test_a_reason_that_is_not_taken_stays_in_the_banner(office: Office) ->
     async with office.acme.db.read() as session:
         clock = (await session.exec(select(SlaClock).where(SlaClock.subject_id == talk))).one()
     path = f"/desk/alarms/{clock.id}/reason"
+    # It is asked for on every page of the desk.
+    assert path in (await office.http.get("/desk/tickets")).text
     for reason, says in (("x" * 501, "longer than 500 characters"), ("", "a few words")):
         refused = await office.post(path, reason=reason)
         assert (refused.status_code, says in refused.text) == (422, True)

@@ -1,8 +1,8 @@
-/** In a row of links wider than the window the one that is open stands in sight. */
+/** In what is wider than the window the entry that is open, or this moment of a day, stands in sight. */
 
-for (const link of document.querySelectorAll('nav [aria-current]')) {
-  const row = link.closest('nav')
+for (const inner of document.querySelectorAll('nav [aria-current], .roster__now')) {
+  const row = inner.closest('nav, .roster')
   if (!row || row.scrollWidth <= row.clientWidth) continue
-  const [frame, box] = [row.getBoundingClientRect(), link.getBoundingClientRect()]
+  const [frame, box] = [row.getBoundingClientRect(), inner.getBoundingClientRect()]
   row.scrollLeft += box.left + box.width / 2 - (frame.left + frame.width / 2)
 }
