@@ -192,6 +192,12 @@ async def split_off_and_merged_again(demo: DemoProgram, page: Page, operator: Pa
     await own.wait_for_url(f"**/client/tickets/{number}")
     await expect(own.get_by_text("I am at the rack now.")).to_be_visible()
     await expect(own.get_by_text(text)).to_have_count(1)
+    # What can be said of it follows, too.
+    await expect(page.get_by_role("button", name="This is solved")).to_be_visible()
+    await expect(desk.locator("#canned-button")).to_be_visible()
+    await desk.keyboard.press("e")
+    await expect(page.get_by_text("A message opens the ticket again.")).to_be_visible()
+    await expect(page.get_by_role("button", name="This is solved")).to_be_hidden()
     await own.close()
     await desk.close()
 

@@ -78,7 +78,7 @@ function replace(id, fresh) {
  */
 function answerable(old, fresh) {
   const closed = fresh.querySelector(".closed");
-  if (Boolean(closed) === "closed" in old.dataset) return;
+  if (Boolean(closed) === "closed" in old.dataset) return endable(old, fresh);
   if (closed) document.querySelector(".said")?.remove();
   if (!closed || !(isWritten() || old.contains(document.activeElement))) return old.replaceWith(document.adoptNode(fresh));
   old.dataset.closed = "";
@@ -86,6 +86,15 @@ function answerable(old, fresh) {
   for (const part of old.querySelectorAll(".answer__bar, .file-field")) part.remove();
   const box = document.getElementById("answer");
   if (box instanceof HTMLTextAreaElement) box.readOnly = true;
+}
+
+/** Whether its reader can still say that it is solved. @param {HTMLElement} old @param {HTMLElement} fresh */
+function endable(old, fresh) {
+  const hint = old.querySelector(".answer__hint");
+  if (hint) hint.textContent = fresh.querySelector(".answer__hint")?.textContent ?? "";
+  const [had, has] = [old, fresh].map((part) => part.querySelector("[value=solved]"));
+  if (had instanceof HTMLElement) had.hidden = !has;
+  else if (has) hint?.after(document.adoptNode(has));
 }
 
 document.addEventListener("visibilitychange", () => {
