@@ -32,6 +32,7 @@ TABLES = (
     "chat.outbox",
     "chat.files.models",
     "escalation.models",
+    "escalation.sla.policy_tables",
     "escalation.desk_tables",
     "escalation.customers.models",
     "escalation.search.models",

@@ -13,10 +13,10 @@ from chat.ids import new_id
 from chat.public import Fields, Operator, audit, differences, form_of, named_row
 from escalation.actions import Tickets
 from escalation.administration.written import Unreadable, days_of, hours_of, hours_text, zones
-from escalation.models import CalendarRow
 from escalation.shifts.keeper import ShiftKeeper
 from escalation.sla.engine import SlaEngine
 from escalation.sla.policies import ALWAYS, policies_in
+from escalation.sla.policy_tables import CalendarRow
 from escalation.who import AdminDoor
 
 PLACE = "/desk/admin/calendars"

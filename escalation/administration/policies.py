@@ -17,7 +17,7 @@ from chat.public import Fields, Operator, audit, differences, form_of
 from chat.strings import Catalogue
 from escalation.actions import Tickets
 from escalation.directory import Department
-from escalation.models import CalendarRow, SlaClock, SlaPolicy
+from escalation.models import SlaClock
 from escalation.sla.engine import SlaEngine
 from escalation.sla.policies import (
     ACCOUNT_TAGS,
@@ -34,6 +34,7 @@ from escalation.sla.policies import (
     policies_in,
     publish,
 )
+from escalation.sla.policy_tables import CalendarRow, SlaPolicy
 from escalation.sla.words import policy_text
 from escalation.states import HIGH, NORMAL
 from escalation.who import AdminDoor

@@ -27,11 +27,11 @@ from escalation.administration.written import (
     zones,
 )
 from escalation.directory import ROLES
-from escalation.models import CalendarRow
 from escalation.shifts.keeper import ShiftKeeper
 from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
 from escalation.shifts.picture import picture_of
 from escalation.shifts.store import rosters
+from escalation.sla.policy_tables import CalendarRow
 from escalation.who import AdminDoor
 
 PLACE = "/desk/admin/shifts"

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from escalation.models import CalendarRow
 from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
 from escalation.shifts.roster import BEHIND, Roster, Turn
 from escalation.sla.calendars import Calendar, Weekly
 from escalation.sla.policies import calendar_of
+from escalation.sla.policy_tables import CalendarRow
 
 
 async def rosters(session: AsyncSession, operators: Collection[UUID], now: datetime) -> Mapping[UUID, Roster]:

@@ -17,9 +17,10 @@ from chat.public import Operator, duty_of
 from chat.tally import Counts
 from escalation.actions import Tickets
 from escalation.change import SYSTEM, Change
-from escalation.models import SlaClock, SlaPolicy, Ticket
+from escalation.models import SlaClock, Ticket
 from escalation.sla.clocks import apply_policies, fired_alarms, plan_for
 from escalation.sla.crew import least_loaded, situation, supervisors
+from escalation.sla.policy_tables import SlaPolicy
 from escalation.sla.ringing import rung
 from escalation.sla.talks import TalkClocks
 from escalation.sla.timing import Step, is_breached

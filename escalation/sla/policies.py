@@ -16,8 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import Database, insert_for, table_of
 from chat.ids import new_id
-from escalation.models import CalendarRow, SlaPolicy, SlaTarget
 from escalation.sla.calendars import Calendar, Weekly
+from escalation.sla.policy_tables import CalendarRow, SlaPolicy, SlaTarget
 
 FIRST_REPLY, NEXT_REPLY, UPDATE_BY, SOLVE = "first_reply", "next_reply", "update_by", "solve"
 ACCOUNT_TAGS = "account_tags"

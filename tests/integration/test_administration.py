@@ -15,9 +15,9 @@ from chat.outbox import OutboxRow
 from chat.people.audit import AuditEntry
 from chat.people.models import Department, Operator, OperatorDepartment, Site
 from chat.people.operators import Operators
-from escalation.models import CalendarRow, SlaPolicy
 from escalation.shifts.models import Absence, ShiftRow, ShiftTurn
 from escalation.sla.engine import APPLY
+from escalation.sla.policy_tables import CalendarRow, SlaPolicy
 from tests.support.administration import OURS, PAGES, Bureau, bureau
 from tests.support.clock import FakeClock
 from tests.support.databases import SqliteMaker

@@ -19,9 +19,10 @@ from escalation.client_area import kept
 from escalation.client_area.models import KeptForm, TicketSubmission
 from escalation.mail.about_tickets import PROVE
 from escalation.mail.letter import TICKET_NEUTRAL, TICKET_OPENED
-from escalation.models import CalendarRow, SlaClock, Ticket, TicketIp, TicketLink, TicketMessage, TicketOrder
+from escalation.models import SlaClock, Ticket, TicketIp, TicketLink, TicketMessage, TicketOrder
 from escalation.proofs import prove
 from escalation.sla.policies import FIRST_REPLY, current_policies, publish
+from escalation.sla.policy_tables import CalendarRow
 from escalation.states import HIGH, State
 from escalation.urgency import PATH
 from tests.support.clock import FakeClock

@@ -15,7 +15,7 @@ from escalation.change import SYSTEM, Actor
 from escalation.customers.models import Account
 from escalation.desk.timeline import event_text
 from escalation.errors import NotPossible
-from escalation.models import CalendarRow, SlaClock, SlaEvent, SlaPolicy, SlaTarget, Ticket, TicketEvent
+from escalation.models import SlaClock, SlaEvent, Ticket, TicketEvent
 from escalation.opening import open_ticket
 from escalation.requesters_store import requesters_ticket
 from escalation.sla import engine
@@ -24,6 +24,7 @@ from escalation.sla.clocks import fitting_policy, take_over
 from escalation.sla.engine import SlaEngine
 from escalation.sla.measured import MAIL_CHANNELS, TICKET_CHANNELS, measure_tickets
 from escalation.sla.policies import Alarm, Policy, current_policies, policies_in, publish
+from escalation.sla.policy_tables import CalendarRow, SlaPolicy, SlaTarget
 from escalation.states import HIGH, NORMAL, State
 from escalation.ticket_links import link_for
 from escalation.transfers import transfer

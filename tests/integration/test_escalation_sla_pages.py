@@ -12,8 +12,9 @@ from sqlmodel import select
 from chat.db import Database
 from chat.ids import new_id
 from chat.public import Conversation, Message, Operator
-from escalation.models import CalendarRow, SlaClock, Ticket
+from escalation.models import SlaClock, Ticket
 from escalation.sla.policies import current_policies, publish
+from escalation.sla.policy_tables import CalendarRow
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport, version_of
 from tests.support.tickets import Company, company
