@@ -199,7 +199,8 @@ async def test_omar_works_by_keyboard_alone(new_context: NewContext, own_demo: D
         )
         if field == "#owner-reason":
             await operator.locator(field).press("Enter")
-            await expect(operator.get_by_text("This needs level 2, and who asks is at level 0.")).to_be_visible()
+            refused = operator.locator("#owner-refused")
+            await expect(refused).to_contain_text("This needs level 2, and who asks is at level 0.")
         await operator.locator(field).fill(text)
         await operator.locator(field).press("Enter")
         await expect(done.get_by_text(told).first).to_be_visible()
