@@ -17,7 +17,6 @@ from chat.ids import new_id
 from chat.public import Department
 from escalation.customers.models import Account
 from escalation.models import SlaClock, SlaEvent, Ticket, TicketEvent
-from escalation.sla import ringing  # noqa: F401 — a clock that ends here rings no more
 from escalation.sla.calendars import FAR, Pause, elapsed
 from escalation.sla.policies import (
     FIRST_REPLY,
@@ -31,6 +30,7 @@ from escalation.sla.policies import (
     first_fitting,
     policy_by_id,
 )
+from escalation.sla.ringing import ring_again
 from escalation.sla.timing import Plan, is_breached, plan_of
 
 PHONE = "phone"
@@ -90,7 +90,8 @@ async def cancel_clocks(session: AsyncSession, ticket: Ticket, at: datetime) -> 
 
 
 async def revive_clocks(session: AsyncSession, ticket: Ticket, at: datetime) -> None:
-    """Those that were cancelled then run on from where they began, as if nothing had been."""
+    """Those that were cancelled then run on from where they began, as if nothing had been, and ring for whom they
+    rang."""
     found = await session.exec(
         select(SlaClock).where(
             SlaClock.subject_kind == "ticket",
@@ -102,6 +103,7 @@ async def revive_clocks(session: AsyncSession, ticket: Ticket, at: datetime) -> 
     )
     for clock in found:
         clock.state, clock.met_at = "running", None
+        await ring_again(session, clock)
         await _arrange(session, ticket, clock)
     _show_due(ticket, await running_clocks(session, ticket.id))
 

@@ -9,11 +9,13 @@ from sqlmodel import col, select
 
 from chat.db import Database
 from chat.people.audit import AuditEntry
+from chat.people.models import Operator
 from escalation import spam, store
 from escalation.detaching import detach
 from escalation.errors import NotPossible, TicketMoved
 from escalation.mail.models import MailOut
 from escalation.models import SlaClock, Ticket, TicketConversation, TicketEvent
+from escalation.sla.alerts import alerts_for
 from escalation.states import State
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport
@@ -80,6 +82,38 @@ async def test_marked_and_taken_back_it_stands_where_it_stood(acme: Company, off
             ("ticket.spam_marked", ticket.number, "Omar"), ("ticket.spam_taken_back", ticket.number, "Omar"),
         ]  # fmt: skip
         assert not (await session.exec(select(MailOut))).all()
+
+
+async def test_a_broken_promise_rings_on_for_whom_it_rang(acme: Company, office: Office) -> None:
+    boss, ida = await acme.operator("Boss", "technical", role="supervisor"), await acme.operator("Ida", "technical")
+    async with acme.db.write() as session:
+        for one in await session.exec(select(Operator)):
+            one.present = True
+    ticket = await acme.ticket()
+    acme.clock.advance(11 * 60)
+
+    async def rings() -> list[list[str]]:
+        async with acme.db.read() as session:
+            people = (boss, ida, acme.nina, acme.omar)
+            return [[one.step for one in await alerts_for(session, who, acme.clock.now())] for who in people]
+
+    while await acme.worker.engine.round():
+        pass
+    before, marks = await rings(), await clocks(acme, ticket)
+    assert before[0] == ["breached"]
+    assert ["offer"] in before
+    for _ in range(2):
+        fresh = await office.fresh(ticket)
+        await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=fresh.version)
+        assert await rings() == [[], [], [], []]
+        await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+        assert await rings() == before
+        for metric, clock in (await clocks(acme, ticket)).items():
+            was = marks[metric]
+            assert (clock.alarmed_at, clock.offered_to, clock.absent_at) == (
+                was.alarmed_at, was.offered_to, was.absent_at,
+            )  # fmt: skip
+    assert await acme.worker.engine.round() == 0
 
 
 async def test_a_pause_goes_on_through_the_mistake(acme: Company, office: Office) -> None:
