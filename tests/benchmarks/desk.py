@@ -17,8 +17,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
-from sqlalchemy import func, insert, select
-from sqlmodel import SQLModel, col
+from sqlalchemy import func, select
+from sqlmodel import col
 
 from chat.clock import SystemClock
 from chat.db import Database, table_of
@@ -30,7 +30,7 @@ from escalation.queue import place_of
 from escalation.sla.measured import TICKET_CHANNELS, measure_tickets
 from escalation.states import HIGH, NORMAL
 from tests.support.clock import FakeClock
-from tests.support.crowd import Crowd, analyse, gather
+from tests.support.crowd import Crowd, analyse, fill, gather
 from tests.support.databases import PostgresMaker
 from tests.support.office import BASE, Office, SignedIn, transport
 from tests.support.servers import DurablePostgres
@@ -41,7 +41,6 @@ MET = 4
 """Clocks of each that was solved."""
 STEPS = ((300, "assigned"), (480, "offer"), (540, "supervisor"))
 TIMES = 60
-CHUNK = 2000
 
 
 def measure() -> dict[str, Any]:
@@ -149,7 +148,7 @@ async def _fill(db: Database, clock: FakeClock, crowd: Crowd) -> list[str]:
         )
         ticket.place = place_of(ticket)
         rows.append(ticket.model_dump())
-    await _insert(db, Ticket, rows)
+    await fill(db, Ticket, rows)
     await _fill_clocks(db, now, rows, crowd, chance)
     await analyse(db)
     return sorted(row["place"] for row in rows if row["open"])
@@ -195,8 +194,8 @@ async def _fill_clocks(
     for n, conversation in enumerate(crowd.waiting):
         since = now - timedelta(seconds=CONVERSATIONS - n)
         add("conversation", conversation, since, met=False, late=since + timedelta(minutes=10) < now)
-    await _insert(db, SlaClock, clocks)
-    await _insert(db, SlaEvent, events)
+    await fill(db, SlaClock, clocks)
+    await fill(db, SlaEvent, events)
 
 
 def _clock(kind: str, subject: UUID, metric: str, instance: int, since: datetime) -> dict[str, Any]:
@@ -209,12 +208,6 @@ def _clock(kind: str, subject: UUID, metric: str, instance: int, since: datetime
 
 def _event(clock_id: UUID, kind: str, n: int, data: dict[str, Any], at: datetime) -> dict[str, Any]:
     return {"id": new_id(), "clock_id": clock_id, "type": kind, "n": n, "data": data, "at": at}
-
-
-async def _insert(db: Database, model: type[SQLModel], rows: list[dict[str, Any]]) -> None:
-    for start in range(0, len(rows), CHUNK):
-        async with db.write() as session:
-            await session.execute(insert(table_of(model)), rows[start : start + CHUNK])
 
 
 async def _obvious(db: Database) -> None:

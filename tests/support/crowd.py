@@ -44,11 +44,11 @@ async def gather(
     site = new_id()
     units = [new_id() for _ in range(departments)]
     people = [new_id() for _ in range(operators)]
-    await _fill(
+    await fill(
         db, Site, [{"id": site, "key": f"s{site.hex}", "name": "P", "origins": [], "settings": {}, "created_at": now}]
     )
     rows = [{"id": unit, "slug": f"d{unit.hex}", "names": {"en": "D"}, "position": n} for n, unit in enumerate(units)]
-    await _fill(db, Department, rows)
+    await fill(db, Department, rows)
     held = [active // operators + (n < active % operators) for n in range(operators)] if operators else []
     rows = [
         {
@@ -63,9 +63,9 @@ async def gather(
         }
         for n, person in enumerate(people)
     ]
-    await _fill(db, Operator, rows)
+    await fill(db, Operator, rows)
     members = [{"operator_id": person, "department_id": unit} for person in people for unit in units]
-    await _fill(db, OperatorDepartment, members)
+    await fill(db, OperatorDepartment, members)
     chance = random.Random(7)  # noqa: S311 — the same crowd each time
     conversations: list[dict[str, Any]] = []
     for n in range(ended + active + waiting):
@@ -110,8 +110,8 @@ async def gather(
         }
         for one in conversations
     ]
-    await _fill(db, Visitor, visitors)
-    await _fill(db, Conversation, conversations)
+    await fill(db, Visitor, visitors)
+    await fill(db, Conversation, conversations)
     words = [
         {
             "id": new_id(),
@@ -126,7 +126,7 @@ async def gather(
         }
         for one in conversations
     ]
-    await _fill(db, Message, words)
+    await fill(db, Message, words)
     assigned = [
         {
             "id": new_id(),
@@ -140,7 +140,7 @@ async def gather(
         for one in conversations
         if one["operator_id"] is not None
     ]
-    await _fill(db, Assignment, assigned)
+    await fill(db, Assignment, assigned)
     await analyse(db)
     return Crowd(site, units, people, [one["id"] for one in conversations if one["state"] == "waiting"])
 
@@ -163,7 +163,7 @@ async def long_conversation(db: Database, crowd: Crowd, conversation: UUID, mess
         }
         for seq in range(2, messages + 1)
     ]
-    await _fill(db, Message, rows)
+    await fill(db, Message, rows)
     async with db.write() as session:
         table = table_of(Conversation)
         await session.execute(table.update().where(table.c.id == conversation).values(last_seq=messages))
@@ -177,7 +177,7 @@ async def analyse(db: Database) -> None:
             await session.execute(text("ANALYZE"))
 
 
-async def _fill(db: Database, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+async def fill(db: Database, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
     for start in range(0, len(rows), CHUNK):
         async with db.write() as session:
             await session.execute(insert(table_of(model)), list(rows[start : start + CHUNK]))

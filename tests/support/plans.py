@@ -1,5 +1,6 @@
 """How the database finds what a statement asks for: every statement is caught as it is sent, and explained."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from typing import Any
 from sqlalchemy import event
 
 from chat.db import Database
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass
@@ -23,8 +26,12 @@ class Statements:
             for statement, parameters in self.sent:
                 if statement.lstrip().split(" ", 1)[0].upper() not in ("SELECT", "UPDATE", "DELETE", "WITH"):
                     continue
-                explain = "EXPLAIN QUERY PLAN " if db.is_sqlite else "EXPLAIN "
-                rows = await connection.exec_driver_sql(explain + statement, parameters)
+                if db.is_sqlite:
+                    rows = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
+                else:
+                    driver = (await connection.get_raw_connection()).driver_connection
+                    assert driver is not None
+                    rows = await (await driver.execute(_of_any_values(statement), prepare=False)).fetchall()
                 found.append((statement, "\n".join(str(row[-1]) for row in rows)))
         return found
 
@@ -36,6 +43,13 @@ class Statements:
             for statement, plan in await self.plans(db)
             if any(mark in f"{plan}\n" for mark in marks)
         ]
+
+
+def _of_any_values(statement: str) -> str:
+    """For PostgreSQL, which carries out the plan that serves all values."""
+    names = list(dict.fromkeys(_PARAMETER.findall(statement)))
+    numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    return "EXPLAIN (GENERIC_PLAN) " + numbered.replace("%%", "%")
 
 
 @contextmanager
