@@ -1,5 +1,6 @@
 """A ticket marked as spam and taken back; a conversation detached from its ticket. On both databases."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -164,6 +165,25 @@ async def test_its_conversation_comes_back_unless_it_became_another_ticket(acme:
     await acme.says(talk, "Still no robot")
     await acme.worker.sweep()
     assert (await office.texts(ticket), await office.texts(other.ticket)) == (["I am no robot"], ["Still no robot"])
+
+
+async def test_taken_back_while_another_ticket_is_opened_one_of_them_holds_the_conversation(acme: Company) -> None:
+    for _ in range(5):
+        await acme.another_visitor()
+        talk = await acme.conversation("The server does not answer")
+        ticket = (await acme.escalate(talk)).ticket
+        await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=ticket.version)
+        _, other = await asyncio.gather(
+            spam.take_back(acme.tickets, ticket.id, acme.as_omar), acme.escalate(talk, acme.as_nina)
+        )
+        async with acme.db.read() as session:
+            back = await session.get_one(Ticket, ticket.id)
+            held = await session.exec(
+                select(TicketConversation.ticket_id).where(
+                    TicketConversation.conversation_id == talk, col(TicketConversation.released_at).is_(None)
+                )
+            )
+            assert (back.state, held.one()) == (ticket.state, other.ticket.id)
 
 
 async def test_the_page_marks_shows_and_takes_back(acme: Company, office: Office) -> None:
