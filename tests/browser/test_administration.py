@@ -64,6 +64,7 @@ async def test_a_roster_is_made_by_keyboard_alone_and_the_end_of_a_shift_hands_o
     await page.get_by_role("link", name="Shifts").focus()
     await page.keyboard.press("Enter")
     await page.get_by_role("link", name="Add a shift").focus()
+    assert "0px 0px 0px 4px" in await page.evaluate("getComputedStyle(document.activeElement).boxShadow"), "no ring"
     await page.keyboard.press("Enter")
     await choose(page, "Name", "Early")
     await choose(page, "Begins", "noon")
