@@ -303,11 +303,12 @@ class Change:
         for tie in held:
             tie.released_at = self.now
 
-    async def assign(self, operator_id: UUID | None, name: str) -> None:
+    async def assign(self, operator_id: UUID | None, name: str, **why: Any) -> None:
+        """`why` stands in the history beside it."""
         if operator_id == self.ticket.operator_id:
             return
         await self._give_to(operator_id)
-        self.record("assigned", operator=str(operator_id) if operator_id else None, name=name)
+        self.record("assigned", operator=str(operator_id) if operator_id else None, name=name, **why)
         if operator_id is not None and self.ticket.state == State.NEW:
             await self._lead(State.OPEN)
 

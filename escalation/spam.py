@@ -1,7 +1,8 @@
 """A ticket is no ticket: marked as spam by an operator, and taken back. Nobody is mailed of either.
 
 Meanwhile it stands in a list of its own, its clocks rest and its conversation goes on without it. Taken back it stands
-where it stood, and its clocks run from where they began: what was promised is not put off.
+where it stood, and its clocks run from where they began: what was promised is not put off. Who had it has it again, but
+for those who are off duty or full by now.
 """
 
 from contextlib import suppress
@@ -15,9 +16,10 @@ from chat.db import table_of
 from chat.public import Operator, audit
 from escalation.actions import Tickets
 from escalation.change import Actor, Change
-from escalation.errors import NotPossible
+from escalation.errors import NotPossible, OperatorAbsent, OperatorFull
 from escalation.models import TicketConversation
 from escalation.sla.clocks import revive_clocks
+from escalation.sla.crew import require_room
 from escalation.sla.solving import revive_solve
 from escalation.states import State
 
@@ -49,6 +51,7 @@ async def take_back(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
         await revive_clocks(change.session, ticket, since)
         await revive_solve(change.session, ticket, since)
         await _hold_again(change, since)
+        await _give_again(change)
         await _audit(change, "ticket.spam_taken_back")
 
 
@@ -62,6 +65,18 @@ async def _hold_again(change: Change, since: datetime) -> None:
             async with change.session.begin_nested():
                 held = update(TicketConversation).where(rows.id == tie_id).values(released_at=None)
                 await change.session.execute(held)
+
+
+async def _give_again(change: Change) -> None:
+    """Not to who is off duty or has no room left. What people take back themselves is theirs."""
+    holder_id = change.ticket.operator_id
+    if holder_id is None or holder_id == change.actor.id:
+        return
+    try:
+        await require_room(change.session, holder_id, change.now)
+    except (OperatorAbsent, OperatorFull):
+        holder = await change.session.get_one(Operator, holder_id)
+        await change.assign(None, "", without=holder.name)
 
 
 async def _audit(change: Change, action: str) -> None:

@@ -117,6 +117,8 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             return c.gettext("State: %(state)s") % {"state": operators_word(data["to"], c)}
         case "assigned" if data.get("operator"):
             return c.gettext("Assigned to %(name)s") % {"name": data["name"]}
+        case "assigned" if data.get("without"):
+            return c.gettext("%(without)s is off duty or has no room: assigned to nobody") % data
         case "assigned":
             return c.gettext("Assigned to nobody")
         case "handed_over" if data.get("operator"):

@@ -15,7 +15,7 @@ from escalation import spam, store
 from escalation.detaching import detach
 from escalation.errors import NotPossible, TicketMoved
 from escalation.mail.models import MailOut
-from escalation.models import SlaClock, Ticket, TicketConversation, TicketEvent
+from escalation.models import SlaClock, Ticket, TicketAssignment, TicketConversation, TicketEvent
 from escalation.sla.alerts import alerts_for
 from escalation.states import State
 from tests.support.clock import FakeClock
@@ -165,6 +165,34 @@ async def test_its_conversation_comes_back_unless_it_became_another_ticket(acme:
     await acme.says(talk, "Still no robot")
     await acme.worker.sweep()
     assert (await office.texts(ticket), await office.texts(other.ticket)) == (["I am no robot"], ["Still no robot"])
+
+
+@pytest.mark.parametrize("how", ["full", "off duty", "by themselves", "with room"])
+async def test_taken_back_nobody_is_given_more_than_they_take(acme: Company, office: Office, how: str) -> None:
+    ticket = await acme.ticket()
+    await spam.mark(acme.tickets, ticket.id, acme.as_nina, version=ticket.version)
+    async with acme.db.write() as session:
+        omar = await session.get_one(Operator, acme.omar.id)
+        omar.ticket_capacity = 2 if how == "with room" else 1
+        if how == "off duty":
+            omar.duty_from, omar.duty_until = acme.clock.now() - timedelta(hours=8), acme.clock.now()
+    await acme.another_visitor()
+    other = (await acme.escalate(await acme.conversation("No mail"), acme.as_nina)).ticket
+    if how != "off duty":
+        await acme.tickets.assign(other.id, acme.as_nina, acme.omar.id, version=other.version)
+    by = acme.as_omar if how == "by themselves" else acme.as_nina
+    await spam.take_back(acme.tickets, ticket.id, by)
+    holds = how in ("by themselves", "with room")
+    assert (await office.fresh(ticket)).operator_id == (acme.omar.id if holds else None)
+    async with acme.db.read() as session:
+        given = await session.exec(
+            select(TicketAssignment).where(
+                TicketAssignment.ticket_id == ticket.id, col(TicketAssignment.ended_at).is_(None)
+            )
+        )
+        assert len(given.all()) == holds
+    told = "Omar is off duty or has no room: assigned to nobody"
+    assert (told in (await office.http.get(f"/desk/tickets/{ticket.number}")).text) is not holds
 
 
 async def test_taken_back_while_another_ticket_is_opened_one_of_them_holds_the_conversation(acme: Company) -> None:
