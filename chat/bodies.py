@@ -10,18 +10,24 @@ from starlette.requests import Request
 from starlette.types import Message
 
 SMALL = 64 * 1024
+READ_OFF = 8 * 1024 * 1024
+"""Of what is too large, so much is read off: a browser that is still sending would not read the answer."""
 MOST_FIELDS = 500
 Kind = TypeVar("Kind")
 
 
 async def body_of(request: Request, largest: int = SMALL) -> bytes:
     """Raises 413."""
-    body = bytearray()
+    body, size = bytearray(), 0
     async with aclosing(request.stream()) as pieces:
         async for piece in pieces:
-            body += piece
-            if len(body) > largest:
-                raise HTTPException(413)
+            size += len(piece)
+            if size <= largest:
+                body += piece
+            elif size > largest + READ_OFF:
+                break
+    if size > largest:
+        raise HTTPException(413)
     return bytes(body)
 
 

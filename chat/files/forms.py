@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from chat.bodies import form_data_of, storable
+from chat.bodies import body_of, form_data_of, storable
 from chat.files.errors import FileDelayed, FileRefused, TooManyFiles
 from chat.files.limits import FILES_PER_MESSAGE, MB, PIECE
 from chat.files.shares import Owner
@@ -42,15 +42,26 @@ async def form_with_files(request: Request, uploads: Uploads, *, keeps_files: bo
     length = request.headers.get("content-length", "")
     if not length.isascii() or not length.isdigit() or int(length) > most:
         # Without a length a body could go on for ever; browsers always say how long their forms are.
-        raise HTTPException(413)
+        await body_of(request, 0)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await form_data_of(request, MB)
     try:
         async with aclosing(request.stream()) as pieces:
-            form = await _Parser(request.headers, pieces, keeps_files=keeps_files).parse()
+            try:
+                form = await _Parser(request.headers, pieces, keeps_files=keeps_files).parse()
+            except MultiPartException:
+                async for _rest in pieces:  # a browser that is still sending would not read the answer
+                    pass
+                raise
+    except _TooMuchText:
+        raise HTTPException(413) from None
     except MultiPartException:
         raise HTTPException(400) from None
     return FormData([(name, storable(one) if isinstance(one, str) else one) for name, one in form.multi_items()])
+
+
+class _TooMuchText(MultiPartException):
+    pass
 
 
 class _Parser(MultiPartParser):
@@ -65,7 +76,7 @@ class _Parser(MultiPartParser):
         if self._current_part.file is None:
             self._text_bytes += end - start
             if self._text_bytes > MB:
-                raise MultiPartException("The texts are too long.")
+                raise _TooMuchText("The texts are too long.")
         elif not self._keeps_files:
             return
         super().on_part_data(data, start, end)

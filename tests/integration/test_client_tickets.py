@@ -198,6 +198,13 @@ async def test_what_is_too_long_is_said_and_stays_whole_and_an_outage_takes_it_a
     # Nobody is signed in: it is not kept in part, the browser still has it.
     longer = await browser_of(running).post(NEW, data=long | {"text": "t" * 170_000})
     assert (longer.status_code, "go back" in longer.text) == (413, True)
+    # More than is read at all: a tab is told on a page of its language, behind which the text still stands.
+    tab = {"accept": "text/html", "accept-language": "sl"}
+    for path in (NEW, f"{NEW.removesuffix('/new')}/{ticket.number}"):
+        much = await browser.post(path, files={"text": (None, "t" * 1_100_000)}, headers=tab)
+        assert (much.status_code, "besedilo je še tam" in much.text) == (413, True)
+        assert all(part in much.text for part in ("data-back", 'href="/client"'))
+        assert "Nightdesk" not in much.text, "customers know the company"
 
 
 async def test_an_ambiguous_time_is_asked_back_and_never_stops_an_outage(running: Running) -> None:
@@ -441,7 +448,7 @@ async def test_files_of_somebody_who_is_not_signed_in_are_read_past(
     await browser.post(await running.desk.escalation.sign_in_links.make((await add_customer(running)).customer_id))
     assert ">Down since noon</textarea>" in (await browser.get(NEW)).text
     long = {f"field{n}": "x" * 200_000 for n in range(6)}  # each within its own limit
-    assert (await browser.post(NEW, data=long, files={"files": ("log.txt", b"")})).status_code == 400
+    assert (await browser.post(NEW, data=long, files={"files": ("log.txt", b"")})).status_code == 413
 
 
 async def test_no_address_holds_what_no_database_keeps(running: Running) -> None:

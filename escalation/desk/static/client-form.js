@@ -1,5 +1,7 @@
 // The form of a new ticket: says in which zone the device is, and is sent once. Without this module it works as well.
 
+import "./too-long.js";
+
 const form = document.querySelector("form.form");
 const device = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const field = document.querySelector("[data-device]");

@@ -1,6 +1,7 @@
 // The page of a ticket, kept current while it is looked at. Without this module a reload does the same.
 
 import "./running-clock.js";
+import "./too-long.js";
 
 const AGAIN = 5_000;
 const PARTS = ["standing", "thread", "reply", "about"];
