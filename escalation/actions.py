@@ -18,7 +18,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from chat.clock import Clock
 from chat.db import Database
-from chat.public import Conversations, Department, Outbox, claim_files
+from chat.public import Conversations, Department, Outbox, Transcript, claim_files
 from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
@@ -331,24 +331,30 @@ class Tickets:
         if transcript is None or transcript.upto_seq <= tie.copied_seq:
             return
         async with self._change(tie.ticket_id, SYSTEM) as change:
-            fresh = (await change.session.exec(_held(conversation_id).with_for_update())).first()
-            if fresh is None:
-                return
-            for said in transcript.messages:
-                if said.seq <= fresh.copied_seq or (said.ref or "").startswith(REF):
-                    continue
-                change.actor = (
-                    Actor("operator", said.author_name, said.author_id)
-                    if said.author_kind == "operator"
-                    else Actor("requester", said.author_name or change.ticket.requester_name)
-                )
-                place = Place(conversation_id, said.seq)
-                level = transcript.visitor.verify_level if said.author_kind != "operator" else 0
-                said_there = await change.say(
-                    said.text, channel="chat", place=place, at=said.at, files=said.files, level=level
-                )
-                await self._mail(change, said_there)
-            fresh.copied_seq = max(fresh.copied_seq, transcript.upto_seq)
+            await self.take_in(change, transcript)
+
+    async def take_in(self, change: Change, transcript: Transcript) -> None:
+        """The same, within a change of the ticket that holds it; for any other one nothing."""
+        tie = (await change.session.exec(_held(transcript.conversation_id).with_for_update())).first()
+        if tie is None or tie.ticket_id != change.ticket.id:
+            return
+        actor = change.actor
+        for said in transcript.messages:
+            if said.seq <= tie.copied_seq or (said.ref or "").startswith(REF):
+                continue
+            change.actor = (
+                Actor("operator", said.author_name, said.author_id)
+                if said.author_kind == "operator"
+                else Actor("requester", said.author_name or change.ticket.requester_name)
+            )
+            place = Place(transcript.conversation_id, said.seq)
+            level = transcript.visitor.verify_level if said.author_kind != "operator" else 0
+            said_there = await change.say(
+                said.text, channel="chat", place=place, at=said.at, files=said.files, level=level
+            )
+            await self._mail(change, said_there)
+        change.actor = actor
+        tie.copied_seq = max(tie.copied_seq, transcript.upto_seq)
 
 
 def _held(conversation_id: UUID) -> SelectOfScalar[TicketConversation]:

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from chat.db import table_of
-from chat.public import Operator, audit
+from chat.public import Operator, audit, transcript_of
 from escalation.actions import Tickets
 from escalation.change import Actor, Change
 from escalation.errors import NotPossible, OperatorAbsent, OperatorFull
@@ -50,21 +50,32 @@ async def take_back(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
         await change.open_again()
         await revive_clocks(change.session, ticket, since)
         await revive_solve(change.session, ticket, since)
-        await _hold_again(change, since)
+        for conversation_id in await _hold_again(change, since):
+            await _take_in(tickets, change, conversation_id)
         await _give_again(change)
         await _audit(change, "ticket.spam_taken_back")
 
 
-async def _hold_again(change: Change, since: datetime) -> None:
-    """A conversation that has become another ticket meanwhile, or becomes one now, stays with that one."""
+async def _hold_again(change: Change, since: datetime) -> list[UUID]:
+    """The conversations. One that has become another ticket meanwhile, or becomes one now, stays with that one."""
     rows = table_of(TicketConversation).c
-    ties = select(rows.id).where(rows.ticket_id == change.ticket.id, rows.released_at == since)
-    for tie_id in (await change.session.execute(ties)).scalars().all():
+    ties = select(rows.id, rows.conversation_id).where(rows.ticket_id == change.ticket.id, rows.released_at == since)
+    held = []
+    for tie_id, conversation_id in (await change.session.execute(ties)).all():
         # The constraint is the judge: a look could not see the tie of whoever opens the other one at this moment.
         with suppress(IntegrityError):
             async with change.session.begin_nested():
-                held = update(TicketConversation).where(rows.id == tie_id).values(released_at=None)
-                await change.session.execute(held)
+                hold = update(TicketConversation).where(rows.id == tie_id).values(released_at=None)
+                await change.session.execute(hold)
+            held.append(conversation_id)
+    return held
+
+
+async def _take_in(tickets: Tickets, change: Change, conversation_id: UUID) -> None:
+    """What was said meanwhile. A promise that was kept there must not ring as soon as its clock runs again."""
+    transcript = await transcript_of(change.session, conversation_id)
+    if transcript is not None:
+        await tickets.take_in(change, transcript)
 
 
 async def _give_again(change: Change) -> None:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from sqlmodel import col, select
 
+from chat.conversations.entry import Author
 from chat.db import Database
 from chat.people.audit import AuditEntry
 from chat.people.models import Operator
@@ -165,6 +166,32 @@ async def test_its_conversation_comes_back_unless_it_became_another_ticket(acme:
     await acme.says(talk, "Still no robot")
     await acme.worker.sweep()
     assert (await office.texts(ticket), await office.texts(other.ticket)) == (["I am no robot"], ["Still no robot"])
+
+
+async def test_what_was_said_meanwhile_keeps_the_promise(acme: Company, office: Office) -> None:
+    talk = await acme.conversation("The server does not answer")
+    ticket = (await acme.escalate(talk)).ticket
+    await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=ticket.version)
+    await acme.pairing.take(talk, acme.nina)
+    acme.clock.advance(60)
+    said_at = acme.clock.now()
+    nina = Author("operator", acme.nina.id, "Nina")
+    await acme.conversations.say(talk, nina, "Which server?", "which-server")
+    await acme.says(talk, "The one in Ljubljana")
+    acme.clock.advance(3600)
+    await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+    assert await office.texts(ticket) == ["Which server?", "The one in Ljubljana"]
+    fresh = await office.fresh(ticket)
+    assert (fresh.first_reply_at, fresh.waiting_since) == (said_at, said_at)
+    there = await clocks(acme, ticket)
+    first, following = there["first_reply"], there["next_reply"]
+    assert (first.state, first.breached_at, first.elapsed_seconds) == ("met", None, 60)
+    assert (following.state, following.started_at) == ("running", said_at)
+    async with acme.db.read() as session:
+        told = await session.exec(select(AuditEntry.actor_name).where(AuditEntry.action == "ticket.spam_taken_back"))
+        assert told.one() == "Omar"
+    await acme.worker.sweep()
+    assert await office.texts(ticket) == ["Which server?", "The one in Ljubljana"]
 
 
 @pytest.mark.parametrize("how", ["full", "off duty", "by themselves", "with room"])
