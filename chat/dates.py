@@ -33,8 +33,8 @@ def _day(local: datetime, today: datetime, locale: str) -> str:
 
 
 def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str, Callable[..., str]]:
-    """`at|moment`, `at|time`, `at|date`, `at|datetime`, `at|ago`, `at|iso`. A moment names its day unless it is today;
-    `time` is for what can be of today only.
+    """`at|moment`, `at|time`, `at|date`, `at|datetime`, `at|ago`, `at|iso`, `at|left`. A moment names its day unless it
+    is today; `time` is for what can be of today only.
 
     The zone is the filter's argument, else the page's `time_zone`, else the one of the settings.
     """
@@ -73,7 +73,12 @@ def date_filters(catalogue: Catalogue, time_zone: str, clock: Clock) -> dict[str
         """For the `datetime` attribute of `<time>`."""
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    return {"moment": moment, "time": time, "date": date, "datetime": date_and_time, "ago": ago, "iso": iso}
+    def left(at: datetime) -> str:
+        """Seconds until then, by our clock: that of a device may be wrong."""
+        return f"{(at - clock.now()).total_seconds():.0f}"
+
+    texts = {"moment": moment, "time": time, "date": date, "datetime": date_and_time}
+    return {**texts, "ago": ago, "iso": iso, "left": left}
 
 
 @lru_cache(maxsize=512)
