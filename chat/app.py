@@ -33,6 +33,7 @@ from chat.files.uploads import Uploads
 from chat.folders import STATIC, TEMPLATES, make_strings
 from chat.headers import SecureHeaders
 from chat.hub.admission import Admission, PerAddress
+from chat.hub.bell import Bell
 from chat.hub.bus import Bus
 from chat.hub.buses import bus_of
 from chat.hub.gate import Gate
@@ -117,8 +118,9 @@ class Nightdesk:
         self.stream = Stream(self.pages)
         self.presenter = Presenter(self.links, lambda entry, locale: self.stream.entry_html(entry, locale=locale))
         self.hub = Hub(self.bus, StoredEntries(self.db, self.presenter))
-        self.outbox = Outbox(self.db, self.clock)
-        self.conversations = Conversations(self.db, self.clock, self.hub, self.outbox, self.presenter)
+        self.bell = Bell(self.hub)
+        self.outbox = Outbox(self.db, self.clock, self.bell)
+        self.conversations = Conversations(self.db, self.clock, self.hub, self.outbox, self.presenter, self.bell)
         self.pairing = Pairing(self.db, self.clock, self.hub, self.conversations, settings.offer_seconds)
         self.duties = Duties(self.db, self.hub, self.conversations)
         self.presence = PresenceBook(self.db, self.clock, self.pairing.staff_changed)

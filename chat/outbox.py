@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
 from chat.db import Database, Row, UTCDateTime, rows_changed, table_of
+from chat.hub.bell import Bell
 from chat.ids import new_id
 from chat.patience import at_most
 
@@ -29,6 +30,8 @@ LEASE = timedelta(seconds=60)
 HANDLER_SECONDS = 50.0
 """Within the lease: what takes longer has failed and is tried again, and the rows behind it go on."""
 POLL_SECONDS = 2.0
+"""How late a row is of which no ring of the bell came here."""
+RING = "outbox"
 
 log = structlog.get_logger(__name__)
 
@@ -55,15 +58,17 @@ class OutboxDraft(NamedTuple):
 
 
 class Outbox:
-    """`add` inside a transaction, `wake` after its commit; `run` is the worker."""
+    """`add` inside a transaction, `wake` after its commit; `run` is the worker, in this process or in any other."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, bell: Bell) -> None:
         self._db = db
         self._clock = clock
+        self._bell = bell
         self._handlers: dict[str, Handler] = {}
         self._wake = asyncio.Event()
         self._held: OutboxRow | None = None
         """Claimed by `run` and not finished."""
+        bell.on(RING, lambda _ids: self._wake.set())
 
     def on(self, kind: str, handler: Handler) -> None:
         self._handlers[kind] = handler
@@ -97,13 +102,14 @@ class Outbox:
             return  # another transaction wrote the same fact first
 
     def wake(self) -> None:
-        self._wake.set()
+        self._bell.ring(RING)
 
     async def run(self) -> None:
         """Works until cancelled, and gives back then what it has begun: another begins it anew, at once. Any number of
         workers may run: a row is claimed by one."""
         try:
-            await self._work_on()
+            with self._bell.followed():
+                await self._work_on()
         except asyncio.CancelledError:
             if self._held is not None:
                 await self._give_back(self._held)

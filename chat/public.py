@@ -22,6 +22,7 @@ from chat.files.routes import UploadDoor, sentence
 from chat.files.shares import Owner
 from chat.files.uploads import Uploads
 from chat.hub.admission import PerAddress
+from chat.hub.bell import Bell
 from chat.outbox import Outbox, OutboxDraft
 from chat.pairing.actions import Pairing
 from chat.pairing.duties import Duties, Duty, duty_of
@@ -47,6 +48,7 @@ __all__ = [
     "VISITOR_DAILY",
     "Attached",
     "Author",
+    "Bell",
     "CardDraft",
     "CardDraftLink",
     "ConsoleWarning",

@@ -67,7 +67,7 @@ class Tickets:
         self.outbox = outbox
         self.directory = directory
         self.registry = Registry(db)
-        self.mailbox = Mailbox(clock)
+        self.mailbox = Mailbox(clock, conversations.bell)
         self.strings = strings
         self.zone = zone
         self.first_reply_seconds = Spread(WAITS)

@@ -242,15 +242,12 @@ async def operators_ticket(session: AsyncSession, number: str, reader: OperatorR
 
 async def left_behind(session: AsyncSession) -> Sequence[UUID]:
     """Conversations in which something was said that their ticket does not have yet."""
-    query = (
-        select(TicketConversation.conversation_id)
-        .join(Conversation, col(Conversation.id) == col(TicketConversation.conversation_id))
-        .where(
-            col(TicketConversation.released_at).is_(None),
-            col(Conversation.last_seq) > col(TicketConversation.copied_seq),
-        )
-    )
-    return (await session.exec(query.limit(200))).all()
+    return (await session.exec(_BEHIND.limit(200))).all()
+
+
+async def behind_among(session: AsyncSession, conversations: Sequence[UUID]) -> Sequence[UUID]:
+    """Those of these."""
+    return (await session.exec(_BEHIND.where(col(TicketConversation.conversation_id).in_(conversations)))).all()
 
 
 async def without_place(session: AsyncSession) -> Sequence[UUID]:
@@ -258,14 +255,6 @@ async def without_place(session: AsyncSession) -> Sequence[UUID]:
     departments = table_of(Department).c.id
     query = select(Ticket.id).where(col(Ticket.department_id).in_(sql.select(departments)), Ticket.place == "")
     return (await session.exec(query.limit(200))).all()
-
-
-async def held_among(session: AsyncSession, conversations: Sequence[UUID]) -> Sequence[UUID]:
-    """Those of the conversations that belong to a ticket."""
-    query = select(TicketConversation.conversation_id).where(
-        col(TicketConversation.conversation_id).in_(conversations), col(TicketConversation.released_at).is_(None)
-    )
-    return (await session.exec(query)).all()
 
 
 def _messages(ticket_id: UUID) -> SelectOfScalar[TicketMessage]:
@@ -276,3 +265,13 @@ def _transcripts(ticket_id: UUID) -> SelectOfScalar[TicketTranscript]:
     """The newest revision of each conversation last."""
     of_ticket = select(TicketTranscript).where(TicketTranscript.ticket_id == ticket_id)
     return of_ticket.order_by(col(TicketTranscript.revision))
+
+
+_BEHIND = (
+    select(TicketConversation.conversation_id)
+    .join(Conversation, col(Conversation.id) == col(TicketConversation.conversation_id))
+    .where(
+        col(TicketConversation.released_at).is_(None),
+        col(Conversation.last_seq) > col(TicketConversation.copied_seq),
+    )
+)

@@ -1,6 +1,8 @@
 """What must happen to tickets without anybody looking: messages left, and the thread kept whole over its windows."""
 
 import asyncio
+import random
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -53,13 +55,17 @@ class EscalationWorker:
         tickets.outbox.on(SAID, self.say_in_conversation)
         tickets.conversations.on_said(self._heard)
 
-    def _heard(self, conversation_id: UUID) -> None:
+    def _heard(self, conversations: Sequence[UUID]) -> None:
         if len(self._said) < MOST_SAID:  # a process where nobody takes them; who works finds the rest by its sweep
-            self._said.add(conversation_id)
+            self._said.update(conversations)
         self._look.set()
 
     async def run(self) -> None:
         """Until cancelled. Any number may run, each part has its judge in the database."""
+        with self._tickets.conversations.bell.followed():
+            await self._run_parts()
+
+    async def _run_parts(self) -> None:
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._copy(), name="copies")
             parts.create_task(self.engine.run(), name="sla")
@@ -95,8 +101,9 @@ class EscalationWorker:
         if not heard:
             return
         async with self._tickets.db.read() as session:
-            held = await store.held_among(session, sorted(heard))
-        for conversation_id in held:
+            behind = list(await store.behind_among(session, sorted(heard)))
+        random.shuffle(behind)  # so that workers that heard the same do not all reach for the same one
+        for conversation_id in behind:
             await self._tickets.copy_said(conversation_id)
 
     async def _find_left_behind(self) -> None:

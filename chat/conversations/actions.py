@@ -25,6 +25,7 @@ from chat.conversations.saying import NO_DATA, preview_of
 from chat.conversations.streams import append
 from chat.db import Database, rows_changed, table_of
 from chat.files.attachments import Attached, claim_files, put_files_along
+from chat.hub.bell import Bell
 from chat.hub.feed import FeedKey
 from chat.hub.hub import Hub, conversation_topic
 from chat.ids import new_id, text_of
@@ -43,6 +44,8 @@ ROWS_AT_ONCE = 90
 PAIRING = "pairing"
 """Topic of all dispatchers: somebody began to wait, or became free."""
 LEFT = "conversation.left"
+SAID = "said"
+"""Ring of the bell: new entries of conversations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +63,22 @@ class Opening:
 
 
 class Conversations:
-    def __init__(self, db: Database, clock: Clock, hub: Hub, outbox: Outbox, presenter: Presenter) -> None:
+    def __init__(self, db: Database, clock: Clock, hub: Hub, outbox: Outbox, presenter: Presenter, bell: Bell) -> None:
         self._db = db
         self._clock = clock
         self._hub = hub
         self._outbox = outbox
         self.presenter = presenter
-        self._on_said: list[Callable[[UUID], None]] = []
+        self.bell = bell
         self._with_words: list[Callable[[UUID, str], OutboxDraft | None]] = []
         self._changed_rows: set[UUID] = set()
         self.journal = Journal(db, clock, self._committed, self._said_again, self._owed, outbox.wake)
         self.marks = ReadMarks(db, self._mark_raised)
 
-    def on_said(self, callback: Callable[[UUID], None]) -> None:
-        """Called after new public entries of a conversation were committed in this process."""
-        self._on_said.append(callback)
+    def on_said(self, heard: Callable[[Sequence[UUID]], None]) -> None:
+        """`heard(conversations)` after new public entries were committed in this process, and in others while the bell
+        is followed here."""
+        self.bell.on(SAID, heard)
 
     def with_words(self, owed: Callable[[UUID, str], OutboxDraft | None]) -> None:
         """Asked of what a visitor says, in the transaction that stores it and in any thread: what is owed for it then,
@@ -432,8 +436,7 @@ class Conversations:
         self.entered(conversation_id, entries)
         if waits or any(entry.data.get("event") == "left" for entry in entries):
             self.waiting_changed()
-        for callback in self._on_said:
-            callback(conversation_id)
+        self.bell.ring(SAID, conversation_id)
 
     def _owed(self, entries: Iterable[StoredEntry]) -> list[OutboxDraft]:
         return [
@@ -450,8 +453,7 @@ class Conversations:
         self._hub.reached(FeedKey(entry.conversation_id, entry.stream), entry.seq)
         self.changed_row(entry.conversation_id)
         self.waiting_changed()
-        for callback in self._on_said:
-            callback(entry.conversation_id)
+        self.bell.ring(SAID, entry.conversation_id)
 
 
 def checked_address(text: str) -> str:

@@ -196,6 +196,10 @@ class Hub:
     def publish(self, topic: str, news: News) -> None:
         """`news` needs a `kind`; it reaches the handlers here at once, those of other processes by the bus."""
         self._hand_out(topic, news)
+        self.publish_elsewhere(topic, news)
+
+    def publish_elsewhere(self, topic: str, news: News) -> None:
+        """As `publish`, for who has told everybody here."""
         self._bus.publish(topic, hints.encode_news(news))
 
     def follow(self, topic: str) -> None:

@@ -8,21 +8,33 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.clock import Clock
 from chat.db import insert_for, table_of
 from chat.ids import new_id
-from chat.public import checked_address
+from chat.public import Bell, checked_address
 from escalation.mail.headers import one_line
 from escalation.mail.letter import KINDS, TRIED_ANYWAY, Letter
 from escalation.mail.models import MailOut, Suppression
+
+RING = "mail"
 
 
 class Mailbox:
     """`await post(session, letter)` inside a transaction, `wake()` after its commit."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, bell: Bell | None = None) -> None:
+        """Without a bell nobody is woken in other processes."""
         self._clock = clock
+        self._bell = bell
         self._wakers: list[Callable[[], None]] = []
+        if bell is not None:
+            bell.on(RING, lambda _ids: self._wake())
 
     def wake(self) -> None:
         """A courtesy: the worker looks by itself every few seconds."""
+        if self._bell is None:
+            self._wake()
+        else:
+            self._bell.ring(RING)
+
+    def _wake(self) -> None:
         for waker in self._wakers:
             waker()
 

@@ -92,7 +92,7 @@ async def test_contract_02_a_resend_of_what_nobody_was_told_of_tells_it(
         news: asyncio.Queue[object] = asyncio.Queue()
         heard: list[object] = []
         other.hub.on("rows", lambda _topic, told: news.put_nowait(told["conversations"]))
-        other.conversations.on_said(heard.append)
+        other.conversations.on_said(heard.extend)
         transport = MemoryTransport()
         key = FeedKey(found.id, PUBLIC)
         follower = Follower(Connection(transport), Audience("visitor", "en"), first.seq - 1, ann.id)

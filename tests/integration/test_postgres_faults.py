@@ -129,7 +129,7 @@ async def test_contract_04_a_commit_whose_answer_is_lost_is_one_message_of_which
             connection.execute("SELECT 1")
 
     monkeypatch.setattr(rows, "write", cut_after)
-    parts.conversations.on_said(heard.append)
+    parts.conversations.on_said(heard.extend)
     said = await parts.conversations.say(found.id, author, "two", "ref-00000002")
     assert (said.seq, writes, heard) == (4, 2, [found.id])
     assert await rows_of(parts.db, found.id) == {"ref-00000001": 3, "ref-00000002": 4}

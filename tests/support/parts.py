@@ -10,6 +10,7 @@ from chat.conversations.models import Conversation
 from chat.conversations.presenter import Presenter
 from chat.conversations.source import StoredEntries
 from chat.db import Database
+from chat.hub.bell import Bell
 from chat.hub.bus import Bus
 from chat.hub.hub import Hub
 from chat.hub.memory_bus import MemoryBus
@@ -31,8 +32,9 @@ class Parts:
         self.clock = clock
         self.presenter = Presenter(Links("k" * 40, "http://127.0.0.1"), lambda entry, locale: f"<li>{entry.seq}</li>")
         self.hub = Hub(bus or MemoryBus(), StoredEntries(db, self.presenter))
-        self.outbox = Outbox(db, clock)
-        self.conversations = Conversations(db, clock, self.hub, self.outbox, self.presenter)
+        self.bell = Bell(self.hub)
+        self.outbox = Outbox(db, clock, self.bell)
+        self.conversations = Conversations(db, clock, self.hub, self.outbox, self.presenter, self.bell)
         self.pairing = Pairing(db, clock, self.hub, self.conversations, 30)
         self.presence = PresenceBook(db, clock, self.pairing.staff_changed)
         self.dispatcher = Dispatcher(db, clock, self.hub, self.pairing, 45)

@@ -13,6 +13,7 @@ from chat.conversations.actions import Conversations, Opening
 from chat.conversations.entry import Author
 from chat.conversations.presenter import Presenter
 from chat.db import Database
+from chat.hub.bell import Bell
 from chat.hub.feed import FeedKey, StreamEntry
 from chat.hub.hub import Hub
 from chat.hub.memory_bus import MemoryBus
@@ -142,8 +143,9 @@ async def company(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
     hub = Hub(MemoryBus(), NoEntries())
     nudges: list[tuple[str, str]] = []
     hub.on("nudge", lambda topic, news: nudges.append((news["topic"], news["id"])))
-    outbox = Outbox(db, clock)
-    conversations = Conversations(db, clock, hub, outbox, Presenter(links, lambda entry, locale: ""))
+    bell = Bell(hub)
+    outbox = Outbox(db, clock, bell)
+    conversations = Conversations(db, clock, hub, outbox, Presenter(links, lambda entry, locale: ""), bell)
     strings = Strings.load([ROOT / "chat" / "strings", ROOT / "widget" / "strings", ROOT / "escalation" / "strings"])
     tickets = Tickets(db, clock, conversations, outbox, Directory(db), strings)
     worker = EscalationWorker(tickets, LJUBLJANA)
