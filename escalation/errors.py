@@ -16,10 +16,12 @@ TicketError
 ├── TimeUnclear     what was written is no time of the coming day
 ├── DifferentPeople the requesters of two tickets are not known to be one person
 ├── MoreReaders     in the other ticket more people would read it
+├── FewerReaders    who takes part in the one ticket could not read the other
 ├── NeedsOwnership  who asks is not known well enough for this action
 └── TextRefused     TextEmpty, TextTooLong
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -90,6 +92,14 @@ class DifferentPeople(TicketError):
 
 class MoreReaders(TicketError):
     """Somebody may read the one ticket who may not read the other."""
+
+
+class FewerReaders(TicketError):
+    """Somebody who takes part in the one ticket may not read the other."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"{len(names)} of them")
+        self.names = names
 
 
 class NeedsOwnership(TicketError):

@@ -14,7 +14,7 @@ from chat.public import Conversation, put_files_along
 from escalation.actions import Tickets
 from escalation.change import Actor, Change, inside_of, place_of
 from escalation.client_area.tickets_store import may_see
-from escalation.errors import DifferentPeople, MoreReaders, NotPossible, TicketGone, TicketMoved
+from escalation.errors import DifferentPeople, FewerReaders, MoreReaders, NotPossible, TicketGone, TicketMoved
 from escalation.models import (
     SlaClock,
     Ticket,
@@ -25,7 +25,7 @@ from escalation.models import (
 )
 from escalation.sla.clocks import REPLIES, running_clocks, start_next_reply, take_over
 from escalation.states import LIVE, State
-from escalation.ticket_links import MERGED, participants_in, type_of
+from escalation.ticket_links import MERGED, may_read, participants_in, takes_part, type_of
 
 SPLIT, LINKED = "split", "linked"
 PROVEN = 1
@@ -66,8 +66,8 @@ async def merge(tickets: Tickets, source_id: UUID, target_id: UUID, actor: Actor
     """`source` goes on in `target`: its thread stands there too, its conversation speaks there, its promise counts.
 
     Raises DifferentPeople where the requesters are not known to be one: what is said in the target would be read by
-    a stranger; MoreReaders where others would read in the target what was said in the source. Such tickets can be
-    linked.
+    a stranger; MoreReaders where others would read in the target what was said in the source; FewerReaders where
+    somebody who was let into the source could not read on. Such tickets can be linked.
     """
     async with tickets.db.write() as session:
         source, target = await _both(session, source_id, target_id)
@@ -81,6 +81,8 @@ async def merge(tickets: Tickets, source_id: UUID, target_id: UUID, actor: Actor
             raise DifferentPeople
         if await has_more_readers(session, target, source):
             raise MoreReaders
+        if losing := await losing_readers(session, source, target):
+            raise FewerReaders(losing)
         changes = _changes(tickets, session, actor, source, target)
         session.add(
             TicketRelation(
@@ -125,6 +127,17 @@ async def has_more_readers(session: AsyncSession, target: Ticket, source: Ticket
         return True
     readers = {one.address for one in await participants_in(session, source.id)} | {source.requester_email.lower()}
     return any(one.address not in readers for one in await participants_in(session, target.id))
+
+
+async def losing_readers(session: AsyncSession, source: Ticket, target: Ticket) -> list[str]:
+    """Names of those who take part in the source and may not read the target. Nobody adds them there unasked."""
+    return [
+        one.name or one.address
+        for one in await participants_in(session, source.id)
+        if await takes_part(session, source.id, one.address)
+        and not await may_read(session, target, one.address)
+        and not await may_see(session, one.customer_id, target)
+    ]
 
 
 def split_ref(message_id: UUID) -> str:

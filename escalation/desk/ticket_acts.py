@@ -21,6 +21,7 @@ from escalation.detaching import detach
 from escalation.errors import (
     AlreadyReads,
     DifferentPeople,
+    FewerReaders,
     MoreReaders,
     NeedsOwnership,
     NoAddress,
@@ -207,6 +208,11 @@ def refused_text(refused: TicketError, c: Catalogue) -> str:
                 "More people may read the other ticket: those of its account or department, or who takes part in it. "
                 "Link them, or transfer this one first."
             )
+        case FewerReaders(names=names):
+            return c.gettext(
+                "These people take part here and could not read the other ticket: %(names)s. Add them there first, or "
+                "link the two."
+            ) % {"names": ", ".join(names)}
         case NoAddress():
             return c.gettext("Write the address of a person, for example ana@example.com.")
         case AlreadyReads():

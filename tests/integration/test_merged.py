@@ -16,9 +16,9 @@ from chat.db import Database
 from escalation.change import Actor
 from escalation.errors import DifferentPeople, MoreReaders
 from escalation.models import Ticket
-from escalation.participants import add
+from escalation.participants import add, remove
 from escalation.relations import merge
-from escalation.ticket_links import link_for
+from escalation.ticket_links import link_for, participants_in
 from escalation.transfers import transfer
 from tests.support import files
 from tests.support.clock import FakeClock
@@ -81,7 +81,15 @@ async def test_the_page_of_the_source_leads_its_reader_on_and_nobody_else(acme: 
     vitos = acme.links.sign(f"/t/{link_id}").removeprefix(BASE)
     assert (await office.http.get(f"{old}/on")).status_code == 404
     version = (await office.fresh(source)).version
-    await merge(acme.tickets, source.id, target.id, acme.as_omar, version=version)
+    acts = f"/desk/tickets/{source.number}/acts"
+    refused = await office.post(acts, act="merge", other=target.number, version=str(version))
+    assert (refused.status_code, "could not read the other ticket: vito@supplier.example." in refused.text) == (
+        422,
+        True,
+    )
+    assert (await office.fresh(source)).version == version
+    await add(acme.tickets, target.id, acme.as_omar, "vito@supplier.example")
+    assert (await office.post(acts, act="merge", other=target.number, version=str(version))).status_code == 303
     page = (await office.http.get(old)).text
     assert "This ticket goes on in another one" in page
     assert f'href="{old}/on"' in page
@@ -93,7 +101,12 @@ async def test_the_page_of_the_source_leads_its_reader_on_and_nobody_else(acme: 
     assert onward.status_code == 303
     led = await office.http.get(onward.headers["location"])
     assert (target.number in led.text, "The server does not answer" in led.text) == (True, True)
-    # Who took part in the source alone was never let into the target.
+    # Who took part in both goes on as well, until an operator ends it.
+    onward_of_vito = await office.http.get(f"{vitos}/on")
+    assert target.number in (await office.http.get(onward_of_vito.headers["location"])).text
+    async with acme.db.read() as session:
+        vito = (await participants_in(session, target.id))[0]
+    await remove(acme.tickets, target.id, acme.as_omar, vito.id)
     seen = await office.http.get(vitos)
     assert (seen.status_code, target.number in seen.text) == (200, False)
     for path in (f"{vitos}/on", f"{old[:-1]}x/on", f"{onward.headers['location'].removeprefix(BASE)}/on"):
@@ -140,13 +153,18 @@ async def test_a_customer_is_led_on_where_they_may_read_it(running: Running) -> 
     mallory = await add_customer(running, "Mallory", email="mallory@evil.example", tickets=True, billing=True)
     source, target = await opened(running, rita), await opened(running, rita)
     tickets = running.desk.escalation.tickets
-    await add(tickets, source.id, OMAR, dora.email)
+    for one in (source, target):
+        await add(tickets, one.id, OMAR, dora.email)
     source = await by_number(running, source.number)
     await merge(tickets, source.id, target.id, OMAR, version=source.version)
     page, onward = f"/client/tickets/{source.number}", f'href="/client/tickets/{target.number}"'
     shown = await (await signed_in(running, rita)).get(page)
     assert (shown.status_code, onward in shown.text, "follows it" in shown.text) == (200, True, False)
     doras = await signed_in(running, dora)
+    assert onward in (await doras.get(page)).text
+    async with running.desk.db.read() as session:
+        takes_part = (await participants_in(session, target.id))[0]
+    await remove(tickets, target.id, OMAR, takes_part.id)
     shown = await doras.get(page)
     assert (shown.status_code, target.number in shown.text) == (200, False)
     assert (await doras.get(f"/client/tickets/{target.number}")).status_code == 404
