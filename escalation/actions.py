@@ -94,9 +94,10 @@ class Tickets:
             _expect(change, version)
             attached = await claim_files(change.session, f"operator:{actor.id}", files, place_of(ticket_id))
             message = await change.say(text, channel="desk", ref=ref, files=attached)
+            await self._owe_conversations(change, message)
             if then is not None:
                 await change.lead(then)
-            await self._spread(change, message)
+            await self._mail(change, message)
         return change.ticket
 
     async def note(self, ticket_id: UUID, actor: Actor, text: str, *, ref: str, files: Sequence[str] = ()) -> Ticket:
@@ -196,7 +197,7 @@ class Tickets:
             if not await change.said_before(ref):
                 attached = await claim_files(change.session, owner, files, place_of(ticket_id))
                 message = await change.say(text, channel="page", ref=ref, files=attached, level=level)
-                await self._spread(change, message)
+                await self._owe_conversations(change, message)
         return change.ticket
 
     async def solve(self, ticket_id: UUID, actor: Actor | None = None) -> Ticket:
@@ -295,9 +296,11 @@ class Tickets:
             await self.conversations.announce(conversation_id)
         await self.conversations.nudge("ticket", ticket.number)
 
-    async def _spread(self, change: Change, message: TicketMessage) -> None:
-        await self.outbox.add(change.session, SAID, {"message_id": str(message.id)}, f"{SAID}:{message.id}")
-        await self._mail(change, message)
+    async def _owe_conversations(self, change: Change, message: TicketMessage) -> None:
+        """To those that are its homes now. By the time it is said there, the ticket may have let them go."""
+        if homes := await homes_of(change.session, change.ticket.id):
+            payload = {"message_id": str(message.id), "conversations": [str(one) for one in homes]}
+            await self.outbox.add(change.session, SAID, payload, f"{SAID}:{message.id}")
 
     async def _mail(self, change: Change, message: TicketMessage) -> None:
         if message.author_kind == "operator":
@@ -305,13 +308,15 @@ class Tickets:
 
     # ── conversation and ticket ──────────────────────────────────────────────────────────────────────────────────
 
-    async def say_in_conversation(self, message_id: UUID) -> None:
-        """A message written at the ticket, said in the conversation too. Its `ref` makes a repeat the same message."""
+    async def say_in_conversations(self, message_id: UUID, homes: Sequence[UUID] | None) -> None:
+        """A message written at the ticket, said there too. Its `ref` makes a repeat the same message. `homes` None, as
+        programs of an older version owe it: those of now."""
         async with self.db.read() as session:
             message = await session.get(TicketMessage, message_id)
             if message is None or message.kind != "message":
                 return
-            homes = await homes_of(session, message.ticket_id)
+            if homes is None:
+                homes = await homes_of(session, message.ticket_id)
         ref = f"{REF}{message.id}"
         for conversation_id in homes:
             if message.author_kind == "operator" and message.author_id is not None:

@@ -52,7 +52,7 @@ class EscalationWorker:
         self._said: set[UUID] = set()
         self._look = asyncio.Event()
         tickets.outbox.on(LEFT, self.open_for_left)
-        tickets.outbox.on(SAID, self.say_in_conversation)
+        tickets.outbox.on(SAID, self.say_in_conversations)
         tickets.conversations.on_said(self._heard)
 
     def _heard(self, conversations: Sequence[UUID]) -> None:
@@ -139,5 +139,8 @@ class EscalationWorker:
         await open_ticket(self._tickets, draft, conversation_id, actor, channel="form", zone=self._zone)
         await self._tickets.copy_said(conversation_id)
 
-    async def say_in_conversation(self, payload: dict[str, Any]) -> None:
-        await self._tickets.say_in_conversation(UUID(payload["message_id"]))
+    async def say_in_conversations(self, payload: dict[str, Any]) -> None:
+        """Outbox: something was written at a ticket."""
+        homes = payload.get("conversations")
+        known = None if homes is None else [UUID(one) for one in homes]
+        await self._tickets.say_in_conversations(UUID(payload["message_id"]), known)
