@@ -1,6 +1,6 @@
 /** Everything an operator can do, with its keys: for shortcuts, palette and help. */
 
-import { desk } from './desk.js'
+import { desk, keep } from './desk.js'
 import { byId, byIdAs } from './dom.js'
 import { drawHelp } from './help.js'
 import { closeSearch, openSearch } from './inbox.js'
@@ -35,7 +35,7 @@ function ofList(console) {
     { id: 'down', label: t('Down'), group, icon: 'chevron-down', keys: ['j'], run: () => move(console, 1) },
     { id: 'up', label: t('Up'), group, icon: 'chevron-up', keys: ['k'], run: () => move(console, -1) },
     { id: 'open', label: t('Open'), group, icon: 'chat', keys: ['o'], run: () => focusedRow(console)?.click() },
-    { id: 'take', label: t('Take the oldest waiting'), group, icon: 'assign', keys: ['w'], run: () => void console.takeOldest() },
+    { id: 'take', label: t('Take the oldest waiting'), group, icon: 'assign', keys: ['w'], run: () => void console.acts.takeOldest() },
   ]
 }
 
@@ -57,10 +57,10 @@ function ofConversation(console) {
       run: () => void console.dialogs.open(panel.url.replace('{id}', console.open.id)),
     })),
     { id: 'transfer', label: t('Transfer to a department or operator'), group, icon: 'transfer', keys: ['t'], when, run: () => void console.dialogs.open(`/console/conversations/${console.open.id}/transfer`) },
-    { id: 'take-this', label: t('Assign to me'), group, icon: 'assign', keys: ['m'], when, run: () => void console.takeThis() },
-    { id: 'end', label: t('End'), group, icon: 'check', keys: ['e'], when, run: () => void console.end() },
-    { id: 'end-next', label: t('End and next'), group, icon: 'check', keys: ['Shift+E'], when, run: () => void console.end(true) },
-    { id: 'context', label: t('About the visitor'), group, icon: 'users', keys: ['i'], when, run: () => console.toggleContext() },
+    { id: 'take-this', label: t('Assign to me'), group, icon: 'assign', keys: ['m'], when, run: () => void console.acts.takeThis() },
+    { id: 'end', label: t('End'), group, icon: 'check', keys: ['e'], when, run: () => void console.acts.end() },
+    { id: 'end-next', label: t('End and next'), group, icon: 'check', keys: ['Shift+E'], when, run: () => void console.acts.end(true) },
+    { id: 'context', label: t('About the visitor'), group, icon: 'users', keys: ['i'], when, run: () => toggleContext() },
   ]
 }
 
@@ -98,6 +98,17 @@ function move(console, step) {
   const next = current < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, current + step))
   links[next].focus()
   links[next].scrollIntoView({ block: 'nearest' })
+}
+
+function toggleContext() {
+  const page = document.querySelector('.desk')
+  const hidden = page?.getAttribute('data-context') === 'hidden'
+  const wide = matchMedia('(min-width: 1101px)').matches
+  if (wide) {
+    page?.setAttribute('data-context', hidden ? 'shown' : 'hidden')
+    keep('context', hidden ? undefined : 'hidden')
+  } else page?.toggleAttribute('data-drawer')
+  if (page?.hasAttribute('data-drawer')) byId('context').querySelector('button')?.focus()
 }
 
 /** @param {Console} console */

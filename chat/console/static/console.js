@@ -1,11 +1,13 @@
 /** The console: what comes over the socket goes to its part of the page, what people do goes out. */
 
+import { Acts } from './acts.js'
 import { Alerts } from './alerts.js'
 import { ask } from './asking.js'
+import { attachClicks } from './clicks.js'
 import { Composer } from './composer.js'
 import { Connection } from '../shared/connection.js'
-import { OpenConversation, idOf } from './conversation.js'
-import { desk, forgetAll, keep, newRef, recall } from './desk.js'
+import { OpenConversation } from './conversation.js'
+import { desk, keep, newRef, recall } from './desk.js'
 import { Dialogs } from './dialogs.js'
 import { alertAloud, byId, byIdAs, toast } from './dom.js'
 import { Drafts } from './drafts.js'
@@ -27,7 +29,6 @@ import { showConnection, showCounts } from './strip.js'
 
 const COMPARE_EVERY = 60_000
 const AWAY_SHOWN_AFTER = 3_000
-const ANSWER_WITHIN = 10_000
 
 export class Console {
   status = desk.status
@@ -38,9 +39,7 @@ export class Console {
   #isNew = false
   /** The conversation that the line was told to follow from its beginning. */
   #introducedIn = ''
-  /** Commands that wait for `done` or `refused`. @type {Map<string, (reason: string, conversation: string) => void>} */
-  #asked = new Map()
-
+  acts = new Acts(this)
   /** @type {Connection<OperatorFrame>} */
   connection = new Connection('/console', {
     introduce: () => this.#introduce(),
@@ -65,8 +64,8 @@ export class Console {
     inbox: this.inbox,
     follow: (id, follow) => this.#follow(id, follow),
   })
-  offers = new Offers((conversation, take) => void this.#answerOffer(conversation, take))
-  dialogs = new Dialogs((name, conversation, fields) => this.#sendPanel(name, conversation, fields))
+  offers = new Offers((conversation, take) => void this.acts.answerOffer(conversation, take))
+  dialogs = new Dialogs((name, conversation, fields) => this.acts.sendPanel(name, conversation, fields))
 
   start() {
     this.open.adopt()
@@ -78,65 +77,16 @@ export class Console {
     for (const row of this.inbox.all()) this.#ringFor(row.id)
     this.#light()
     const shortcuts = new Shortcuts(commandsOf(this))
-    helpOf(shortcuts.commands)
     const palette = new Palette(
       () => shortcuts.commands,
       () => this.inbox.all().map((row) => ({ label: row.name, detail: row.text, icon: 'chat', keys: [], group: t('Jump to'), run: () => void this.open.show(row.id) })),
     )
-    this.#listen(shortcuts, palette)
+    attachClicks(this, shortcuts, palette)
+    shortcuts.commands.push({ id: 'palette', label: t('All actions'), group: t('Everywhere'), keys: ['Control+K'], run: () => palette.open() })
+    helpOf(shortcuts.commands)
     setInterval(() => void this.#compare(), COMPARE_EVERY)
     setInterval(() => this.#eachSecond(), 1000)
     this.connection.open()
-  }
-
-  /** @param {Shortcuts} shortcuts @param {Palette} palette */
-  #listen(shortcuts, palette) {
-    document.addEventListener('click', (event) => {
-      const target = event.target instanceof Element ? event.target : null
-      const actor = target?.closest('[data-act], [data-panel], [data-view]')
-      if (actor instanceof HTMLElement) {
-        const { act, panel, view } = actor.dataset
-        if (view) return this.show(view)
-        const command = shortcuts.commands.find(({ id }) => id === (act ?? `panel-${panel}`))
-        if (act === 'palette') palette.open()
-        else if (act === 'reconnect') this.connection.wake()
-        else if (act === 'discard') this.composer.discard()
-        else if (act === 'canned') this.composer.canned.begin()
-        else if (act === 'earlier') this.connection.send({ type: 'fetch', conversation: this.open.id, before: this.log.firstSeq })
-        else if (act === 'newest') this.log.toEnd()
-        else if (act === 'back') this.open.leave()
-        else if (command) command.run()
-        else return undefined
-        if (actor instanceof HTMLAnchorElement) event.preventDefault()
-        return undefined
-      }
-      const link = target?.closest('a')
-      const id = link && !event.ctrlKey && !event.metaKey && !event.shiftKey && link.origin === location.origin ? idOf(link.pathname) : ''
-      if (id) {
-        event.preventDefault()
-        void this.open.show(id).then(() => this.#read())
-      }
-      return undefined
-    })
-    for (const tabs of document.querySelectorAll('.tabs')) {
-      tabs.addEventListener('keydown', (event) => this.#moveTab(/** @type {KeyboardEvent} */ (event)))
-    }
-    document.querySelector('form[action="/console/sign-out"]')?.addEventListener('submit', forgetAll)
-    addEventListener('nightdesk:open', (event) => event instanceof CustomEvent && void this.open.show(event.detail))
-    addEventListener('focus', () => this.#read())
-    document.addEventListener('visibilitychange', () => this.#read())
-    shortcuts.commands.push({ id: 'palette', label: t('All actions'), group: t('Everywhere'), keys: ['Control+K'], run: () => palette.open() })
-    helpOf(shortcuts.commands)
-  }
-
-  /** @param {KeyboardEvent} event */
-  #moveTab(event) {
-    const views = ['mine', 'waiting', 'all']
-    const step = { ArrowLeft: 2, ArrowRight: 1 }[event.key]
-    if (!step) return
-    event.preventDefault()
-    this.show(views[(views.indexOf(this.inbox.view) + step) % 3])
-    byId(`tab-${this.inbox.view}`).focus()
   }
 
   /** @param {string} view */
@@ -146,7 +96,7 @@ export class Console {
   }
 
   /** Nothing is shown twice as read: the server hears of it once per message. */
-  #read() {
+  read() {
     const { id, operator, state } = this.open
     if (!id || operator !== desk.operator.id || state !== 'active' || document.hidden || !document.hasFocus()) return
     this.inbox.read(id)
@@ -309,7 +259,7 @@ export class Console {
         if (frame.because === 'missed-offers') toast(t('You are away now: two offers were not taken.'), { label: t('I am here'), run: () => this.appear('online') })
         return undefined
       case 'done':
-        this.#settle(frame.ref, '', frame.conversation ?? '')
+        this.acts.settle(frame.ref, '', frame.conversation ?? '')
         this.outbox.confirm(frame.ref)
         return this.log.removeUnsent(frame.ref)
       case 'refused':
@@ -331,7 +281,7 @@ export class Console {
     this.log.add(entries, stream)
     this.open.typed({ kind: 'visitor' }, false)
     if (entries.some((entry) => entry.event === 'assigned' || entry.event === 'ended')) void this.open.renewContext()
-    this.#read()
+    this.read()
   }
 
   /** @param {import('../../protocol/wire.d.ts').Paged} page */
@@ -343,7 +293,7 @@ export class Console {
     if (earlier instanceof HTMLElement && page.stream === 'public' && (page.back || page.reset)) earlier.hidden = !page.earlier
     if (page.more) this.connection.send({ type: 'fetch', conversation: page.conversation, after: this.log.lastSeq })
     if (this.#lostAt && !page.reset && !page.back) this.#newSince(fresh.length)
-    this.#read()
+    this.read()
   }
 
   /** "3 new since 10:31" above the draft, once per absence. @param {number} count */
@@ -354,7 +304,7 @@ export class Console {
 
   /** @param {import('../../protocol/wire.d.ts').Refused} frame */
   #refused({ ref = '', message, retry = false, retry_after = 0 }) {
-    if (this.#settle(ref, message, '')) return
+    if (this.acts.settle(ref, message, '')) return
     const unsent = this.outbox.refuse(ref, message, retry, retry_after)
     if (unsent) alertAloud(`${t('Not sent.')} ${message}`)
     else if (!ref) toast(message)
@@ -373,7 +323,7 @@ export class Console {
     const row = this.inbox.row(id)
     if (id === this.open.id && row) {
       this.open.follow(row)
-      this.#read()
+      this.read()
     }
     const isMine = now.operator === desk.operator.id && now.state === 'active'
     const isSeen = id === this.open.id && document.hasFocus() && !document.hidden
@@ -396,7 +346,7 @@ export class Console {
   #sendWords(mode, text, then, files) {
     const conversation = this.open.id
     this.outbox.send(conversation, mode, text, files)
-    if (then === 'end') void this.ask({ type: 'end', conversation, ref: newRef() }, true)
+    if (then === 'end') void this.acts.ask({ type: 'end', conversation, ref: newRef() }, true)
   }
 
   /** @param {Unsent} unsent */
@@ -422,92 +372,6 @@ export class Console {
     this.connection.send({ type: 'appear', status })
   }
 
-  /**
-   * A command that is answered by `done` or `refused`.
-   * @param {OperatorFrame & { ref?: string | null }} frame
-   * @param {boolean} [aloud] whether a refusal is shown here
-   * @returns {Promise<{ reason: string, conversation: string }>}
-   */
-  ask(frame, aloud = false) {
-    return new Promise((resolve) => {
-      const ref = frame.ref ?? ''
-      const patience = setTimeout(() => this.#settle(ref, t('The line is away. Nothing was lost; try again.'), ''), ANSWER_WITHIN)
-      this.#asked.set(ref, (reason, conversation) => {
-        clearTimeout(patience)
-        if (reason && aloud) toast(reason)
-        resolve({ reason, conversation })
-      })
-      if (!this.connection.send(frame)) this.#settle(ref, t('The line is away. Nothing was lost; try again.'), '')
-    })
-  }
-
-  /** @param {string} ref @param {string} reason @param {string} conversation @returns {boolean} whether it was asked */
-  #settle(ref, reason, conversation) {
-    const asked = this.#asked.get(ref)
-    this.#asked.delete(ref)
-    asked?.(reason, conversation)
-    return asked !== undefined
-  }
-
-  /** The offer, else the oldest that waits. */
-  async takeOldest() {
-    if (this.offers.takeFirst()) return
-    const { reason, conversation } = await this.ask({ type: 'take', ref: newRef() }, true)
-    if (!reason && conversation) await this.open.show(conversation)
-  }
-
-  async takeThis() {
-    const { id } = this.open
-    if (id) await this.ask({ type: 'take', ref: newRef(), conversation: id }, true)
-  }
-
-  /** @param {string} conversation @param {boolean} take */
-  async #answerOffer(conversation, take) {
-    this.alerts.waits(conversation, undefined)
-    const { reason } = await this.ask({ type: take ? 'accept' : 'decline', conversation, ref: newRef() }, true)
-    if (take && !reason) {
-      await this.open.show(conversation)
-      this.composer.write('reply')
-    }
-  }
-
-  /** @param {string} name @param {string} conversation @param {{ [name: string]: string }} fields @returns {Promise<string>} */
-  async #sendPanel(name, conversation, fields) {
-    if (name === 'transfer') {
-      const [kind, target] = (fields.to ?? '').split(':')
-      const to = kind === 'operator' ? { operator: target } : { department: target }
-      return (await this.ask({ type: 'transfer', ref: newRef(), conversation, note: fields.note ?? '', ...to })).reason
-    }
-    const { reason } = await this.ask({ type: 'end', ref: newRef(), conversation })
-    if (!reason && fields.next) await this.openNext()
-    return reason
-  }
-
-  async end(next = false) {
-    const { id, state } = this.open
-    if (!id || state === 'ended') return
-    if (!next) return this.dialogs.open(`/console/conversations/${id}/end`)
-    const { reason } = await this.ask({ type: 'end', ref: newRef(), conversation: id }, true)
-    if (!reason) await this.openNext()
-  }
-
-  /** The next one whose turn is ours. */
-  async openNext() {
-    const next = this.inbox.ourTurn().find((id) => id !== this.open.id)
-    if (next) await this.open.show(next)
-    else toast(t('Nobody is waiting.'))
-  }
-
-  toggleContext() {
-    const page = document.querySelector('.desk')
-    const hidden = page?.getAttribute('data-context') === 'hidden'
-    const wide = matchMedia('(min-width: 1101px)').matches
-    if (wide) {
-      page?.setAttribute('data-context', hidden ? 'shown' : 'hidden')
-      keep('context', hidden ? undefined : 'hidden')
-    } else page?.toggleAttribute('data-drawer')
-    if (page?.hasAttribute('data-drawer')) byId('context').querySelector('button')?.focus()
-  }
 }
 
 if (recall('context') === 'hidden') document.querySelector('.desk')?.setAttribute('data-context', 'hidden')
