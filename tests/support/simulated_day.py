@@ -25,14 +25,18 @@ from chat.pairing.presence import NOW
 from chat.people.models import Department, Operator, OperatorDepartment, Visitor
 from chat.public import duty_of
 from escalation.change import Actor
+from escalation.customers.known import IDENTIFIED
 from escalation.desk.timeline import event_text
 from escalation.models import SlaClock, SlaEvent, Ticket, TicketAssignment, TicketEvent, TicketMessage
 from escalation.opening import open_ticket
+from escalation.reach import OperatorReader, reader_of
 from escalation.shifts.store import rosters
 from escalation.sla.calendars import Interval
 from escalation.sla.crew import Place, situation
+from escalation.sla.policies import Policy, policies_in
 from escalation.sla.words import breach_text
 from escalation.states import HIGH, State
+from escalation.worklist import free_work
 from tests.support.clock import FakeClock
 from tests.support.quick_sqlite import quick_database
 from tests.support.rosters import add_absence, add_shift
@@ -95,11 +99,11 @@ class Day:
     spans: dict[UUID, list[Interval]] = field(default_factory=dict)
     """When each is on duty, by the roster alone."""
     departments: dict[UUID, set[UUID]] = field(default_factory=dict)
+    readers: dict[UUID, OperatorReader] = field(default_factory=dict)
+    policies: Sequence[Policy] = ()
     visitors: list[Visitor] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
-
-    # ── the company ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def pass_by(self, cases: int, each: int) -> None:
         """The whole day, and the judgement over it."""
@@ -115,7 +119,7 @@ class Day:
 
     async def furnish(self, begin: datetime, visitors: int, each: int) -> None:
         """`each` operators in a shift, two departments, and absences: one of the early shift is on leave, one of the
-        late shift goes home ill, and for an hour of the night nobody is there."""
+        late shift goes home ill, and for an hour of the night and one of the busiest nobody is there."""
         acme = self.acme
         crews: dict[str, list[Operator]] = {}
         async with acme.db.write() as session:
@@ -153,17 +157,19 @@ class Day:
         await add_absence(acme.db, crews["Late"][2], begin + timedelta(hours=17), begin + day)
         for operator in crews["Night"]:
             await add_absence(acme.db, operator, begin + timedelta(hours=2), begin + timedelta(hours=3))
+        for operator in crews["Early"]:
+            await add_absence(acme.db, operator, begin + timedelta(hours=11), begin + timedelta(hours=12))
         self.people = [one for crew in crews.values() for one in crew]
         ids = [one.id for one in self.people]
         async with acme.db.read() as session:
             found = await rosters(session, ids, begin)
+            self.readers = {one.id: await reader_of(session, one) for one in self.people}
+        self.policies = await policies_in(acme.db)
         self.spans = {one: found[one].between(begin, begin + 2 * day) for one in ids}
         await acme.shifts.renew(ids)
 
     def on_duty(self, operator_id: UUID, at: datetime) -> bool:
         return any(begins <= at < ends for begins, ends in self.spans[operator_id])
-
-    # ── one step ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def step(self, coming: int) -> None:
         """Two minutes, in which so many people come."""
@@ -171,7 +177,7 @@ class Day:
         acme.clock.advance(STEP_SECONDS)
         await self._appear()
         await asyncio.gather(*(self._come(self.visitors.pop()) for _ in range(coming)))
-        self.seen["hand-overs"] += await acme.shifts.round()
+        await self._hand_over()
         await self.dispatcher.turn()
         await self._check_queue()
         await asyncio.gather(*(self._turn(talk) for talk in await self._talks()))
@@ -199,8 +205,9 @@ class Day:
         if chance.random() < 0.15:
             # Written as a ticket: by the form, with nobody in between.
             draft = await acme.draft(talk)
-            if chance.random() < 0.2:
-                draft = replace(draft, priority=replace(draft.priority, value=HIGH))
+            if chance.random() < 0.4:
+                high = replace(draft.priority, value=HIGH)
+                draft = replace(draft, priority=high, verify_level=IDENTIFIED)
             await open_ticket(acme.tickets, draft, talk, Actor("requester", "Ann"), channel="form", zone=LJUBLJANA)
             await acme.pairing.end(talk, Author("visitor", visitor.id, "Ann"))
             self.seen["tickets"] += 1
@@ -233,34 +240,64 @@ class Day:
             await acme.conversations.say(talk.id, Author("visitor", talk.visitor_id, "Ann"), "And now?", uuid4().hex)
 
     async def _take_tickets(self) -> None:
-        """Whoever has room takes the next, in the order of the queue."""
+        """Whoever has room asks for the next, who has most of it first, until there is nothing for them."""
         acme, now = self.acme, self.acme.clock.now()
         async with acme.db.read() as session:
-            unheld = (await session.execute(_UNHELD)).all()
+            unheld = {one.id: one for one in (await session.execute(_UNHELD)).all()}
             if not unheld:
                 return
-            tickets = dict((await session.execute(_HELD)).all())
             ready = (await session.execute(_READY, {"now": now})).all()
-        room = {one.id: one.ticket_capacity - tickets.get(one.id, 0) for one in ready}
-        left: dict[UUID, Row[Any]] = {}
-        for ticket in unheld:
-            able = [one for one in room if room[one] > 0 and one in self.departments[ticket.department_id]]
-            if not able:
-                left.setdefault(ticket.department_id, ticket)
-                continue
-            passed = left.get(ticket.department_id)
-            if passed is not None and passed.priority < ticket.priority:
-                self.faults.append(f"{now}: {ticket.number} was taken before {passed.number}, which is high")
+        held = await self._held()
+        room = {one.id: one.ticket_capacity - held.get(one.id, 0) for one in ready}
+        while able := [
+            one for one in room
+            if room[one] > 0 and any(one in self.departments[ticket.department_id] for ticket in unheld.values())
+        ]:  # fmt: skip
             taker = max(able, key=lambda one: (room[one], str(one)))
+            taken = await self._take_next(taker, unheld)
+            if taken is None:
+                self.faults.append(f"{now}: there is a ticket, and for {taker} nothing is next")
+                room[taker] = 0
+                continue
             room[taker] -= 1
-            if await acme.tickets.take(ticket.id, Actor("operator", "", taker)):
-                self.seen["taken"] += 1
+            unheld.pop(taken, None)
+        left: dict[UUID, Row[Any]] = {}
+        for ticket in unheld.values():
+            left.setdefault(ticket.department_id, ticket)
         async with acme.db.read() as session:
             for ticket in left.values():
                 why = (await situation(session, cast("Place", ticket), now))["code"]
                 self.seen[f"unassigned: {why}"] += 1
                 if why not in ("nobody_on_shift", "nobody_here", "all_full"):
                     self.faults.append(f"{now}: {ticket.number} has nobody: {why}")
+
+    async def _take_next(self, taker: UUID, unheld: dict[UUID, Row[Any]]) -> UUID | None:
+        """As the list takes it; None where it has nothing."""
+        acme, now = self.acme, self.acme.clock.now()
+        async with acme.db.read() as session:
+            rows = await free_work(session, self.readers[taker], self.policies)
+        for first in (row.ticket.ticket for row in rows if row.ticket is not None):
+            mine = [one for one in unheld.values() if taker in self.departments[one.department_id]]
+            self.seen["high before normal"] += first.priority == HIGH and any(one.priority != HIGH for one in mine)
+            if any(one.priority < first.priority for one in mine):
+                self.faults.append(f"{now}: {first.number} was taken before one that is high")
+            if await acme.tickets.take(first.id, Actor("operator", "", taker)):
+                self.seen["taken"] += 1
+                return first.id
+        return None
+
+    async def _hand_over(self) -> None:
+        """At the end of a shift. Nobody gets more than they have room for."""
+        before = await self._held()
+        self.seen["hand-overs"] += await self.acme.shifts.round()
+        after = await self._held()
+        for one in self.people:
+            if after.get(one.id, 0) > max(before.get(one.id, 0), one.ticket_capacity):
+                self.faults.append(f"{self.acme.clock.now()}: {one.name} was handed tickets beyond their capacity")
+
+    async def _held(self) -> dict[UUID, int]:
+        async with self.acme.db.read() as session:
+            return dict((await session.execute(_HELD)).all())
 
     async def _answer_tickets(self) -> None:
         """Each operator on duty answers the first of theirs, and solves many."""
@@ -284,8 +321,6 @@ class Day:
                 await acme.tickets.answer(ticket_id, "One more thing", ref=uuid4().hex)
             elif self.chance.random() < 0.1:
                 await acme.tickets.solve(ticket_id)
-
-    # ── the rules ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _check_queue(self) -> None:
         """After the dispatcher nobody waits where somebody has room."""
