@@ -304,7 +304,8 @@ class Tickets:
 
     async def _mail(self, change: Change, message: TicketMessage) -> None:
         if message.author_kind == "operator":
-            await mail_reply(self.mailbox, change.session, change.ticket, message, change.now)
+            in_chat = bool(await homes_of(change.session, change.ticket.id))
+            await mail_reply(self.mailbox, change.session, change.ticket, message, change.now, in_chat=in_chat)
 
     # ── conversation and ticket ──────────────────────────────────────────────────────────────────────────────────
 

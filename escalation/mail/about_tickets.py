@@ -114,18 +114,20 @@ async def _offered(session: AsyncSession, ticket: Ticket) -> dict[str, str]:
 
 
 async def mail_reply(
-    mailbox: Mailbox, session: AsyncSession, ticket: Ticket, message: TicketMessage, now: datetime
+    mailbox: Mailbox, session: AsyncSession, ticket: Ticket, message: TicketMessage, now: datetime, *, in_chat: bool
 ) -> None:
-    """A public message of an operator. Where a conversation is open, it has some minutes to be read there."""
+    """A public message of an operator. `in_chat`: it stands in a conversation, too, where the requester has some
+    minutes to read it; nobody else has one."""
     if message.kind != "message" or message.author_kind != "operator":
         return
     await session.flush()
-    people = await recipients_of(session, ticket, now)
+    people, requester = await recipients_of(session, ticket, now), ticket.requester_email.strip().lower()
     for reader in await participants_in(session, ticket.id):
         people.append(Recipient(reader.address, reader.name, await language_of(session, ticket, reader)))
     for one in people:
         letter = await _letter(session, ticket, TICKET_REPLY, one, message.id, now)
-        not_before = now + UNREAD_FOR if ticket.contact_channel == "chat" else None
+        may_be_read = in_chat and ticket.contact_channel == "chat" and one.address == requester
+        not_before = now + UNREAD_FOR if may_be_read else None
         # Who is both is one address, and gets one.
         await mailbox.post(session, replace(letter, ticket_message_id=message.id, not_before=not_before))
 

@@ -1,4 +1,6 @@
-"""Replies that were not read in the open conversation go out as one mail: up to ten, a quarter of an hour apart.
+"""Replies that were not read in the open conversation go out as one mail: up to ten, a quarter of an hour apart. So do
+those to readers who have no conversation, after the first one, which goes at once. Without a conversation each goes by
+itself.
 
 Who is away comes back to one letter and not to ten. What is joined is settled with the first try of the mail that
 carries it and never changes: under one Message-ID mail programs show one text.
@@ -12,6 +14,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import table_of
+from escalation.actions import homes_of
 from escalation.mail.letter import TICKET_REPLY
 from escalation.mail.models import ALSO, MailOut
 from escalation.models import Ticket
@@ -70,8 +73,9 @@ async def take_along(session: AsyncSession, mail: MailOut, along: Sequence[MailO
 
 
 async def _is_of_talk(session: AsyncSession, mail: MailOut) -> bool:
-    """The reader has it in a conversation too, so it may wait."""
+    """There is a conversation, where replies are many and short."""
     if mail.kind != TICKET_REPLY or mail.ticket_id is None:
         return False
     ticket = await session.get(Ticket, mail.ticket_id)
-    return ticket is not None and ticket.contact_channel == "chat"
+    is_of_chat = ticket is not None and ticket.contact_channel == "chat"
+    return is_of_chat and bool(await homes_of(session, mail.ticket_id))

@@ -6,7 +6,9 @@ import pytest
 
 from chat.db import Database
 from chat.public import Conversation
+from escalation.detaching import detach
 from escalation.models import Ticket
+from escalation.participants import add
 from tests.support.clock import FakeClock
 from tests.support.mailed_tickets import Scene
 from tests.support.post_office import post_office
@@ -50,6 +52,36 @@ async def test_what_she_does_not_read_comes_as_one_mail_a_quarter_of_an_hour_apa
     assert second.message["From"] == "Omar · Acme <support@acme.example>"
     assert second.message["In-Reply-To"] == first.message["Message-ID"]
     assert "We look at it." not in second.text()
+
+
+async def test_only_who_has_the_conversation_waits_to_read_there(scene: Scene) -> None:
+    ticket = await scene.ticket(channel="chat")
+    await add(scene.acme.tickets, ticket.id, scene.acme.as_omar, "vito@supplier.example")
+    await scene.sent()
+    await scene.reply(ticket, "Please swap the disk.")
+    assert [(one.recipient, "swap the disk" in one.text()) for one in await scene.sent()] == [
+        ("vito@supplier.example", True)
+    ]
+    # A talk goes on: nobody gets a letter for each line of it.
+    for text in ("It is the left one.", "The one with the red light."):
+        scene.acme.clock.advance(60)
+        await scene.reply(ticket, text)
+    assert await scene.sent() == []
+    scene.acme.clock.advance(480)
+    assert [one.recipient for one in await scene.sent()] == ["rita@example.com"]
+    scene.acme.clock.advance(300)
+    (vitos,) = await scene.sent()
+    assert (vitos.recipient, "red light" in vitos.text(), "left one" in vitos.text()) == (
+        "vito@supplier.example", True, True,
+    )  # fmt: skip
+    # Detached, there is nowhere to read it.
+    await detach(scene.acme.tickets, ticket.id, scene.acme.as_omar)
+    for text in ("It is in.", "Does it run?"):
+        await scene.reply(ticket, text)
+        sent = await scene.sent()
+        assert sorted((one.recipient, text in one.text()) for one in sent) == [
+            ("rita@example.com", True), ("vito@supplier.example", True),
+        ]  # fmt: skip
 
 
 async def test_ten_of_them_are_enough_for_one_mail(scene: Scene) -> None:
