@@ -16,7 +16,7 @@ from chat.console.preferences import THEMES, Preferences
 from chat.console.sign_in_routes import waiting
 from chat.db import Database, table_of
 from chat.people.models import Operator
-from chat.people.operators import Operators, PasswordTooShort, require_length
+from chat.people.operators import Operators, PasswordTooShort, SignedOut, require_length
 from chat.people.sign_in import Login
 
 MOST_CONVERSATIONS = 20
@@ -61,12 +61,18 @@ class SettingsRoutes:
         operator = login.operator
         values = {"name": operator.name, "capacity": str(operator.capacity), "locale": operator.locale}
         context: dict[str, Any] = {
+            "may_set_password": self._may_set_password(login),
             "preferences": Preferences.of(operator.settings) if typed is None else _preferences_in(typed),
             "values": values | {name: typed[name] for name in values if typed and name in typed},
             "errors": {field: translate(errors[field]) if errors and field in errors else "" for field in FIELDS},
             "saved": translate(saved) if saved else "",
         }
         return self._doorway.page(request, "settings.html", context, login.operator, 422 if errors else 200)
+
+    def _may_set_password(self, login: Login) -> bool:
+        """Who has none shows by a sign-in of just now who they are: whoever finds an old one open gets no way in of
+        their own by it, nor what administrators are asked a proof for."""
+        return login.operator.password is not None or self._sign_in.is_fresh(login)
 
     async def _save(self, request: Request) -> Response:
         login = await self._doorway.require(request)
@@ -97,6 +103,10 @@ class SettingsRoutes:
         form = await form_of(request)
         operator = login.operator
         new = form.get("new", "")
+        if not self._may_set_password(login):
+            answer = self._page(request, login)
+            answer.status_code = 403
+            return answer
         try:
             require_length(new)
         except PasswordTooShort:
@@ -106,7 +116,10 @@ class SettingsRoutes:
             refused = await self._sign_in.own_password(operator, form.get("current", ""), address)
             if refused is not None:
                 return self._refused(request, login, refused.wait)
-        operator.password = await self._operators.change_password(operator.id, new)
+        try:
+            operator.password = await self._operators.change_password(operator.id, new, login_id=login.session.id)
+        except SignedOut:
+            return self._doorway.to_sign_in(request)
         answer = RedirectResponse("/console/settings?saved=password", 303)
         await self._sign_in.begin(operator, answer)
         return answer

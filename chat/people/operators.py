@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.clock import Clock
-from chat.db import Database, table_of
+from chat.db import Database, rows_changed, table_of
 from chat.ids import new_id
+from chat.people.audit import audit
 from chat.people.models import Department, LoginSession, OneTimeSecret, Operator, OperatorDepartment
 
 ADMINISTRATOR = "administrator"
@@ -49,6 +51,10 @@ class NoSuchRole(ValueError):
 
 class LastAdministrator(ValueError):
     """Nobody else could come in who may change this back."""
+
+
+class SignedOut(Exception):
+    """This sign-in was ended meanwhile."""
 
 
 Along = Callable[[AsyncSession], Awaitable[None]]
@@ -153,12 +159,23 @@ class Operators:
             raise NoSuchOperator(email)
         return found
 
-    async def change_password(self, operator_id: UUID, password: str) -> str:
+    async def change_password(self, operator_id: UUID, password: str, *, login_id: UUID | None = None) -> str:
         """Ends all sign-ins of this operator, since one of them may be why it is changed; the caller begins a new one.
-        What is stored. Raises PasswordTooShort."""
+        What is stored. `login_id`: their own sign-in by which it is done; without one it is the command line. Raises
+        PasswordTooShort, and SignedOut for a sign-in that was ended meanwhile."""
         require_length(password)
         stored = await self.passwords.hashed(password)
-        await self._change(operator_id, password=stored)
+
+        async def along(session: AsyncSession) -> None:
+            # Whoever was put out by another browser a moment ago sets no password any more.
+            if login_id is not None and not await _ended(session, login_id, self._clock.now()):
+                raise SignedOut
+            operator = await session.get_one(Operator, operator_id)
+            action = "operator.password-changed" if operator.password is not None else "operator.password-set"
+            by = operator if login_id is not None else None
+            audit(session, action, by, self._clock.now(), subject=operator_id, about=operator.email)
+
+        await self._change(operator_id, along, password=stored)
         return stored
 
     async def set_role(self, operator_id: UUID, role: str, *, along: Along | None = None) -> None:
@@ -202,6 +219,13 @@ class Operators:
                 .where(secrets.c.operator_id == operator_id, secrets.c.used_at.is_(None))
                 .values(used_at=now)
             )
+
+
+async def _ended(session: AsyncSession, login_id: UUID, now: datetime) -> bool:
+    """Whether it held until now."""
+    logins = table_of(LoginSession)
+    ended = update(logins).where(logins.c.id == login_id, logins.c.ended_at.is_(None), logins.c.expires_at > now)
+    return rows_changed(await session.execute(ended.values(ended_at=now))) == 1
 
 
 async def _require_administrator(session: AsyncSession, operator_id: UUID, values: dict[str, Any]) -> None:

@@ -246,11 +246,30 @@ async def test_after_a_while_the_password_is_asked_for_again_with_the_form_kept(
         assert (await ada.post(path)).status_code == 403
     wrong = await ada.post(place, **form, proof="three other words")
     assert (wrong.status_code, "three other words" in wrong.text) == (422, False)
-    assert await actions(ada) == []
+    assert await actions(ada) == ["operator.password-set"]
     assert (await ada.post(place, **form, proof="three plain words")).status_code == 303
-    assert await actions(ada) == ["operator.changed"]
+    assert await actions(ada) == ["operator.password-set", "operator.changed"]
     await ada.sign_in(ada.ada)
     assert (await ada.post(place, **form | {"name": "Ada"})).status_code == 303
+
+
+async def test_without_a_password_an_old_sign_in_sets_none(ada: Bureau) -> None:
+    place = f"/console/admin/operators/{ada.ada.id}/link"
+    ada.clock.advance(15 * 60)
+    assert 'name="new"' not in (await ada.http.get("/console/settings")).text
+    refused = await ada.post("/console/settings/password", new="three plain words")
+    assert (refused.status_code, "sign in by a new link" in refused.text) == (403, True)
+    assert (await ada.post(place)).status_code == 403
+    assert await actions(ada) == []
+    await ada.sign_in(ada.ada)
+    assert (await ada.post("/console/settings/password", new="three plain words")).status_code == 303
+    ada.clock.advance(15 * 60)
+    form = {"current": "three plain words", "new": "three other words"}
+    assert (await ada.post("/console/settings/password", **form)).status_code == 303
+    async with ada.db.read() as session:
+        entries = list(await session.exec(select(AuditEntry).order_by(col(AuditEntry.id))))
+    assert [one.action for one in entries] == ["operator.password-set", "operator.password-changed"]
+    assert {(one.actor_id, one.subject_id, str(one.data)) for one in entries} == {(ada.ada.id, ada.ada.id, "{}")}
 
 
 async def test_two_administrators_cannot_put_each_other_out(ada: Bureau) -> None:

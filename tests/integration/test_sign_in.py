@@ -23,8 +23,9 @@ from chat.links import Links
 from chat.pages import Pages
 from chat.pairing.models import Assignment
 from chat.pairing.reasons import Reason, transferred, written
+from chat.people.audit import AuditEntry
 from chat.people.models import Department, LoginSession, Operator, Site, Visitor
-from chat.people.operators import NoSuchDepartment, OperatorExists, Operators, PasswordTooShort
+from chat.people.operators import NoSuchDepartment, OperatorExists, Operators, PasswordTooShort, SignedOut
 from chat.people.sign_in import Login, SignIn
 from chat.settings import load_settings
 from chat.strings import Strings
@@ -206,6 +207,18 @@ async def test_a_new_password_ends_all_other_sign_ins(desk: Desk) -> None:
     assert (await there.get("/console")).status_code == 303
     await here.aclose()
     await there.aclose()
+
+
+async def test_a_sign_in_that_was_ended_meanwhile_sets_no_password(desk: Desk) -> None:
+    login = await desk.login()
+    await desk.operators.sign_out(desk.ana.id)
+    other = await desk.login()
+    with pytest.raises(SignedOut):
+        await desk.operators.change_password(desk.ana.id, "another night lamp", login_id=login.session.id)
+    assert await desk.sign_in.is_signed_in(other.session.id)
+    async with desk.db.read() as session:
+        assert (await session.get_one(Operator, desk.ana.id)).password == desk.ana.password
+        assert list(await session.exec(select(AuditEntry))) == []
 
 
 # ── links ────────────────────────────────────────────────────────────────────────────────────────────────────────────
