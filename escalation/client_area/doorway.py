@@ -24,6 +24,7 @@ from escalation.customers.reader import CustomerReader
 from escalation.faces import ground, initials
 
 HOME = "/client/tickets"
+NEW = f"{HOME}/new"
 SIGN_IN = "/client/sign-in"
 LOCALE_COOKIE = "nd_locale"
 LANGUAGES = (("en", "English"), ("sl", "Slovenščina"))

@@ -1,4 +1,4 @@
-"""What was typed before the sign-in: kept for a day, found again by a cookie or by the sign-in link."""
+"""What was typed before the sign-in: kept for a day, found again by a cookie, and a new ticket by the link too."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -84,12 +84,12 @@ class KeptForms:
             ready = await ready_files(session, owner.key, wanted)
         return ready, len(ready) < len(wanted) or _LOST in kept.fields
 
-    async def carry_over(self, answer: Response, kept_id: UUID) -> None:
-        """To the browser that used the link: it may be another one than the form was filled in."""
+    async def carry_over(self, answer: Response, kept_id: UUID, path: str) -> None:
+        """To the browser that used the link: it may be another one than the form was filled in. Only of `path`."""
         secret = new_secret()
         async with self._db.write() as session:
             row = await session.get(KeptForm, kept_id)
-            if row is None or row.expires_at <= self._clock.now():
+            if row is None or row.path != path or row.expires_at <= self._clock.now():
                 return
             row.secret_hash = hashed(secret)
         self._give(answer, secret)

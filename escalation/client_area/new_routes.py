@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from chat.public import FILES_PER_MESSAGE, Attached, in_words
 from escalation.actions import Tickets
 from escalation.client_area.began import UNSURE, ClockQuestion
-from escalation.client_area.doorway import HOME, Doorway
+from escalation.client_area.doorway import HOME, NEW, Doorway
 from escalation.client_area.file_routes import UPLOADS, form_of_login, owner_of
 from escalation.client_area.kept import KeptForms, files_in
 from escalation.client_area.sign_in import Login
@@ -25,7 +25,6 @@ from escalation.sla.clocks import tags_of_account
 from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
 from escalation.states import NORMAL
 
-NEW = f"{HOME}/new"
 SHOWN = ("form", "department", "subject", "other", "where", "day", "clock", "text", "diagnostics", "files")
 """What can be wrong, in the order of the form."""
 ZONES = (

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from chat.public import form_of, in_words
 from chat.strings import Catalogue
-from escalation.client_area.doorway import HOME, SIGN_IN, Doorway, wanted_path
+from escalation.client_area.doorway import HOME, NEW, SIGN_IN, Doorway, wanted_path
 from escalation.client_area.kept import KeptForms
 from escalation.client_area.links import AGAIN_SECONDS, SignInLinks
 from escalation.client_area.sign_in import Refused
@@ -109,7 +109,9 @@ class SignInRoutes:
         await self._sign_in.sign_out(request, answer)
         self._sign_in.remember(answer, used.secret)
         if own is None and used.kept_id is not None:
-            await self._kept.carry_over(answer, used.kept_id)
+            # A reply is found again by its own browser alone: else a stranger's words would stand in the box of whoever
+            # they had this link sent to, one press from being theirs.
+            await self._kept.carry_over(answer, used.kept_id, NEW)
         return answer
 
     # ── a password ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -62,7 +62,7 @@ class TicketRoutes:
             return await self._page(request, login, found)
         ready, is_lost = await self._kept.files(kept, owner_of(login.reader))
         text = str(kept.fields.get("text", ""))
-        return await self._page(request, login, found, text=text, kept_files=ready, lost=is_lost)
+        return await self._page(request, login, found, text=text, kept_files=ready, is_kept=True, lost=is_lost)
 
     async def _act(self, request: Request) -> Response:
         form, login = await form_of_login(request, self._doorway, self._files)
@@ -156,6 +156,7 @@ class TicketRoutes:
         context = {
             **shown_of(found, c, self._tickets.clock.now(), request, status),
             "me": login.reader.customer_id,
+            "is_kept": False,
             "lost": False,
             "files_root": FILES,
             "uploads": UPLOADS,

@@ -394,11 +394,27 @@ async def test_a_reply_written_after_the_sign_in_ran_out_is_kept(running: Runnin
     sent = await browser.post(path, data={"text": "half a page"})
     assert sent.headers["location"] == f"/client/sign-in?next={path}"
     await browser.post(await running.desk.escalation.sign_in_links.make(rita.customer_id))
-    assert ">half a page</textarea>" in (await browser.get(path)).text
+    page = (await browser.get(path)).text
+    assert (">half a page</textarea>" in page, "Nothing has been sent yet." in page) == (True, True)
     # Signed in elsewhere meanwhile, "Sign in again" sends nothing.
     again = await browser.post(path, data={"text": "half another", "action": "keep"})
     assert (again.status_code, ">half another</textarea>" in again.text) == (200, True)
     assert ">half another</div>" not in again.text
+
+
+async def test_a_strangers_words_never_stand_in_anybodys_reply(running: Running) -> None:
+    rita = await add_customer(running)
+    path = f"/client/tickets/{await opened(await signed_in(running, rita))}"
+    mallory, fresh = browser_of(running), browser_of(running)
+    await mallory.post(path, data={"text": "Please cancel my server"})
+    await mallory.post("/client/sign-in/link", data={"email": rita.email, "next": path})
+    (link,) = await letters_to(running, rita.email)
+    landed = await fresh.post(link)
+    assert landed.headers["location"] == path
+    page = await fresh.get(path)
+    assert (page.status_code, "cancel my server" in page.text) == (200, False)
+    # It stays with the browser it was written in.
+    assert "is kept in this browser" in (await mallory.get(f"/client/sign-in?next={path}")).text
 
 
 async def test_a_long_form_counts_only_if_its_sender_is_there_at_its_end(running: Running) -> None:
