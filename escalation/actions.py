@@ -23,7 +23,8 @@ from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked, inside_of, place_of, within_here
-from escalation.customers.registry import Registry
+from escalation.customers.known import NAMED
+from escalation.customers.registry import Registry, named_visitor
 from escalation.directory import Directory, named_in
 from escalation.draft import Start
 from escalation.errors import NotPossible, TicketGone
@@ -345,6 +346,7 @@ class Tickets:
         if tie is None or tie.ticket_id != change.ticket.id:
             return
         actor = change.actor
+        theirs = await _level_in(change, transcript)
         for said in transcript.messages:
             if said.seq <= tie.copied_seq or (said.ref or "").startswith(REF):
                 continue
@@ -354,13 +356,21 @@ class Tickets:
                 else Actor("requester", said.author_name or change.ticket.requester_name)
             )
             place = Place(transcript.conversation_id, said.seq)
-            level = transcript.visitor.verify_level if said.author_kind != "operator" else 0
+            level = theirs if said.author_kind != "operator" else 0
             said_there = await change.say(
                 said.text, channel="chat", place=place, at=said.at, files=said.files, level=level
             )
             await self._mail(change, said_there)
         change.actor = actor
         tie.copied_seq = max(tie.copied_seq, transcript.upto_seq)
+
+
+async def _level_in(change: Change, transcript: Transcript) -> int:
+    """How surely the visitor's words there are of the ticket's customer: the company's site may have named them."""
+    named = await named_visitor(change.session, transcript.conversation_id)
+    if named is not None and named.customer_id == change.ticket.customer_id:
+        return NAMED
+    return transcript.visitor.verify_level
 
 
 def _held(conversation_id: UUID) -> SelectOfScalar[TicketConversation]:

@@ -148,26 +148,31 @@ class Registry:
 
     async def named_in(self, conversation_id: UUID) -> NamedVisitor | None:
         """None unless the site had named them when the conversation began."""
-        email, customer, account = table_of(EmailAddress), table_of(Customer), table_of(Account)
-        identity, conversation = table_of(VisitorIdentity), table_of(Conversation)
-        statement = (
-            select(customer.c.id, customer.c.name, email.c.raw)
-            .join_from(conversation, identity, identity.c.visitor_id == conversation.c.visitor_id)
-            .join(customer, customer.c.id == identity.c.customer_id)
-            .join(account, account.c.id == customer.c.account_id)
-            .outerjoin(email, _registered_of(customer))
-            .where(
-                conversation.c.id == conversation_id,
-                identity.c.named_at <= conversation.c.created_at,
-                customer.c.active,
-                account.c.active,
-            )
-            .order_by(email.c.address)
-            .limit(1)
-        )
         async with self._db.read() as session:
-            row = (await session.execute(statement)).first()
-        return NamedVisitor(row[0], row[1], row[2] or "") if row is not None else None
+            return await named_visitor(session, conversation_id)
+
+
+async def named_visitor(session: AsyncSession, conversation_id: UUID) -> NamedVisitor | None:
+    """The same in the caller's transaction."""
+    email, customer, account = table_of(EmailAddress), table_of(Customer), table_of(Account)
+    identity, conversation = table_of(VisitorIdentity), table_of(Conversation)
+    statement = (
+        select(customer.c.id, customer.c.name, email.c.raw)
+        .join_from(conversation, identity, identity.c.visitor_id == conversation.c.visitor_id)
+        .join(customer, customer.c.id == identity.c.customer_id)
+        .join(account, account.c.id == customer.c.account_id)
+        .outerjoin(email, _registered_of(customer))
+        .where(
+            conversation.c.id == conversation_id,
+            identity.c.named_at <= conversation.c.created_at,
+            customer.c.active,
+            account.c.active,
+        )
+        .order_by(email.c.address)
+        .limit(1)
+    )
+    row = (await session.execute(statement)).first()
+    return NamedVisitor(row[0], row[1], row[2] or "") if row is not None else None
 
 
 def _registered_of(customer: Any) -> ColumnElement[bool]:

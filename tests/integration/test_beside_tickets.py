@@ -20,9 +20,11 @@ from escalation.customers.models import Account, Customer, Service
 from escalation.customers.reader import CustomerReader
 from escalation.desk.about import AboutRequester
 from escalation.mail.models import MailOut
-from escalation.models import Ticket, TicketLink
+from escalation.models import Ticket, TicketLink, TicketMessage
 from escalation.opening import open_ticket
+from escalation.ownership import Action, record_action
 from escalation.proofs import prove
+from escalation.splitting import split
 from escalation.states import NORMAL
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, SignedIn, transport
@@ -125,6 +127,30 @@ async def test_whom_the_site_has_named_is_known_without_an_address(scene: Scene)
     assert "nothing is proven" not in shown
     for part in ("level 3", "VPS-2 shop", "Acme d.o.o.", "no address of theirs is verified"):
         assert part in shown
+
+
+async def test_later_words_of_whom_the_site_has_named_are_as_sure_as_the_first(scene: Scene) -> None:
+    acme, ticket = scene.acme, await scene.of_talk()
+
+    async def later(text: str) -> TicketMessage:
+        await acme.says(scene.talk, text)
+        await acme.tickets.copy_said(scene.talk)
+        async with acme.db.read() as session:
+            return (await session.exec(select(TicketMessage).where(TicketMessage.text == text))).one()
+
+    said = await later("Change my contact address")
+    assert said.sender_level == 3
+    async with acme.db.read() as session:
+        version = (await session.get_one(Ticket, ticket.id)).version
+    wished = Action.CONTACT_CHANGE
+    await record_action(acme.tickets, ticket.id, acme.as_omar, wished, asked_in=said.seq, version=version)
+    new = {"subject": "Contact", "department": "technical"}
+    off = await split(acme.tickets, ticket.id, said.seq, acme.as_omar, **new, zone=LJUBLJANA)
+    assert (off.customer_id, off.verify_level) == (scene.rita, 3)
+    # Of a ticket that is somebody else's by now they say nothing.
+    async with acme.db.write() as session:
+        (await session.get_one(Ticket, ticket.id)).customer_id = None
+    assert (await later("And my password")).sender_level == 0
 
 
 async def test_an_address_that_the_named_one_typed_is_asked_before_it_gets_an_answer(scene: Scene) -> None:
