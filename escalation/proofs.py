@@ -1,4 +1,5 @@
-"""An address that somebody typed is proven to be theirs: by a link that was mailed there, good once."""
+"""An address that somebody typed is proven to be theirs: by a link that was mailed there, good once. One on record says
+whose it is."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,9 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chat.db import rows_changed, table_of
 from escalation.actions import Tickets
 from escalation.change import Actor, Change
-from escalation.customers.models import EmailAddress
-from escalation.mail.about_tickets import PROOF_LIFE, PROVE, PROVEN, ask_for_proof
-from escalation.models import Ticket, TicketLink
+from escalation.customers.known import IDENTIFIED, PROVEN
+from escalation.customers.models import Account, Customer, EmailAddress
+from escalation.customers.registry import service_by
+from escalation.mail.about_tickets import PROOF_LIFE, PROVE, ask_for_proof
+from escalation.models import Ticket, TicketIp, TicketLink, TicketOrder
 from escalation.ticket_links import page_for
 
 AGAIN_PER_TICKET = 5
@@ -59,8 +62,9 @@ async def prove(tickets: Tickets, proof_id: UUID) -> str | None:
             return None
         ticket = await _locked(session, proof_id)
         change = Change(session, ticket, Actor("requester", ticket.requester_name), now)
-        if ticket.verify_level < PROVEN:
-            ticket.verify_level, ticket.verify_method, ticket.verified_at = PROVEN, "link", now
+        level = IDENTIFIED if await _identify(session, ticket) else PROVEN
+        if ticket.verify_level < level:
+            ticket.verify_level, ticket.verify_method, ticket.verified_at = level, "link", now
             # Without a new version: no reply that is being written is refused for it.
             change.record("proven", address=ticket.requester_email)
             ticket.changed_at = now
@@ -68,6 +72,46 @@ async def prove(tickets: Tickets, proof_id: UUID) -> str | None:
         path = await page_for(session, ticket, ticket.requester_email, now)
     await tickets.tell(ticket, None)
     return path
+
+
+async def _identify(session: AsyncSession, ticket: Ticket) -> bool:
+    """Whether the address is on record, proven before, for an active customer: then it is their ticket, unless it is
+    known to be of another person or account."""
+    email, customer, account = table_of(EmailAddress), table_of(Customer), table_of(Account)
+    found = await session.execute(
+        select(customer.c.id, account.c.id)
+        .join_from(email, customer, customer.c.id == email.c.customer_id)
+        .join(account, account.c.id == customer.c.account_id)
+        .where(
+            email.c.address == ticket.requester_email.strip().lower(),
+            email.c.verified_at.is_not(None),
+            email.c.registered,
+            customer.c.active,
+            account.c.active,
+        )
+    )
+    theirs = found.first()
+    if theirs is None or ticket.customer_id not in (None, theirs[0]) or ticket.account_id not in (None, theirs[1]):
+        return False
+    ticket.customer_id, ticket.account_id = theirs
+    ticket.service_id = ticket.service_id or await _service_of(session, ticket, theirs[1])
+    return True
+
+
+async def _service_of(session: AsyncSession, ticket: Ticket, account_id: UUID) -> UUID | None:
+    """The one that was named. Its name is not written on the ticket: who sits in the conversation reads that, too."""
+    if ticket.service_label:
+        asked = [{"name": ticket.service_label}]
+    else:
+        orders = select(TicketOrder.value).where(TicketOrder.ticket_id == ticket.id).order_by(col(TicketOrder.value))
+        addresses = select(TicketIp.value).where(TicketIp.ticket_id == ticket.id).order_by(col(TicketIp.value))
+        asked = [{"order_no": order} for order in await session.exec(orders)]
+        asked += [{"ip": address} for address in await session.exec(addresses)]
+    for clue in asked:
+        found = await service_by(session, account_id, **clue)
+        if found is not None:
+            return UUID(str(found.id))
+    return None
 
 
 async def _note_on_record(session: AsyncSession, ticket: Ticket, now: datetime) -> None:

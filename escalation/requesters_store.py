@@ -23,7 +23,7 @@ from escalation.models import (
     TicketTranscript,
 )
 from escalation.sla.policies import FIRST_REPLY, UPDATE_BY
-from escalation.ticket_links import by_link, goes_on_for, takes_part
+from escalation.ticket_links import by_link, goes_on_for, level_by, takes_part
 
 TIMELINE = ("created", "state", "assigned", "first_reply")
 """Kinds of events the requester may read; the others are nobody's business outside."""
@@ -95,6 +95,8 @@ class RequestersTicket:
     """The reader is no more than a participant, by link."""
     is_opened: bool = True
     """By this link, before; not asked of other links."""
+    level: int = 0
+    """How surely what is written by this link is the requester's."""
 
     @property
     def may_end(self) -> bool:
@@ -112,13 +114,15 @@ async def requesters_ticket(session: AsyncSession, link_id: UUID, now: datetime)
     onward = await goes_on_for(session, ticket, reader)
     goes_on = onward[0].number if onward else ""
     shown = await public_ticket(session, ticket)
+    link = await session.get_one(TicketLink, link_id)
     return replace(
         shown,
         reader=reader,
         goes_on=goes_on,
         locale=await language_for(session, ticket, reader),
         takes_part=only_takes_part,
-        is_opened=not only_takes_part or (await session.get_one(TicketLink, link_id)).used_at is not None,
+        is_opened=not only_takes_part or link.used_at is not None,
+        level=await level_by(session, ticket, link.recipient),
     )
 
 

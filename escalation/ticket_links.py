@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
 from chat.public import Department
+from escalation.customers.known import IDENTIFIED, PROVEN
 from escalation.customers.models import Account, Customer, EmailAddress, NotificationAddress
 from escalation.customers.reader import FINANCIAL
 from escalation.models import Ticket, TicketLink, TicketParticipant, TicketRelation
@@ -67,6 +68,22 @@ async def by_link(session: AsyncSession, link_id: UUID, now: datetime) -> tuple[
         return None
     ticket, recipient = row
     return ticket, "" if _is_requesters(ticket, recipient) else recipient
+
+
+async def level_by(session: AsyncSession, ticket: Ticket, recipient: str) -> int:
+    """How surely what is written by a link is the requester's. That in the conversation is had by whoever sits there;
+    one that was mailed proves its address, and one to the address on record the customer."""
+    recipient = recipient.strip().lower()
+    if not recipient or recipient != ticket.requester_email.strip().lower():
+        return 0
+    held = select(EmailAddress.id).where(
+        EmailAddress.customer_id == ticket.customer_id,
+        EmailAddress.address == recipient,
+        col(EmailAddress.registered),
+        col(EmailAddress.verified_at).is_not(None),
+    )
+    is_on_record = ticket.customer_id is not None and (await session.exec(held)).first() is not None
+    return min(ticket.verify_level, IDENTIFIED if is_on_record else PROVEN)
 
 
 async def may_read(session: AsyncSession, ticket: Ticket, recipient: str) -> bool:

@@ -151,7 +151,9 @@ class ClientArea:
             files = received.ids()
             solves = form.get("action") == "solved" and found.may_end
             if not solves or text.strip() or files:
-                await self._tickets.answer(found.id, text, ref=ref, files=files, owner=owner.key, actor=actor)
+                await self._tickets.answer(
+                    found.id, text, ref=ref, files=files, owner=owner.key, actor=actor, level=found.level
+                )
             if solves:
                 await self._tickets.solve(found.id, actor)
             return RedirectResponse(_here(request, sent="1"), 303)

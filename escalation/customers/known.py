@@ -16,6 +16,8 @@ from escalation.handoff import with_service
 from escalation.models import Ticket
 from escalation.reach import OperatorReader
 
+PROVEN = 1
+"""Of an address that was proven once, by a link of this ticket."""
 IDENTIFIED = 2
 """The level from which on account-specific answers are allowed."""
 NAMED = 3

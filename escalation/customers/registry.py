@@ -77,14 +77,7 @@ class Registry:
         fits several finds none, since a guess would look like knowledge.
         """
         async with self._db.read() as session:
-            if order_no:
-                found = await _only(session, account_id, _SERVICE.c.order_no == order_no.removeprefix("#"))
-            elif ip:
-                found = await _holding(session, account_id, ip)
-            elif folded(name):
-                found = await _only(session, account_id, _SERVICE.c.name_key == folded(name))
-            else:
-                found = None
+            found = await service_by(session, account_id, order_no=order_no, ip=ip, name=name)
             return (await _owned(session, [found]))[0] if found is not None else None
 
     async def services_of(self, account_id: UUID, limit: int = 200) -> Sequence[OwnedService]:
@@ -150,6 +143,17 @@ class Registry:
         """None unless the site had named them when the conversation began."""
         async with self._db.read() as session:
             return await named_visitor(session, conversation_id)
+
+
+async def service_by(
+    session: AsyncSession, account_id: UUID, *, order_no: str = "", ip: str = "", name: str = ""
+) -> Any | None:
+    """Its row, as `find_service` finds it, in the caller's transaction."""
+    if order_no:
+        return await _only(session, account_id, _SERVICE.c.order_no == order_no.removeprefix("#"))
+    if ip:
+        return await _holding(session, account_id, ip)
+    return await _only(session, account_id, _SERVICE.c.name_key == folded(name)) if folded(name) else None
 
 
 async def named_visitor(session: AsyncSession, conversation_id: UUID) -> NamedVisitor | None:

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.ids import new_id
 from escalation.customers.delivery import set_for
+from escalation.customers.known import PROVEN
 from escalation.customers.models import EmailAddress
 from escalation.languages import language_of
 from escalation.mail.letter import ANSWERS, TICKET_NEUTRAL, TICKET_OPENED, TICKET_REPLY, TICKET_SHARED, Letter
@@ -21,8 +22,6 @@ from escalation.models import Ticket, TicketLink, TicketMessage, TicketParticipa
 from escalation.ticket_links import page_for, participants_in, type_of
 from escalation.urgency import waits_for_proof
 
-PROVEN = 1
-"""The level from which on an address gets what was said."""
 PROVE = "prove"
 """Scope of the link in a neutral question."""
 PROOF_LIFE = timedelta(minutes=15)

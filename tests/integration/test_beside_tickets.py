@@ -16,7 +16,7 @@ from escalation.client_area.models import VisitorIdentity
 from escalation.client_area.submitting import submit_ticket
 from escalation.client_area.ticket_form import NewTicket
 from escalation.customers.known import identified
-from escalation.customers.models import Account, Customer, Service
+from escalation.customers.models import Account, Customer, EmailAddress, Service
 from escalation.customers.reader import CustomerReader
 from escalation.desk.about import AboutRequester
 from escalation.mail.models import MailOut
@@ -27,7 +27,7 @@ from escalation.proofs import prove
 from escalation.splitting import split
 from escalation.states import NORMAL
 from tests.support.clock import FakeClock
-from tests.support.office import BASE, SignedIn, transport
+from tests.support.office import BASE, OURS, SignedIn, transport
 from tests.support.tickets import LJUBLJANA, ROOT, Company, company
 
 
@@ -151,6 +151,38 @@ async def test_later_words_of_whom_the_site_has_named_are_as_sure_as_the_first(s
     async with acme.db.write() as session:
         (await session.get_one(Ticket, ticket.id)).customer_id = None
     assert (await later("And my password")).sender_level == 0
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+async def test_a_link_to_the_address_on_record_says_whose_ticket_it_is(scene: Scene, is_active: bool) -> None:
+    acme, on_record = scene.acme, "rita@acme.example"
+    async with acme.db.write() as session:
+        held = EmailAddress(id=new_id(), address=on_record, raw=on_record, registered=True)
+        held.account_id, held.customer_id, held.verified_at = scene.account, scene.rita, acme.clock.now()
+        session.add(held)
+        (await session.get_one(Customer, scene.rita)).active = is_active
+        (await session.exec(select(Service))).one().order_no = "482913"
+    await acme.another_visitor()
+    ticket = (await acme.escalate(await acme.conversation("Order 482913 is down", email="Rita@acme.example"))).ticket
+    async with acme.db.read() as session:
+        proof = (await session.exec(select(TicketLink.id).where(TicketLink.scope == "prove"))).one()
+        in_chat = (await session.exec(select(TicketLink.id).where(TicketLink.scope == "requester"))).one()
+    mailed = await prove(acme.tickets, proof)
+    for path in (mailed, f"/t/{in_chat}"):
+        page = acme.links.sign(str(path)).removeprefix(BASE)
+        assert "VPS-2 shop" not in (await scene.desk.get(page)).text, "nothing of the account where anybody may sit"
+        answered = await scene.desk.post(page, data={"text": f"by {path}"}, headers=OURS)
+        assert answered.status_code == 303
+    async with acme.db.read() as session:
+        fresh = await session.get_one(Ticket, ticket.id)
+        said = select(TicketMessage.sender_level).where(TicketMessage.ticket_id == ticket.id)
+        levels = list(await session.exec(said.order_by(col(TicketMessage.seq))))
+    whose = (fresh.verify_method, fresh.verify_level, fresh.customer_id, fresh.account_id, fresh.service_id is not None)
+    if is_active:
+        assert (whose, levels) == (("link", 2, scene.rita, scene.account, True), [0, 2, 0])
+    else:
+        assert (whose, levels) == (("link", 1, None, None, False), [0, 1, 0])
+    assert ("VPS-2 shop" in await scene.page(ticket.number)) is is_active
 
 
 async def test_an_address_that_the_named_one_typed_is_asked_before_it_gets_an_answer(scene: Scene) -> None:
