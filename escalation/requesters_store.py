@@ -92,7 +92,7 @@ class RequestersTicket:
     goes_on: str = ""
     """The number of the ticket it was merged into, where the reader may read that one."""
     takes_part: bool = False
-    """The reader is no more than a participant, by link."""
+    """The reader is no more than a participant."""
     is_opened: bool = True
     """By this link, before; not asked of other links."""
     level: int = 0

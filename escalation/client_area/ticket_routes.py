@@ -84,7 +84,8 @@ class TicketRoutes:
         if form.get("action") == "keep":  # They signed in elsewhere meanwhile: nothing is sent yet.
             return await self._page(request, login, found, text=text, ref=ref, kept_files=received.ready)
         try:
-            await self._said(found, actor, text, ref, received.ids(), owner, solves=form.get("action") == "solved")
+            solves = form.get("action") == "solved" and found.may_end
+            await self._said(found, actor, text, ref, received.ids(), owner, solves=solves)
         except FilesRefused as refused:
             error = str(refused)
         except Refusal as refusal:

@@ -64,10 +64,14 @@ class Lines:
 
 
 def seen_by(reader: CustomerReader) -> ColumnElement[bool]:
-    """Their own tickets and those they take part in; with the right those of the account, of the financial department
-    only with the other right."""
+    """Those they act for, and those they take part in."""
     joined = select(TicketParticipant.ticket_id).where(TicketParticipant.customer_id == reader.customer_id)
-    own = or_(col(Ticket.customer_id) == reader.customer_id, col(Ticket.id).in_(joined))
+    return or_(acted_for_by(reader), col(Ticket.id).in_(joined))
+
+
+def acted_for_by(reader: CustomerReader) -> ColumnElement[bool]:
+    """Their own tickets; with the right those of the account, of the financial department only with the other right."""
+    own = col(Ticket.customer_id) == reader.customer_id
     if not reader.can_see_tickets:
         return own
     account = col(Ticket.account_id) == reader.account_id
@@ -135,16 +139,18 @@ async def open_by_service(session: AsyncSession, reader: CustomerReader) -> Mapp
 async def customers_ticket(session: AsyncSession, reader: CustomerReader, number: str) -> RequestersTicket | None:
     """None for what does not exist and for what is not theirs, after the same query."""
     found = await session.exec(
-        select(Ticket)
+        select(Ticket, acted_for_by(reader))
         .join(Department, col(Department.id) == col(Ticket.department_id))
         .where(Ticket.number == number, seen_by(reader))
     )
-    ticket = found.first()
-    if ticket is None:
+    row = found.first()
+    if row is None:
         return None
+    ticket, acts_for = row
     target = await merged_into(session, ticket.id)
     is_seen = target is not None and await may_see(session, reader.customer_id, target)
-    return replace(await public_ticket(session, ticket), goes_on=target.number if target and is_seen else "")
+    shown = await public_ticket(session, ticket)
+    return replace(shown, goes_on=target.number if target and is_seen else "", takes_part=not acts_for)
 
 
 def _line(ticket: Ticket, department: Department, at: datetime) -> Line:

@@ -77,7 +77,7 @@ async def test_a_colleague_without_the_right_reads_what_they_take_part_in_until_
 ) -> None:
     rita = await add_customer(running)
     dora = await add_customer(running, "Dora", email="dora@acme.example", account=rita.account_id, language="sl")
-    ticket, _ = await ticket_of(running, rita)
+    ticket, ritas = await ticket_of(running, rita)
     other, _ = await ticket_of(running, rita)
     page, doras = f"/client/tickets/{ticket.number}", await signed_in(running, dora)
     tickets, db = running.desk.escalation.tickets, running.desk.db
@@ -90,7 +90,11 @@ async def test_a_colleague_without_the_right_reads_what_they_take_part_in_until_
     assert (shown.status_code, "No ping since noon." in shown.text) == (200, True)
     assert ticket.number in (await doras.get("/client/tickets")).text
     assert (await doras.get(f"/client/tickets/{other.number}")).status_code == 404
-    assert (await doras.post(page, data={"text": "Dora here"})).status_code == 303
+    # Whether it is solved, who acts for the account says.
+    assert ['value="solved"' in (await one.get(page)).text for one in (ritas, doras)] == [True, False]
+    assert (await doras.post(page, data={"text": "Dora here", "action": "solved"})).status_code == 303
+    async with db.read() as session:
+        assert (await session.get_one(Ticket, ticket.id)).state == State.NEW
     await reply(running, ticket, "On it")
     # Who chose nothing is written to in the account's language, else in what they chose in the client area.
     assert (await doras.post("/client/language", data={"locale": "sl"})).status_code == 303
