@@ -25,6 +25,8 @@ from escalation.sla.clocks import tags_of_account
 from escalation.sla.policies import FIRST_REPLY, Subject, first_fitting, policies_in
 from escalation.states import NORMAL
 
+FILLS = ("fill", "keep")
+"""Actions of a form that brings what it holds and is not sent yet: a reply that came too late for its ticket."""
 SHOWN = ("form", "department", "subject", "other", "where", "day", "clock", "text", "diagnostics", "files")
 """What can be wrong, in the order of the form."""
 ZONES = (
@@ -69,7 +71,7 @@ class NewTicketRoutes:
 
     async def _send(self, request: Request) -> Response:
         form, login = await form_of_login(request, self._doorway, self._files)
-        fields = Fields.of(form)
+        fields = Fields.of({"follows": request.query_params.get("follows", ""), **form})
         if login is None:
             answer = self._doorway.to_sign_in(request)
             await self._kept.keep(
@@ -90,6 +92,11 @@ class NewTicketRoutes:
         ref = fields.ref if 8 <= len(fields.ref) <= 56 and fields.ref.isascii() else uuid4().hex
         owner = owner_of(login.reader)
         received = await self._files.received(form, owner, ref, c.locale)
+        if form.get("action") in FILLS:
+            errors = {"files": received.refused} if received.refused else {}
+            return await self._page(
+                request, login, replace(fields, ref=""), errors=errors, kept_files=received.ready
+            )  # fmt: skip
         # An outage is reported whatever becomes of a file; its page says that one is missing.
         if received.refused and not fields.is_high:
             found.errors["files"] = received.refused

@@ -402,6 +402,36 @@ async def test_a_reply_written_after_the_sign_in_ran_out_is_kept(running: Runnin
     assert ">half another</div>" not in again.text
 
 
+async def test_a_reply_that_came_too_late_goes_into_the_ticket_that_follows(running: Running) -> None:
+    rita = await add_customer(running)
+    browser = await signed_in(running, rita)
+    number = await opened(browser)
+    path = f"/client/tickets/{number}"
+    await browser.post("/client/sign-out")
+    await browser.post(path, data={"text": "One <long> reply", "ref": "reply-0001"})
+    ticket = await ticket_of(running.desk.db, number)
+    tickets = running.desk.escalation.tickets
+    await tickets.change_state(ticket.id, Actor("operator", "Omar"), State.CLOSED, version=ticket.version)
+    await browser.post(await running.desk.escalation.sign_in_links.make(rita.customer_id))
+    kept_words = "One &lt;long&gt; reply</textarea>"
+    page = (await browser.get(path)).text
+    follows = f"/client/tickets/new?follows={number}"
+    assert [part in page for part in (kept_words, f'action="{follows}"', "Nothing has been sent yet.")] == [True] * 3
+    for action in ("fill", "keep"):  # "keep": signed out while it was filled in, and in again elsewhere
+        form = await browser.post(follows, data={"text": "One <long> reply", "ref": "reply-0001", "action": action})
+        assert [part in form.text for part in (kept_words, f'name="follows" value="{number}"')] == [True] * 2
+        assert (form.status_code, "reply-0001" in form.text) == (200, False)
+    sent = await browser.post(NEW, data={"text": "One <long> reply", "department": "technical", "follows": number})
+    assert sent.status_code == 303
+    assert "One &lt;long&gt;" not in (await browser.get(path)).text
+    # Signed out in between, it is kept as that ticket.
+    away = browser_of(running)
+    await away.post(follows, data={"text": "Too late again", "action": "fill"})
+    await away.post(await running.desk.escalation.sign_in_links.make(rita.customer_id))
+    form = await away.get(NEW)
+    assert ["Too late again</textarea>" in form.text, f'value="{number}"' in form.text] == [True, True]
+
+
 async def test_a_strangers_words_never_stand_in_anybodys_reply(running: Running) -> None:
     rita = await add_customer(running)
     path = f"/client/tickets/{await opened(await signed_in(running, rita))}"

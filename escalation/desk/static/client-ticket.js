@@ -74,7 +74,8 @@ function replace(id, fresh) {
 }
 
 /**
- * The ticket was closed, perhaps into another one, or is open again. What is being written stays to be copied.
+ * The ticket was closed, perhaps into another one, or is open again. What is being written stays to be copied, or goes
+ * into the ticket that follows.
  * @param {HTMLElement} old @param {HTMLElement} fresh
  */
 function answerable(old, fresh) {
@@ -84,6 +85,8 @@ function answerable(old, fresh) {
   if (!closed || !(isWritten() || old.contains(document.activeElement))) return old.replaceWith(document.adoptNode(fresh));
   old.dataset.closed = "";
   old.prepend(document.adoptNode(closed));
+  const follows = closed.querySelector('a[href*="follows="]');
+  if (follows instanceof HTMLAnchorElement) return carry(old, follows);
   for (const part of old.querySelectorAll(".answer__bar, .file-field")) part.remove();
   const box = document.getElementById("answer");
   if (box instanceof HTMLTextAreaElement) box.readOnly = true;
@@ -96,6 +99,17 @@ function endable(old, fresh) {
   const [had, has] = [old, fresh].map((part) => part.querySelector("[value=solved]"));
   if (had instanceof HTMLElement) had.hidden = !has;
   else if (has) hint?.after(document.adoptNode(has));
+}
+
+/** @param {HTMLElement} old @param {HTMLAnchorElement} follows the way to the form of that ticket */
+function carry(old, follows) {
+  const [form, send] = [old.querySelector("form"), old.querySelector('[value="send"]')];
+  if (!form || !(send instanceof HTMLButtonElement)) return;
+  form.action = follows.href;
+  send.value = "fill";
+  send.textContent = follows.textContent;
+  for (const part of old.querySelectorAll('[value="solved"]')) part.remove();
+  follows.remove();
 }
 
 document.addEventListener("visibilitychange", () => {
