@@ -197,6 +197,8 @@ export class Console {
     const began = Date.now()
     this.#isNew = false
     if (isNew) {
+      // What rang between the making of this page and now was told to nobody here.
+      document.dispatchEvent(new CustomEvent('nightdesk:nudged', { detail: { topic: 'alarm', id: '' } }))
       this.#sinceLoss = this.#readSent = 0
       if (this.open.id && this.open.id !== this.#introducedIn) this.#follow(this.open.id, true)
     } else this.#lostAt = 0

@@ -165,7 +165,7 @@ if (kind) {
       // What was said between the making of this page and now was told to nobody here.
       if (live && kind === "list" && !wasLive) refreshSoon();
       else if (live) refresh();
-      if (live && wasLive) {
+      if (live) {
         document.dispatchEvent(new CustomEvent("nightdesk:nudged", { detail: { topic: "alarm", id: "" } }));
       }
       wasLive ||= live;
