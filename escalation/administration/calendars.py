@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from chat.ids import new_id
 from chat.public import Fields, Operator, audit, differences, form_of, named_row
 from escalation.actions import Tickets
+from escalation.administration.following import applied_in, query_of
 from escalation.administration.written import Unreadable, days_of, hours_of, hours_text, zones
 from escalation.shifts.keeper import ShiftKeeper
 from escalation.sla.engine import SlaEngine
@@ -54,7 +55,7 @@ class CalendarPages:
     ) -> Response:  # fmt: skip
         return self._door.page(
             request, operator, "desk/admin/calendar.html", errors=errors, calendar=found, values=values,
-            zones=zones(), shipped=found is not None and found.id == ALWAYS,
+            zones=zones(), shipped=found is not None and found.id == ALWAYS, applied=applied_in(request),
         )  # fmt: skip
 
     async def _save(self, request: Request, operator: Operator) -> Response:
@@ -94,9 +95,10 @@ class CalendarPages:
                 action = "calendar.changed" if found else "calendar.added"
                 audit(session, action, operator, now, subject=row.id, about=name, changes=changed)
                 await self._engine.changed(session)
-        moved = await self._engine.apply() if found else 0
+        # Nothing runs by a calendar that is new.
+        follows = f"done=saved&{query_of(await self._engine.apply())}" if found else "done=added"
         await self._shifts.renew_all()
-        return RedirectResponse(f"{PLACE}/{row.id}?done={'saved' if found else 'added'}&moved={moved}", 303)
+        return RedirectResponse(f"{PLACE}/{row.id}?{follows}", 303)
 
 
 _OFFICE = [[day, 8 * 60, 16 * 60] for day in range(5)]

@@ -16,6 +16,7 @@ from chat.ids import new_id
 from chat.public import Fields, Operator, audit, differences, form_of
 from chat.strings import Catalogue
 from escalation.actions import Tickets
+from escalation.administration.following import applied_in, query_of
 from escalation.directory import Department
 from escalation.models import SlaClock
 from escalation.sla.engine import SlaEngine
@@ -79,13 +80,12 @@ class PolicyPages:
             calendars = (await session.exec(select(CalendarRow).order_by(col(CalendarRow.name)))).all()
             running = await _running(session, found) if found else 0
             versions = await _versions(session, found) if found else []
-        moved = request.query_params.get("moved", "")
         return self._door.page(
             request, operator, "desk/admin/policy.html", errors=errors, policy=found, values=values,
             title=policy_text(found.name, self._door.catalogue(request, operator)) if found else "",
             calendars=[(row.id, row.name) for row in calendars], running=running, versions=versions,
             departments=await self._names(request, operator),
-            moved=int(moved) if moved.isascii() and moved.isdecimal() and len(moved) < 8 else None,
+            applied=applied_in(request),
         )  # fmt: skip
 
     async def _save(self, request: Request, operator: Operator) -> Response:
@@ -115,8 +115,8 @@ class PolicyPages:
                 about=f"{published.name}, {published.version}", changes=differences(old, _values(published)),
             )  # fmt: skip
             await self._engine.changed(session)
-        moved = await self._engine.apply()
-        return RedirectResponse(f"{PLACE}/{published.key}?done={'saved' if found else 'added'}&moved={moved}", 303)
+        follows = query_of(await self._engine.apply())
+        return RedirectResponse(f"{PLACE}/{published.key}?done={'saved' if found else 'added'}&{follows}", 303)
 
     async def _names(self, request: Request, operator: Operator) -> list[tuple[str, str]]:
         locale = self._door.catalogue(request, operator).locale

@@ -1,6 +1,7 @@
 """What happens when a promise runs out: alarms, offers, the breach. Each once, by whoever claims the clock first."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,10 +31,18 @@ AT_ONCE = 100
 APPLY = "sla.apply"
 """Outbox kind: running clocks have to follow a change of policies or calendars."""
 TICKETS_AT_ONCE = 200
-"""In one row of the outbox, so that the rows behind it do not wait long."""
+"""In one row of the outbox, so that the rows behind it do not wait long, and in the request of an administrator."""
 FIRST = UUID(int=0)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How many running clocks were computed again, each with a line of why; `more`: others are still to come."""
+
+    moved: int
+    more: bool
 
 
 class SlaEngine:
@@ -78,10 +87,14 @@ class SlaEngine:
         cause = str(new_id())
         await self._tickets.outbox.add(session, APPLY, {"cause": cause, "after": str(FIRST)}, f"{APPLY}:{cause}")
 
-    async def apply(self) -> int:
-        """After such a change, at once: how many running clocks were computed again, each with a line of why."""
-        moved = sum([await self._apply_to(ticket_id) for ticket_id in await self._timed(FIRST)])
-        return moved + await self.talks.apply()
+    async def apply(self) -> Applied:
+        """After such a change, in the request that made it: the first tickets at once, the rest by the row."""
+        tickets = await self._timed(FIRST, TICKETS_AT_ONCE + 1)
+        moved = sum([await self._apply_to(ticket_id) for ticket_id in tickets[:TICKETS_AT_ONCE]])
+        if len(tickets) > TICKETS_AT_ONCE:
+            self._tickets.outbox.wake()
+            return Applied(moved, more=True)
+        return Applied(moved + await self.talks.apply(), more=False)
 
     async def carry_on(self, payload: dict[str, Any]) -> None:
         """Outbox: the same for the next tickets, and a row for those behind them. What follows already stays as it

@@ -320,6 +320,11 @@ async def test_a_policy_is_a_new_version_and_two_at_once_are_one(ada: Bureau) ->
     page = await ada.http.get("/desk/admin/policies/tickets")
     assert "Publish version 5" in page.text
     assert "0 clocks run under this policy now" in page.text
+    for follows, said, rest in (
+        ("moved=2", True, False), ("moved=200&more=1", True, True), ("moved=two", False, False),
+    ):  # fmt: skip
+        text = (await ada.http.get(f"/desk/admin/policies/tickets?done=saved&{follows}")).text
+        assert ("were computed again" in text, "is being applied to the rest" in text) == (said, rest), follows
     assert await actions(ada) == ["policy.changed"] * 3
 
 
@@ -342,7 +347,10 @@ async def test_a_calendar_has_hours_and_holidays_that_can_be_read(ada: Bureau) -
         [row] = await session.exec(select(CalendarRow).where(CalendarRow.name == "Office"))
     assert row.weekly == [[0, 480, 720], [0, 780, 990]]
     assert row.holidays == ["2026-12-25", "2026-12-26"]
-    assert await actions(ada) == ["calendar.added"]
+    answer = await ada.post(f"/desk/admin/calendars/{row.id}", **good | {"day_1": "8-9"})
+    assert answer.headers["location"] == f"/desk/admin/calendars/{row.id}?done=saved&moved=0"
+    assert "0 running clocks were computed again" in (await ada.http.get(answer.headers["location"])).text
+    assert await actions(ada) == ["calendar.added", "calendar.changed"]
 
 
 async def test_the_shipped_calendar_is_never_changed(ada: Bureau) -> None:

@@ -21,7 +21,7 @@ from escalation.requesters_store import requesters_ticket
 from escalation.sla import engine
 from escalation.sla.alerts import alerts_for
 from escalation.sla.clocks import fitting_policy, take_over
-from escalation.sla.engine import SlaEngine
+from escalation.sla.engine import Applied, SlaEngine
 from escalation.sla.measured import MAIL_CHANNELS, TICKET_CHANNELS, measure_tickets
 from escalation.sla.policies import Alarm, Policy, current_policies, policies_in, publish
 from escalation.sla.policy_tables import CalendarRow, SlaPolicy, SlaTarget
@@ -248,8 +248,8 @@ async def test_rule_8_a_changed_policy_moves_running_clocks_and_no_finished_one(
     await acme.another_visitor()
     ticket = await acme.ticket()
     policy = await change_policy(acme, "tickets", 1200)
-    assert await acme.worker.engine.apply() == 1
-    assert await acme.worker.engine.apply() == 0
+    assert await acme.worker.engine.apply() == Applied(1, more=False)
+    assert await acme.worker.engine.apply() == Applied(0, more=False)
     clock = await only(acme, ticket, "first_reply")
     assert (clock.policy_version, clock.target_seconds, clock.due_at) == (
         policy.version, 1200, ticket.created_at + timedelta(minutes=20),
@@ -269,7 +269,7 @@ async def test_rule_8_no_longer_promise_keeps_one_that_was_broken(acme: Company)
     acme.clock.advance(601)
     await acme.worker.engine.round()
     await change_policy(acme, "tickets", 1200)
-    assert await acme.worker.engine.apply() == 0
+    assert await acme.worker.engine.apply() == Applied(0, more=False)
     clock = await only(acme, ticket, "first_reply")
     due = ticket.created_at + timedelta(minutes=10)
     assert (clock.due_at, clock.breached_at, (await current(acme, ticket)).due_at) == (due, due, due)
@@ -290,6 +290,7 @@ async def test_rule_8_is_carried_out_to_the_end_by_whoever_works(
     await change_policy(acme, "tickets", 1200)
     async with acme.db.write() as session:
         await acme.worker.engine.changed(session)
+    assert await acme.worker.engine.apply() == Applied(2, more=True), "nobody waits for all of them"
     assert await acme.tickets.outbox.work_once()
     dying, whole = SlaEngine(acme.tickets), SlaEngine._apply_to
 
@@ -309,7 +310,7 @@ async def test_rule_8_is_carried_out_to_the_end_by_whoever_works(
     for ticket in tickets:
         assert (await only(acme, ticket, "first_reply")).target_seconds == 1200
         assert len(await lines(acme, ticket, "clock_applied")) == 1
-    assert await next_one.apply() == 0
+    assert await next_one.apply() == Applied(0, more=True)
 
 
 async def test_rules_5_and_8_a_renamed_policy_puts_off_no_promise_that_was_kept(acme: Company) -> None:
@@ -319,10 +320,10 @@ async def test_rules_5_and_8_a_renamed_policy_puts_off_no_promise_that_was_kept(
     for priority in (HIGH, NORMAL):
         ticket = await acme.tickets.set_priority(ticket.id, acme.as_omar, priority, version=ticket.version)
     await change_policy(acme, "mail", 900)
-    assert await acme.worker.engine.apply() == 0
+    assert await acme.worker.engine.apply() == Applied(0, more=False)
     assert (await current(acme, ticket)).due_at == ticket.created_at + timedelta(minutes=5)
     await change_policy(acme, "urgent", 420)
-    assert await acme.worker.engine.apply() == 1
+    assert await acme.worker.engine.apply() == Applied(1, more=False)
     assert (await current(acme, ticket)).due_at == ticket.created_at + timedelta(minutes=7)
 
 

@@ -16,7 +16,7 @@ from chat.db import Database
 from chat.public import Department, Operator
 from escalation.models import SlaClock, SlaEvent, SlaSeen, Ticket, TicketEvent
 from escalation.sla.alerts import NoSuchAlarm, acknowledge, alerts_for
-from escalation.sla.engine import SlaEngine
+from escalation.sla.engine import Applied, SlaEngine
 from escalation.sla.policies import current_policies, publish
 from tests.support.clock import FakeClock
 from tests.support.tickets import Company, company
@@ -243,8 +243,8 @@ async def test_a_changed_policy_moves_running_clocks(acme: Company) -> None:
         chat = next(policy for policy in await current_policies(session) if policy.key == "chat")
         first = replace(chat.targets["first_reply"], target_seconds=120, breach_seconds=120, alarms=())
         await publish(session, replace(chat, targets={"first_reply": first}), acme.clock.now())
-    assert await acme.worker.engine.apply() == 1
-    assert await acme.worker.engine.apply() == 0
+    assert await acme.worker.engine.apply() == Applied(1, more=False)
+    assert await acme.worker.engine.apply() == Applied(0, more=False)
     clock = await only(acme, talk)
     assert clock.due_at == clock.started_at + timedelta(seconds=120)
     assert (await events(acme, talk), clock.policy_version) == ([("applied", 1)], 2)
@@ -253,7 +253,7 @@ async def test_a_changed_policy_moves_running_clocks(acme: Company) -> None:
     async with acme.db.write() as session:
         longer = replace(first, target_seconds=1200, breach_seconds=1200)
         await publish(session, replace(chat, targets={"first_reply": longer}), acme.clock.now())
-    assert await acme.worker.engine.apply() == 0
+    assert await acme.worker.engine.apply() == Applied(0, more=False)
     clock = await only(acme, talk)
     assert clock.due_at == clock.breached_at == clock.started_at + timedelta(seconds=120)
 
