@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import update
 from sqlmodel import col, select
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -47,7 +48,9 @@ class MailDesk:
 
     def _allowed(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request, operator: Operator) -> Response:
-            return await endpoint(request, operator) if may_see(operator) else self._desk.gone(request, operator)
+            if not may_see(operator):
+                raise HTTPException(404)
+            return await endpoint(request, operator)
 
         return self._desk.signed_in(answer)
 
