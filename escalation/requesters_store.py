@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Department, Operator
+from escalation.actions import homes_of
 from escalation.languages import language_for
 from escalation.models import (
     SlaClock,
@@ -95,6 +96,8 @@ class RequestersTicket:
     """The reader is no more than a participant."""
     is_opened: bool = True
     """By this link, before; not asked of other links."""
+    speaks_in_chat: bool = False
+    """What is written here stands in a conversation, too."""
     level: int = 0
     """How surely what is written by this link is the requester's."""
 
@@ -173,6 +176,7 @@ async def public_ticket(session: AsyncSession, ticket: Ticket) -> RequestersTick
         transcript=[row for body in bodies.values() for row in body],
         messages=await _messages(session, ticket),
         events=await _events(session, ticket.id),
+        speaks_in_chat=bool(await homes_of(session, ticket.id)),
     )
 
 

@@ -85,7 +85,7 @@ def look_of(found: RequestersTicket) -> str:
     """The same as long as the page would look the same."""
     seen = (
         (found.state, found.priority, found.operator_name, found.department, found.service_label, found.started_at),
-        (found.due_at, found.due_metric, found.first_reply_at, found.update_by),
+        (found.due_at, found.due_metric, found.first_reply_at, found.update_by, found.speaks_in_chat),
         (found.messages, found.events),
     )
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]

@@ -270,9 +270,11 @@ async def test_a_detached_conversation_goes_on_alone_and_may_become_the_next_tic
     talk = await acme.conversation("The server does not answer")
     ticket = (await acme.escalate(talk)).ticket
     await acme.says(talk, "It is the one in Ljubljana")
-    acts = f"/desk/tickets/{ticket.number}/acts"
+    acts, page_of_hers = f"/desk/tickets/{ticket.number}/acts", await office.link(ticket)
+    assert "You can answer here or in the chat." in (await office.http.get(page_of_hers)).text
     for _ in range(2):
         assert (await office.post(acts, act="detach")).status_code == 303
+    assert "What you write here reaches us at once." in (await office.http.get(page_of_hers)).text
     await acme.says(talk, "Something else: my invoice")
     await acme.worker.sweep()
     assert await office.texts(ticket) == ["It is the one in Ljubljana"]
