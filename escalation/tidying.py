@@ -55,7 +55,7 @@ def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
     tokens, refs, suppressions = table_of(TokenUse), table_of(DeskRef), table_of(Suppression)
     return [
         (links, links.c.expires_at < now - KEPT),
-        (logins, or_(logins.c.ended_at < now - KEPT, logins.c.expires_at < now - KEPT)),
+        (logins, _login_over(now - KEPT)),
         (proofs, proofs.c.expires_at < now - KEPT),
         (lookers, lookers.c.until < now),
         (forms, forms.c.expires_at < now),
@@ -64,6 +64,15 @@ def _over(now: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         (suppressions, suppressions.c.until < now - KEPT),
         (table_of(MailOut), _mail_over(now - MAIL_KEPT)),
     ]
+
+
+def _login_over(before: datetime) -> ColumnElement[bool]:
+    """The last one of each customer stays: by it a sign-in with a stolen password, months later, is of a new device."""
+    logins, later = table_of(CustomerLogin), table_of(CustomerLogin).alias()
+    was_here_again = exists().where(
+        later.c.customer_id == logins.c.customer_id, later.c.created_at > logins.c.created_at
+    )
+    return and_(or_(logins.c.ended_at < before, logins.c.expires_at < before), was_here_again)
 
 
 def _mail_over(before: datetime) -> ColumnElement[bool]:

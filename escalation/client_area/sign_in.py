@@ -111,7 +111,8 @@ class CustomerSignIn:
 
     async def begin(self, session: AsyncSession, customer_id: UUID, method: str, browser: str) -> str:
         """A new login session in the caller's transaction; its secret is for `remember`. Who must know is told by mail
-        of a device that was not used before: another browser or system than any of the last month's."""
+        of a device that was not used before: another browser or system than any of the last month's, and than the last
+        one of who was not here for longer."""
         await self.take_turn(session, customer_id)
         secret, now, login_id = new_secret(), self._clock.now(), new_id()
         used = (await session.execute(select(_LOGIN.c.browser).where(_LOGIN.c.customer_id == customer_id))).scalars()
