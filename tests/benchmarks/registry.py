@@ -18,6 +18,8 @@ from chat.migrations import schema
 from escalation.customers.importing import Importer
 from escalation.customers.models import Account
 from escalation.customers.registry import Registry
+from tests.support.databases import PostgresMaker
+from tests.support.servers import DurablePostgres
 
 ACCOUNTS = 10_000
 SERVICES = 3 * ACCOUNTS
@@ -26,8 +28,16 @@ FIRST4, FIRST6 = int(ip_address("185.0.0.0")), int(ip_address("2a02:e48::"))
 
 
 def measure() -> dict[str, Any]:
+    figures: dict[str, Any] = {"accounts": ACCOUNTS, "services": SERVICES, "ranges": 2 * SERVICES}
     with tempfile.TemporaryDirectory(prefix="nightdesk-registry-") as folder:
-        return asyncio.run(_measure(Path(folder)))
+        figures["sqlite"] = asyncio.run(_measure(f"sqlite:///{Path(folder) / 'registry.sqlite3'}"))
+    server = DurablePostgres()
+    try:
+        server.start()
+        figures["postgresql"] = asyncio.run(_measure(PostgresMaker(server).make(empty=True)))
+    finally:
+        server.remove()
+    return figures
 
 
 def files() -> list[tuple[str, bytes]]:
@@ -40,8 +50,8 @@ def files() -> list[tuple[str, bytes]]:
     return [("accounts.csv", "\n".join(accounts).encode()), ("services.csv", "\n".join(services).encode())]
 
 
-async def _measure(folder: Path) -> dict[str, Any]:
-    db = Database(f"sqlite:///{folder / 'registry.sqlite3'}")
+async def _measure(url: str) -> dict[str, Any]:
+    db = Database(url)
     await schema.migrate(db)
     importer, registry, content = Importer(db, SystemClock(), ("en", "sl")), Registry(db), files()
     seconds = {}
@@ -61,7 +71,7 @@ async def _measure(folder: Path) -> dict[str, Any]:
         "peers": {"by order number": {"median_ms": await _look_up(registry, ids, "order")}},
     }
     await db.close()
-    return {**seconds, **figures, "accounts": ACCOUNTS, "services": SERVICES, "ranges": 2 * SERVICES}
+    return {**seconds, **figures}
 
 
 async def _look_up(registry: Registry, ids: dict[str, UUID], by: str) -> float:
