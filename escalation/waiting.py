@@ -7,13 +7,14 @@ from when its visitor began to wait, so the order of dues is that of the index.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, sql, union_all
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, exists, or_, sql, union_all
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from chat.db import table_of
+from chat.db import UTCDateTime, table_of
 from chat.public import Conversation, Department, Operator, Visitor
 from escalation.models import TicketConversation
 from escalation.queue import Standing
@@ -67,61 +68,80 @@ async def waiting_conversations(
 ) -> list[WaitingConversation]:
     """In the order of service. `free`: those that wait for anybody, or are being offered to this reader. What belongs
     to a ticket stands in the list as that ticket."""
-    rows = table_of(Conversation).c
-    ours = rows.operator_id == reader.operator_id
-    kinds: list[tuple[ColumnElement[bool], ...]] = []
-    if free:
-        kinds += [(rows.state == "waiting",), (rows.state == "offered", ours)]
-    else:
-        kinds.append((rows.state == "active", ours))
-        if not mine:
-            kinds += [(rows.state == "waiting",), (rows.state == "offered",)]
-    parts: list[Any] = []
-    for department, priority in promises:
+    kinds = ("waiting", "offered to me") if free else ("mine",) if mine else ("mine", "waiting", "offered")
+    cells: list[str] = []
+    values: dict[str, Any] = {"reader": reader.operator_id, "most": limit}
+    for (department, priority), promise in promises.items():
         if department_id not in (None, department) or department not in reader.departments:
             continue
-        behind = _behind(after, promises[department, priority], priority)
-        if behind is None:
-            continue
-        there = (rows.department_id == department, rows.priority == priority, behind)
-        parts += [_part(*kind, *there, limit=limit) for kind in kinds]
-    if not parts:
+        cell, since = _behind(after, promise, priority)
+        if cell:
+            n = len(cells)
+            cells.append(cell)
+            values |= {f"department{n}": department, f"priority{n}": priority}
+            if after is not None and since is not None:
+                values |= {f"since{n}": since, f"id{n}": after.id}
+    if not cells:
         return []
-    found = union_all(*parts).subquery()
     standings = sorted(
         _standing(row.id, row.priority, row.waiting_since, promises[row.department_id, row.priority])
-        for row in await session.execute(sql.select(found))
+        for row in await session.execute(_of_cells(kinds, tuple(cells)), values)
     )[:limit]
     return await _rows(session, standings)
 
 
-def _part(*conditions: ColumnElement[bool], limit: int) -> Any:
+@lru_cache(maxsize=256)
+def _of_cells(kinds: tuple[str, ...], cells: tuple[str, ...]) -> Select[Any]:
+    """The first `most` of each kind in each cell, which is a department and a priority with what of it is asked for:
+    `department0`, `priority0`, `since0`, `id0` … Built once: putting it together takes longer than carrying it out."""
+    rows = table_of(Conversation).c
+    ours = rows.operator_id == bindparam("reader")
+    of_kind: dict[str, tuple[ColumnElement[bool], ...]] = {
+        "mine": (rows.state == "active", ours),
+        "waiting": (rows.state == "waiting",),
+        "offered": (rows.state == "offered",),
+        "offered to me": (rows.state == "offered", ours),
+    }
+    parts: list[Any] = []
+    for n, cell in enumerate(cells):
+        since, identity = bindparam(f"since{n}", type_=UTCDateTime), bindparam(f"id{n}", type_=Uuid)
+        behind = {
+            "all": sql.true(),
+            "from": rows.waiting_since >= since,
+            "after": rows.waiting_since > since,
+            "tie": or_(rows.waiting_since > since, and_(rows.waiting_since == since, rows.id > identity)),
+        }[cell]
+        there = (
+            rows.department_id == bindparam(f"department{n}"),
+            rows.priority == bindparam(f"priority{n}"),
+            behind,
+        )
+        parts += [_part(*of_kind[kind], *there) for kind in kinds]
+    return sql.select(union_all(*parts).subquery())
+
+
+def _part(*conditions: ColumnElement[bool]) -> Any:
     rows, ties = table_of(Conversation).c, table_of(TicketConversation).c
     held = exists().where(ties.conversation_id == rows.id, ties.released_at.is_(None))
     part = (
         sql.select(rows.id, rows.priority, rows.waiting_since, rows.department_id)
         .where(*conditions, rows.waiting_since.is_not(None), ~held)
         .order_by(rows.waiting_since, rows.id)
-        .limit(limit)
+        .limit(bindparam("most"))
     )
     return sql.select(part.subquery())
 
 
-def _behind(after: Standing | None, promise: timedelta, priority: int) -> ColumnElement[bool] | None:
-    """What of one department and priority comes behind a place; None where nothing does."""
-    if after is None:
-        return sql.true()
+def _behind(after: Standing | None, promise: timedelta, priority: int) -> tuple[str, datetime | None]:
+    """What of one department and priority comes behind a place, and since when it waits; empty where nothing does."""
+    if after is None or (not after.theirs and priority > after.priority):
+        return "all", None
     if after.theirs or priority < after.priority:
-        return None
-    if priority > after.priority:
-        return sql.true()
-    rows = table_of(Conversation).c
+        return "", None
     since = after.due_at - promise
     if since > after.waiting_since:
-        return rows.waiting_since >= since
-    if since < after.waiting_since:
-        return rows.waiting_since > since
-    return or_(rows.waiting_since > since, and_(rows.waiting_since == since, rows.id > after.id))
+        return "from", since
+    return ("after" if since < after.waiting_since else "tie"), since
 
 
 async def _rows(session: AsyncSession, standings: Sequence[Standing]) -> list[WaitingConversation]:
