@@ -14,7 +14,6 @@ import structlog
 from sqlalchemy import or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
 
 from chat.clock import Clock
 from chat.db import Database
@@ -23,6 +22,7 @@ from chat.strings import Strings
 from chat.tally import WAITS, Spread
 from escalation.card import card_of, digest_of
 from escalation.change import SYSTEM, Actor, Change, Place, checked, inside_of, place_of, within_here
+from escalation.cursors import REF, behind_of, held_by_ticket
 from escalation.customers.known import NAMED
 from escalation.customers.registry import Registry, named_visitor
 from escalation.directory import Directory, named_in
@@ -39,8 +39,6 @@ from escalation.ticket_links import absorbed_by, link_for
 
 SAID = "ticket.said"
 """Outbox kind: a message written at the ticket has to be said in the conversation."""
-REF = "ticket-message:"
-"""Of a ticket's message in the conversation: what carries it is not copied back."""
 LONGEST_PROMISE = timedelta(days=1)
 """Of an update: it is named by a time of the day."""
 REASON_LIMIT = 500
@@ -89,6 +87,8 @@ class Tickets:
         """To the requester, in every window. `then`: the state it is left in; without it, open. `files`: ids of
         uploads of this operator."""
         text = checked(text, files)
+        if then is State.CLOSED:
+            await self.hear_out(ticket_id)
         async with self._change(ticket_id, actor) as change:
             if await change.said_before(ref):
                 return change.ticket
@@ -121,6 +121,8 @@ class Tickets:
     async def change_state(
         self, ticket_id: UUID, actor: Actor, state: State, *, version: int, reason: str | None = None
     ) -> Ticket:
+        if state is State.CLOSED:
+            await self.hear_out(ticket_id)
         async with self._change(ticket_id, actor) as change:
             _expect(change, version)
             await change.lead(state, reason)
@@ -328,10 +330,18 @@ class Tickets:
             else:
                 await self.conversations.say_as_visitor(conversation_id, message.text, ref, message.files)
 
+    async def hear_out(self, ticket_id: UUID) -> None:
+        """Before the ticket lets its conversations go: what was just said there is in it, so whoever has not seen it is
+        told that the ticket moved."""
+        async with self.db.read() as session:
+            behind = await behind_of(session, ticket_id)
+        for conversation_id in behind:
+            await self.copy_said(conversation_id)
+
     async def copy_said(self, conversation_id: UUID) -> None:
         """Everything said in the conversation above the cursor becomes part of its ticket, once."""
         async with self.db.read() as session:
-            tie = (await session.exec(_held(conversation_id))).first()
+            tie = (await session.exec(held_by_ticket(conversation_id))).first()
         if tie is None:
             return
         transcript = await self.conversations.transcript_of(conversation_id)
@@ -342,7 +352,7 @@ class Tickets:
 
     async def take_in(self, change: Change, transcript: Transcript) -> None:
         """The same, within a change of the ticket that holds it; for any other one nothing."""
-        tie = (await change.session.exec(_held(transcript.conversation_id).with_for_update())).first()
+        tie = (await change.session.exec(held_by_ticket(transcript.conversation_id).with_for_update())).first()
         if tie is None or tie.ticket_id != change.ticket.id:
             return
         actor = change.actor
@@ -371,12 +381,6 @@ async def _level_in(change: Change, transcript: Transcript) -> int:
     if named is not None and named.customer_id == change.ticket.customer_id:
         return NAMED
     return transcript.visitor.verify_level
-
-
-def _held(conversation_id: UUID) -> SelectOfScalar[TicketConversation]:
-    return select(TicketConversation).where(
-        TicketConversation.conversation_id == conversation_id, col(TicketConversation.released_at).is_(None)
-    )
 
 
 async def homes_of(session: AsyncSession, ticket_id: UUID) -> list[UUID]:

@@ -15,6 +15,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 import escalation.queue  # noqa: F401 — it keeps `place` true at each flush
 from chat.ids import new_id
 from chat.public import INSIDE, Attached, Operator, put_files_along
+from escalation.cursors import is_unheard
 from escalation.customers.known import IDENTIFIED
 from escalation.directory import Colleague
 from escalation.errors import NotPossible, TagsRefused, TextEmpty, TextTooLong, TicketClosed, TicketMoved
@@ -236,7 +237,8 @@ class Change:
             self.record("tags", added=added, removed=removed)
 
     async def lead(self, target: State, reason: str | None = None, **why: Any) -> None:
-        """To another state; the same state is no change. `why` stands in the history beside the reason."""
+        """To another state; the same state is no change. `why` stands in the history beside the reason. Raises
+        TicketMoved where a conversation would be let go of in which something was said that is not here yet."""
         state = State(self.ticket.state)
         if target is state:
             return
@@ -292,6 +294,9 @@ class Change:
             await move_clocks(self.session, self.ticket)
 
     async def _close(self, reason: str) -> None:
+        # A merged one is heard by the other.
+        if reason != "merged" and await is_unheard(self.session, self.ticket.id):
+            raise TicketMoved
         self.ticket.closed_reason, self.ticket.closed_at = reason, self.now
         if reason in ("spam", "merged"):
             await cancel_clocks(self.session, self.ticket, self.now)

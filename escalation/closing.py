@@ -11,8 +11,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.db import UTCDateTime
 from chat.public import Department
-from escalation.actions import Tickets, homes_of
+from escalation.actions import Tickets
 from escalation.change import SYSTEM
+from escalation.errors import TicketMoved
 from escalation.models import Ticket
 from escalation.queue import bounds_of
 from escalation.states import State
@@ -50,6 +51,8 @@ class Closing:
             for ticket_id in found:
                 try:
                     closed += await self._close(ticket_id, before)
+                except TicketMoved:
+                    pass  # somebody spoke just now
                 except Exception:
                     # One that fails keeps no other open.
                     log.warning("a solved ticket could not be closed", ticket=str(ticket_id), exc_info=True)
@@ -59,10 +62,7 @@ class Closing:
 
     async def _close(self, ticket_id: UUID, before: datetime) -> bool:
         # A closed ticket hears its conversation no more: what was just said there comes first and opens it again.
-        async with self._tickets.db.read() as session:
-            homes = await homes_of(session, ticket_id)
-        for conversation_id in homes:
-            await self._tickets.copy_said(conversation_id)
+        await self._tickets.hear_out(ticket_id)
         async with self._tickets.changing(ticket_id, SYSTEM) as change:
             ticket = change.ticket
             # Asked again of the locked row: it may have been opened, or closed by another worker.

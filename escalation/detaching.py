@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from chat.public import transcript_of
 from escalation.actions import Tickets
 from escalation.change import Actor
 from escalation.models import TicketConversation
@@ -15,15 +16,15 @@ async def detach(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
     held = select(TicketConversation).where(
         TicketConversation.ticket_id == ticket_id, col(TicketConversation.released_at).is_(None)
     )
-    async with tickets.db.read() as session:
-        conversations = [tie.conversation_id for tie in await session.exec(held)]
-    for conversation_id in conversations:
-        await tickets.copy_said(conversation_id)
     async with tickets.changing(ticket_id, actor) as change:
         ties = (await change.session.exec(held.with_for_update())).all()
+        conversations = [tie.conversation_id for tie in ties]
         for tie in ties:
+            transcript = await transcript_of(change.session, tie.conversation_id)
+            if transcript is not None:
+                await tickets.take_in(change, transcript)
             tie.released_at = change.now
         if ties:
-            change.record("detached", conversations=[str(tie.conversation_id) for tie in ties])
+            change.record("detached", conversations=[str(one) for one in conversations])
     for conversation_id in conversations:
         await tickets.conversations.announce(conversation_id)

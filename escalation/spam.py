@@ -28,6 +28,7 @@ SPAM = "spam"
 
 async def mark(tickets: Tickets, ticket_id: UUID, actor: Actor, *, version: int) -> None:
     """Once more changes nothing. Raises NotPossible for what is closed."""
+    await tickets.hear_out(ticket_id)
     async with tickets.changing(ticket_id, actor) as change:
         if change.ticket.closed_reason == SPAM:
             return

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
 from chat.db import table_of
-from chat.public import Conversation, Department, Operator
+from chat.public import Department, Operator
 from escalation.models import (
     SlaClock,
     Ticket,
@@ -240,16 +240,6 @@ async def operators_ticket(session: AsyncSession, number: str, reader: OperatorR
     )
 
 
-async def left_behind(session: AsyncSession) -> Sequence[UUID]:
-    """Conversations in which something was said that their ticket does not have yet."""
-    return (await session.exec(_BEHIND.limit(200))).all()
-
-
-async def behind_among(session: AsyncSession, conversations: Sequence[UUID]) -> Sequence[UUID]:
-    """Those of these."""
-    return (await session.exec(_BEHIND.where(col(TicketConversation.conversation_id).in_(conversations)))).all()
-
-
 async def without_place(session: AsyncSession) -> Sequence[UUID]:
     """Tickets that a program of an older version has opened: no list shows them yet."""
     departments = table_of(Department).c.id
@@ -265,13 +255,3 @@ def _transcripts(ticket_id: UUID) -> SelectOfScalar[TicketTranscript]:
     """The newest revision of each conversation last."""
     of_ticket = select(TicketTranscript).where(TicketTranscript.ticket_id == ticket_id)
     return of_ticket.order_by(col(TicketTranscript.revision))
-
-
-_BEHIND = (
-    select(TicketConversation.conversation_id)
-    .join(Conversation, col(Conversation.id) == col(TicketConversation.conversation_id))
-    .where(
-        col(TicketConversation.released_at).is_(None),
-        col(Conversation.last_seq) > col(TicketConversation.copied_seq),
-    )
-)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from chat.public import LEFT
-from escalation import store
+from escalation import cursors, store
 from escalation.actions import SAID, Tickets
 from escalation.change import Actor
 from escalation.closing import Closing
@@ -101,7 +101,7 @@ class EscalationWorker:
         if not heard:
             return
         async with self._tickets.db.read() as session:
-            behind = list(await store.behind_among(session, sorted(heard)))
+            behind = list(await cursors.behind_among(session, sorted(heard)))
         random.shuffle(behind)  # so that workers that heard the same do not all reach for the same one
         for conversation_id in behind:
             await self._tickets.copy_said(conversation_id)
@@ -109,7 +109,7 @@ class EscalationWorker:
     async def _find_left_behind(self) -> None:
         try:
             async with self._tickets.db.read() as session:
-                self._said.update(await store.left_behind(session))
+                self._said.update(await cursors.left_behind(session))
                 strays = await store.without_place(session)
             if strays:
                 async with self._tickets.db.write() as session:

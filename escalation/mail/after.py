@@ -12,6 +12,7 @@ from chat.clock import Clock
 from chat.db import insert_for, table_of
 from chat.public import Conversation, transcript_of
 from escalation.change import SYSTEM, Change
+from escalation.cursors import REF
 from escalation.customers.models import EmailAddress
 from escalation.mail.letter import ABOUT_TICKETS, TICKET_OPENED, TICKET_REPLY, TRIED_ANYWAY, Letter
 from escalation.mail.mailbox import Mailbox
@@ -22,7 +23,6 @@ from escalation.models import Ticket, TicketConversation, TicketMessage
 from escalation.ticket_links import may_read, page_for, takes_part
 
 SUPPRESSED_FOR = timedelta(days=60)
-SAID_REF = "ticket-message:"
 
 
 class After:
@@ -64,7 +64,7 @@ class After:
         seq = message.conversation_seq
         if seq is None:
             transcript = await transcript_of(session, conversation.id)
-            ref = f"{SAID_REF}{message.id}"
+            ref = f"{REF}{message.id}"
             seq = next((said.seq for said in transcript.messages if said.ref == ref), None) if transcript else None
         return seq is not None and conversation.visitor_read_seq >= seq
 

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+from sqlmodel import col, select
 
 from chat.conversations.entry import Author
 from chat.db import Database
 from escalation import spam
 from escalation.detaching import detach
-from escalation.models import Ticket
+from escalation.errors import TicketMoved
+from escalation.models import Ticket, TicketMessage
 from escalation.relations import merge
 from escalation.states import State
 from tests.support.clock import FakeClock
@@ -24,9 +26,16 @@ async def acme(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
         yield found
 
 
-async def version_of(acme: Company, ticket: Ticket) -> int:
+async def fresh(acme: Company, ticket: Ticket) -> Ticket:
     async with acme.db.read() as session:
-        return (await session.get_one(Ticket, ticket.id)).version
+        return await session.get_one(Ticket, ticket.id)
+
+
+async def texts_of(acme: Company, ticket: Ticket) -> list[str]:
+    async with acme.db.read() as session:
+        of_ticket = select(TicketMessage).where(TicketMessage.ticket_id == ticket.id)
+        found = await session.exec(of_ticket.order_by(col(TicketMessage.seq)))
+        return [one.text for one in found if one.kind == "message"]
 
 
 async def said_in(acme: Company, conversation: UUID) -> list[str]:
@@ -46,8 +55,8 @@ async def ended(acme: Company, conversation: UUID) -> None:
     acme.clock.advance(60)
 
 
-async def let_go(acme: Company, ticket: Ticket, how: str, other: Ticket) -> None:
-    version = await version_of(acme, ticket)
+async def let_go(acme: Company, ticket: Ticket, how: str, version: int = 0, other: Ticket | None = None) -> None:
+    version = version or (await fresh(acme, ticket)).version
     match how:
         case "closed":
             await acme.tickets.change_state(ticket.id, acme.as_omar, State.CLOSED, version=version)
@@ -56,6 +65,7 @@ async def let_go(acme: Company, ticket: Ticket, how: str, other: Ticket) -> None
         case "spam":
             await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=version)
         case "merged":
+            assert other is not None
             await merge(acme.tickets, ticket.id, other.id, acme.as_omar, version=version)
 
 
@@ -67,9 +77,9 @@ async def test_a_reply_reaches_the_conversation_whatever_becomes_of_its_ticket(a
         await ended(acme, before)
         conversation, ticket = await opened(acme, "The server does not answer")
         await acme.tickets.answer(ticket.id, ANSWER, ref="answer-0001")
-        version, then = await version_of(acme, ticket), State.CLOSED if how == "closed with it" else None
+        version, then = (await fresh(acme, ticket)).version, State.CLOSED if how == "closed with it" else None
         await acme.tickets.reply(ticket.id, acme.as_omar, REPLY, version=version, ref="reply-0001", then=then)
-        await let_go(acme, ticket, how, other)
+        await let_go(acme, ticket, how, other=other)
         while await acme.tickets.outbox.work_once():
             pass
         await acme.worker.sweep()
@@ -77,3 +87,42 @@ async def test_a_reply_reaches_the_conversation_whatever_becomes_of_its_ticket(a
     whole = ["The server does not answer", ANSWER, REPLY], ["The mail does not arrive"]
     assert found == dict.fromkeys(found, whole)
     assert len(found) == 6
+
+
+@pytest.mark.parametrize("how", ["closed", "spam", "closed with a reply"])
+async def test_nobody_closes_a_ticket_over_a_word_they_have_not_seen(acme: Company, how: str) -> None:
+    conversation, ticket = await opened(acme, "The server does not answer")
+    await acme.says(conversation, "And the mail too")
+    if how == "closed with a reply":
+        with pytest.raises(TicketMoved):
+            await acme.tickets.reply(
+                ticket.id, acme.as_omar, REPLY, version=ticket.version, ref="reply-0001", then=State.CLOSED
+            )
+    else:
+        with pytest.raises(TicketMoved):
+            await let_go(acme, ticket, how, ticket.version)
+    assert (await texts_of(acme, ticket), (await fresh(acme, ticket)).state) == (["And the mail too"], "open")
+    await let_go(acme, ticket, "closed")
+    assert (await fresh(acme, ticket)).state == "closed"
+
+
+async def test_who_speaks_at_the_moment_of_closing_is_heard(acme: Company) -> None:
+    conversation, ticket = await opened(acme, "The server does not answer")
+    await acme.says(conversation, "And the mail too")
+    with pytest.raises(TicketMoved):
+        async with acme.tickets.changing(ticket.id, acme.as_omar) as change:  # nobody has looked before
+            await change.lead(State.CLOSED)
+    assert (await fresh(acme, ticket)).state == ticket.state
+
+
+async def test_detached_or_merged_the_last_word_is_not_left_outside(acme: Company) -> None:
+    conversation, target = await opened(acme, "The mail does not arrive")
+    await ended(acme, conversation)
+    conversation, ticket = await opened(acme, "The server does not answer")
+    await acme.says(conversation, "Nor the shop")
+    await let_go(acme, ticket, "merged", other=target)
+    await acme.worker.sweep()
+    assert await texts_of(acme, target) == ["Nor the shop"]
+    await acme.says(conversation, "And the printer")
+    await let_go(acme, target, "detached")
+    assert await texts_of(acme, target) == ["Nor the shop", "And the printer"]
