@@ -216,7 +216,7 @@ async def test_omar_adds_and_removes_on_the_page_and_another_department_does_not
         assert "vito@supplier.example takes part, added by Omar" in shown
         (one,) = await there(db, ticket)
         # What became of the invitation: not sent, refused, sent, and at last used.
-        says = ("invitation not sent yet", "invitation not delivered", "link not opened yet", ">by link<")
+        says = ("invitation not sent yet", "invitation not delivered", "link not opened yet", ">by link, added by")
         for said, state in zip(says, ("waiting", "bounced", "accepted", "accepted"), strict=True):
             async with db.write() as session:
                 (mail,) = await session.exec(select(MailOut).where(MailOut.kind == TICKET_SHARED))
