@@ -115,15 +115,15 @@ async def code_of(client: ClientConnection, seconds: float) -> int:
     return client.close_code or 1006
 
 
-async def slow_readers(place: Place, count: int, over: float = 0.0) -> Codes:
-    """Of several people, since one may not hold so many sockets. `over`: seconds in which they are sent too much."""
+async def slow_readers(place: Place, count: int, over: float = 0.0, *, reads: bool = False) -> Codes:
+    """Of several people, since one may not hold so many sockets. `over`: seconds in which they are sent too much.
+    `reads`: they read it all, as others do, and are not ended: what is said is the same, nobody is slow."""
     groups = [min(TABS, count - start) for start in range(0, count, TABS)]
-    return [
-        code for codes in await asyncio.gather(*(slow_tabs(place, size, over) for size in groups)) for code in codes
-    ]
+    ended = await asyncio.gather(*(slow_tabs(place, size, over, reads=reads) for size in groups))
+    return [code for codes in ended for code in codes]
 
 
-async def slow_tabs(place: Place, count: int, over: float) -> Codes:
+async def slow_tabs(place: Place, count: int, over: float, *, reads: bool = False) -> Codes:
     """Tabs that read nothing while other tabs of the same person say more than may wait; then they look again."""
     async with contextlib.AsyncExitStack() as stack:
         first = await stack.enter_async_context(place.come())
@@ -133,9 +133,13 @@ async def slow_tabs(place: Place, count: int, over: float) -> Codes:
         reading = [enough]
         slow = []
         for _ in range(count):
-            client = await stack.enter_async_context(place.come(receives=4096, max_queue=1))
+            if reads:
+                client = await stack.enter_async_context(place.come())
+                reading.append(asyncio.create_task(code_of(client, over + PATIENCE)))
+            else:
+                client = await stack.enter_async_context(place.come(receives=4096, max_queue=1))
+                slow.append(client)
             await client.send(introduction)
-            slow.append(client)
             await asyncio.sleep(over / ARRIVALS)  # people come one after the other
         talkers = []
         for _ in range(TALKERS):

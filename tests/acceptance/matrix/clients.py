@@ -33,15 +33,20 @@ def place_of(scene: Scene) -> Place:
     return Place(scene.stage.hubs[0].base_url, scene.stage.desk.base_url, SITE)
 
 
-def alternating(scene: Scene, *bad: Badness) -> list[list[Any]]:
-    """Rounds with and without the bad clients, on the same load: the difference is theirs."""
+def alternating(scene: Scene, *bad: Badness, beside: Badness | None = None) -> list[list[Any]]:
+    """Rounds with and without the bad clients, on the same load: the difference is theirs. `beside`: what the rounds
+    without them have more of, since it belongs to nobody who is bad."""
     calm: Windows = []
     disturbed: Windows = []
     found: list[list[Any]] = []
     highest = base = scene.stage.usage().rss
     for _ in range(scene.times(ROUNDS)):
         start = monotonic()
-        scene.wait(20, 1.5)
+        with ThreadPoolExecutor(1) as pool:
+            talk = None if beside is None else pool.submit(asyncio.run, beside(place_of(scene)))
+            scene.wait(20, 1.5)
+            if talk is not None:
+                talk.result()
         calm.append((start, monotonic()))
         scene.strike()
         start = monotonic()
@@ -78,11 +83,18 @@ def demand_codes(scene: Scene, what: str, codes: Codes, wanted: set[int]) -> Non
     scene.demand_now(f"{what} are closed with their code", not wrong, says)
 
 
+def the_same_talk(scene: Scene, count: int) -> Badness:
+    """What is said to slow readers, said to some who read: long messages are work, whoever reads them."""
+    return lambda place: slow_readers(place, count, scene.times(4, 0), reads=True)
+
+
 def read_nothing(scene: Scene) -> None:
     """100 slow readers."""
     count = scene.times(100, 3)
     base = scene.stage.usage().rss
-    for (codes,) in alternating(scene, lambda place: slow_readers(place, count, scene.times(4, 0))):
+    for (codes,) in alternating(
+        scene, lambda place: slow_readers(place, count, scene.times(4, 0)), beside=the_same_talk(scene, count)
+    ):
         demand_codes(scene, "slow readers", codes, {4008})
     cost = (scene.stage.usage().rss - base) / count
     scene.demand_now("each costs 256 kB at most", scene.short or cost <= COST_BYTES, f"{cost / 1024:.0f} kB each stay")
@@ -115,6 +127,7 @@ def behave_badly(scene: Scene) -> None:
         lambda place: flood(place, 1000, scene.times(15, 2)),
         lambda place: silent(place, 3, scene.limit(HEADER_SECONDS * 2)),
         malformed,
+        beside=the_same_talk(scene, 1),
     )
     for slow, loud, mute, nonsense in found:
         demand_codes(scene, "a slow reader", slow, {4008})
