@@ -281,6 +281,8 @@ async def test_a_named_visitor_sees_the_same_tickets_in_the_widget_and_operators
     await page.evaluate("token => nightdesk('identify', { token })", token)
     frame = await open_panel(page)
     await expect(frame.get_by_text("Second backup location")).to_be_visible()
+    hidden = await frame.locator(".home .panel-body").evaluate("part => part.scrollHeight - part.clientHeight")
+    assert hidden <= 1, "tickets do not press the ways to ask together"
     await start(page, "Is my backup in Frankfurt?")
     await expect(frame.get_by_role("button", name="Attach files")).to_be_visible()
     picture = payload("plan.png", files.image(size=(640, 400)))

@@ -3,7 +3,8 @@
 import { h } from './elements/dom.js'
 import { locale } from './strings.js'
 
-const LOOKS = `.yours{display:grid;gap:8px;padding:0 20px 20px}.yours h3{font-size:14px;font-weight:600;margin:0}.yours ul{list-style:none;margin:0;padding:0;display:grid;gap:8px}
+// Tickets do not press what stands above them together: the whole first screen scrolls.
+const LOOKS = `.home:has(>.yours){overflow:hidden auto}.home:has(>.yours) .panel-body,.yours{flex:none}.yours{display:grid;gap:8px;padding:8px 20px 20px}.yours h3{font-size:14px;font-weight:600;margin:0}.yours ul{list-style:none;margin:0;padding:0;display:grid;gap:8px}
 .yours a{display:grid;gap:2px;padding:10px 14px;border:1px solid var(--nd-border);border-radius:12px;color:inherit;text-decoration:none;background:var(--nd-surface)}
 .yours a:hover{background:var(--nd-surface-2)}.yours a:focus-visible{outline:2px solid var(--nd-focus);outline-offset:2px}.yours b{font-weight:500;overflow-wrap:anywhere}
 .yours small{display:flex;flex-wrap:wrap;gap:0 10px;font-size:13px;color:var(--nd-text-3);font-variant-numeric:tabular-nums}.yours .all{border:0;padding:4px 0;background:none;color:var(--nd-accent-text)}`
