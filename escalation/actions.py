@@ -222,10 +222,11 @@ class Tickets:
 
     # ── links ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def revoke_links(self, ticket_id: UUID, actor: Actor) -> Ticket:
+    async def revoke_links(self, ticket_id: UUID, actor: Actor, *, version: int) -> Ticket:
         """All ways to the ticket without sign-in end, those over tickets that were merged into it, too; the next card
         carries a new one."""
         async with self._change(ticket_id, actor) as change:
+            _expect(change, version)
             links = await change.session.exec(
                 select(TicketLink).where(
                     col(TicketLink.ticket_id).in_(await absorbed_by(change.session, ticket_id)),

@@ -10,7 +10,7 @@ from escalation.change import Actor
 from escalation.models import TicketConversation
 
 
-async def detach(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
+async def detach(tickets: Tickets, ticket_id: UUID, actor: Actor, *, version: int) -> None:
     """What was said so far is in the ticket, and stays there; what is said from here on is not. The ticket goes on by
     its page and by mail. Once more changes nothing."""
     held = select(TicketConversation).where(
@@ -19,6 +19,8 @@ async def detach(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
     async with tickets.changing(ticket_id, actor) as change:
         ties = (await change.session.exec(held.with_for_update())).all()
         conversations = [tie.conversation_id for tie in ties]
+        if ties:
+            change.expect(version)
         for tie in ties:
             transcript = await transcript_of(change.session, tie.conversation_id)
             if transcript is not None:

@@ -30,7 +30,7 @@ LOST = ("bounced", "suppressed", "failed", "expired")
 Invitation = Literal["going", "lost", "unopened", "opened"]
 
 
-async def add(tickets: Tickets, ticket_id: UUID, actor: Actor, address: str) -> None:
+async def add(tickets: Tickets, ticket_id: UUID, actor: Actor, address: str, *, version: int) -> None:
     """They are mailed the way in. Once more changes nothing. Raises NoAddress, AlreadyReads, TooManyPeople and
     TicketClosed."""
     address = _checked(address)
@@ -39,6 +39,7 @@ async def add(tickets: Tickets, ticket_id: UUID, actor: Actor, address: str) -> 
         there = await participants_in(session, ticket.id)
         if any(one.address == address for one in there):
             return
+        change.expect(version)
         if ticket.state == State.CLOSED:
             raise TicketClosed
         if address == ticket.requester_email.strip().lower():
@@ -52,12 +53,13 @@ async def add(tickets: Tickets, ticket_id: UUID, actor: Actor, address: str) -> 
         await mail_shared(tickets.mailbox, session, ticket, made, change.now)
 
 
-async def remove(tickets: Tickets, ticket_id: UUID, actor: Actor, participant_id: UUID) -> None:
+async def remove(tickets: Tickets, ticket_id: UUID, actor: Actor, participant_id: UUID, *, version: int) -> None:
     """Their links end, and what they have not been sent is not sent. Once more changes nothing."""
     async with tickets.changing(ticket_id, actor) as change:
         found = await change.session.get(TicketParticipant, participant_id)
         if found is None or found.ticket_id != ticket_id:
             return
+        change.expect(version)
         links = await change.session.exec(
             select(TicketLink).where(
                 TicketLink.ticket_id == ticket_id,

@@ -32,30 +32,33 @@ PROVEN = 1
 """From this level on the address of a requester is known to be theirs."""
 
 
-async def link(tickets: Tickets, ticket_id: UUID, other_id: UUID, actor: Actor) -> None:
-    """Both show the other from now on. Once more changes nothing. Raises NotPossible for a ticket and itself."""
+async def link(tickets: Tickets, ticket_id: UUID, other_id: UUID, actor: Actor, *, version: int) -> None:
+    """Both show the other from now on. `version`: of the first one. Once more changes nothing. Raises NotPossible for a
+    ticket and itself."""
     async with tickets.db.write() as session:
         one, other = await _both(session, ticket_id, other_id)
         if await _related(session, one.id, other.id, LINKED):
             return
+        changes = _changes(tickets, session, actor, one, other)
+        changes[0].expect(version)
         session.add(
             TicketRelation(id=new_id(), ticket_id=one.id, other_id=other.id, relation=LINKED, at=tickets.clock.now())
         )
-        changes = _changes(tickets, session, actor, one, other)
         changes[0].record("linked", number=other.number)
         changes[1].record("linked", number=one.number)
         await _settle(tickets, changes)
     await _tell(tickets, changes)
 
 
-async def unlink(tickets: Tickets, ticket_id: UUID, other_id: UUID, actor: Actor) -> None:
+async def unlink(tickets: Tickets, ticket_id: UUID, other_id: UUID, actor: Actor, *, version: int) -> None:
     async with tickets.db.write() as session:
         one, other = await _both(session, ticket_id, other_id)
         found = await _related(session, one.id, other.id, LINKED)
         if found is None:
             return
-        await session.delete(found)
         changes = _changes(tickets, session, actor, one, other)
+        changes[0].expect(version)
+        await session.delete(found)
         changes[0].record("unlinked", number=other.number)
         changes[1].record("unlinked", number=one.number)
         await _settle(tickets, changes)

@@ -39,7 +39,7 @@ async def mark(tickets: Tickets, ticket_id: UUID, actor: Actor, *, version: int)
         await _audit(change, "ticket.spam_marked")
 
 
-async def take_back(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
+async def take_back(tickets: Tickets, ticket_id: UUID, actor: Actor, *, version: int) -> None:
     """Once more changes nothing. Raises NotPossible for what is closed for another reason."""
     async with tickets.changing(ticket_id, actor) as change:
         ticket = change.ticket
@@ -47,6 +47,7 @@ async def take_back(tickets: Tickets, ticket_id: UUID, actor: Actor) -> None:
             return
         if ticket.closed_reason != SPAM or ticket.closed_at is None:
             raise NotPossible
+        change.expect(version)
         since = ticket.closed_at
         await change.open_again()
         await revive_clocks(change.session, ticket, since)

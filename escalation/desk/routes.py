@@ -213,7 +213,7 @@ class TicketDesk:
                     raise NotPossible
                 await self._tickets.explain_breach(ticket.id, actor, clock_id, field_of(form, "reason"))
             case "links":
-                await self._tickets.revoke_links(ticket.id, actor)
+                await self._tickets.revoke_links(ticket.id, actor, version=version)
             case _:
                 raise NotPossible
 

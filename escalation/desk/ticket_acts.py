@@ -83,9 +83,9 @@ class TicketActs:
                 if other is None:
                     raise TicketGone
                 if act == "link":
-                    await relations.link(self._tickets, ticket.id, other.id, actor)
+                    await relations.link(self._tickets, ticket.id, other.id, actor, version=version)
                 elif act == "unlink":
-                    await relations.unlink(self._tickets, ticket.id, other.id, actor)
+                    await relations.unlink(self._tickets, ticket.id, other.id, actor, version=version)
                 else:
                     await relations.merge(self._tickets, ticket.id, other.id, actor, version=version)
                     return other.number
@@ -106,20 +106,21 @@ class TicketActs:
 
     async def _belongs(self, ticket: Ticket, actor: Actor, form: FormData) -> None:
         """Who and what belongs to the ticket, and whether it is one."""
+        version = version_in(form)
         match field_of(form, "act"):
             case "add_person":
-                await participants.add(self._tickets, ticket.id, actor, field_of(form, "address"))
+                await participants.add(self._tickets, ticket.id, actor, field_of(form, "address"), version=version)
             case "remove_person":
                 person = parse_id(field_of(form, "person"))
                 if person is None:
                     raise NotPossible
-                await participants.remove(self._tickets, ticket.id, actor, person)
+                await participants.remove(self._tickets, ticket.id, actor, person, version=version)
             case "spam":
-                await spam.mark(self._tickets, ticket.id, actor, version=version_in(form))
+                await spam.mark(self._tickets, ticket.id, actor, version=version)
             case "not_spam":
-                await spam.take_back(self._tickets, ticket.id, actor)
+                await spam.take_back(self._tickets, ticket.id, actor, version=version)
             case "detach":
-                await detach(self._tickets, ticket.id, actor)
+                await detach(self._tickets, ticket.id, actor, version=version)
             case _:
                 raise NotPossible
 

@@ -29,9 +29,11 @@ from escalation.ownership import Action, record_action
 from escalation.relations import link, merge, unlink
 from escalation.splitting import split
 from escalation.states import State
+from escalation.ticket_links import participants_in
 from escalation.transfers import transfer
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport
+from tests.support.taking_part import add
 from tests.support.tickets import LJUBLJANA, Company, company
 
 PLANTED = "zimzelen-4711"
@@ -288,15 +290,15 @@ async def test_a_link_shows_on_both_and_is_one(acme: Company) -> None:
     await acme.another_visitor()
     second = await acme.ticket()
     for one, other in ((first, second), (second, first), (first, second)):
-        await link(acme.tickets, one.id, other.id, acme.as_omar)
+        await link(acme.tickets, one.id, other.id, acme.as_omar, version=(await fresh(acme, one)).version)
     async with acme.db.read() as session:
         assert len((await session.exec(select(TicketRelation))).all()) == 1
     assert ((await events(acme, first))[-1], (await events(acme, second))[-1]) == ("linked", "linked")
-    await unlink(acme.tickets, second.id, first.id, acme.as_omar)
+    await unlink(acme.tickets, second.id, first.id, acme.as_omar, version=(await fresh(acme, second)).version)
     async with acme.db.read() as session:
         assert (await session.exec(select(TicketRelation))).all() == []
     with pytest.raises(NotPossible):
-        await link(acme.tickets, first.id, first.id, acme.as_omar)
+        await link(acme.tickets, first.id, first.id, acme.as_omar, version=first.version)
 
 
 async def test_tags_are_a_set_and_their_changes_are_told(acme: Company) -> None:
@@ -426,10 +428,42 @@ async def test_the_page_refuses_keeps_what_was_chosen_and_shows_the_override(acm
 # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_no_act_is_carried_out_on_an_older_page(acme: Company, office: Office) -> None:
+    first, second = await two_of_ann(acme)
+    await acme.another_visitor()
+    third = await acme.ticket()
+    await link(acme.tickets, second.id, third.id, acme.as_omar, version=second.version)
+    await add(acme.tickets, second.id, acme.as_omar, "vito@supplier.example")
+    async with acme.db.read() as session:
+        vito = (await participants_in(session, second.id))[0]
+    page, now = f"/desk/tickets/{second.number}", (await fresh(acme, second)).version
+    acts: list[tuple[str, dict[str, str]]] = [
+        ("acts", {"act": "link", "other": first.number}),
+        ("acts", {"act": "unlink", "other": third.number}),
+        ("acts", {"act": "merge", "other": first.number}),
+        ("acts", {"act": "add_person", "address": "ida@supplier.example"}),
+        ("acts", {"act": "remove_person", "person": str(vito.id)}),
+        ("acts", {"act": "detach"}),
+        ("acts", {"act": "spam"}),
+        ("properties", {"field": "links"}),
+    ]
+    for version in (str(now - 1), ""):
+        for place, form in acts:
+            refused = await office.post(f"{page}/{place}", **form, version=version)
+            assert (refused.status_code, "A colleague changed the ticket meanwhile" in refused.text) == (409, True), (
+                form
+            )
+    assert (await fresh(acme, second)).version == now
+    assert (await office.post(f"{page}/acts", act="spam", version=str(now))).status_code == 303
+    assert (await office.post(f"{page}/acts", act="not_spam", version=str(now))).status_code == 409
+    assert (await fresh(acme, second)).closed_reason == "spam"
+
+
 async def test_omar_links_merges_and_splits_without_script(acme: Company, office: Office) -> None:
     first, second = await two_of_ann(acme)
     acts = f"/desk/tickets/{second.number}/acts"
-    assert (await office.post(acts, act="link", other=first.number.lower())).status_code == 303
+    version = str(second.version)
+    assert (await office.post(acts, act="link", other=first.number.lower(), version=version)).status_code == 303
     page = await office.http.get(f"/desk/tickets/{second.number}")
     assert "The server does not answer" in page.text
     assert (await office.post(acts, act="link", other="T-26-999999")).status_code == 404
@@ -446,8 +480,8 @@ async def test_omar_links_merges_and_splits_without_script(acme: Company, office
     assert "split off from another ticket, Nov 25" in page.text
     assert "in chat and on the ticket page" in page.text  # where its requester is found
     assert (await office.http.get(f"/desk/tickets/{second.number}/split/1")).status_code == 404
-    version = (await fresh(acme, second)).version
-    merged = await office.post(acts, act="merge", other=first.number, version=str(version))
+    version = str((await fresh(acme, second)).version)
+    merged = await office.post(acts, act="merge", other=first.number, version=version)
     assert merged.headers["location"] == f"/desk/tickets/{first.number}"
     assert (await fresh(acme, second)).state == State.CLOSED
 

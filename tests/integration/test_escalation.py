@@ -363,7 +363,7 @@ async def test_a_link_ends_by_time_and_by_hand(acme: Company) -> None:
         assert await requesters_ticket(session, link_id, later - timedelta(seconds=1)) is not None
         assert await requesters_ticket(session, link_id, later) is None
         assert await requesters_ticket(session, uuid4(), acme.clock.now()) is None
-    await acme.tickets.revoke_links(ticket.id, acme.as_omar)
+    await acme.tickets.revoke_links(ticket.id, acme.as_omar, version=ticket.version)
     async with acme.db.read() as session:
         assert await requesters_ticket(session, link_id, acme.clock.now()) is None
     assert await link_of(acme, ticket) != link_id

@@ -292,7 +292,8 @@ async def test_a_link_that_does_not_work_looks_the_same_whatever_is_wrong(office
 async def test_ended_links_stop_at_once(office: Office) -> None:
     ticket = await office.acme.ticket()
     link = await office.link(ticket)
-    assert (await office.post(f"/desk/tickets/{ticket.number}/properties", field="links")).status_code == 303
+    properties, version = f"/desk/tickets/{ticket.number}/properties", str(ticket.version)
+    assert (await office.post(properties, field="links", version=version)).status_code == 303
     assert (await office.http.get(link)).status_code == 404
     assert (await office.http.get(await office.link(ticket))).status_code == 200
 

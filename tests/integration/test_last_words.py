@@ -61,7 +61,7 @@ async def let_go(acme: Company, ticket: Ticket, how: str, version: int = 0, othe
         case "closed":
             await acme.tickets.change_state(ticket.id, acme.as_omar, State.CLOSED, version=version)
         case "detached":
-            await detach(acme.tickets, ticket.id, acme.as_omar)
+            await detach(acme.tickets, ticket.id, acme.as_omar, version=version)
         case "spam":
             await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=version)
         case "merged":

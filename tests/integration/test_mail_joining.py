@@ -8,10 +8,10 @@ from chat.db import Database
 from chat.public import Conversation
 from escalation.detaching import detach
 from escalation.models import Ticket
-from escalation.participants import add
 from tests.support.clock import FakeClock
 from tests.support.mailed_tickets import Scene
 from tests.support.post_office import post_office
+from tests.support.taking_part import add, version_of
 from tests.support.tickets import company
 
 
@@ -75,7 +75,8 @@ async def test_only_who_has_the_conversation_waits_to_read_there(scene: Scene) -
         "vito@supplier.example", True, True,
     )  # fmt: skip
     # Detached, there is nowhere to read it.
-    await detach(scene.acme.tickets, ticket.id, scene.acme.as_omar)
+    version = await version_of(scene.acme.tickets, ticket.id)
+    await detach(scene.acme.tickets, ticket.id, scene.acme.as_omar, version=version)
     for text in ("It is in.", "Does it run?"):
         await scene.reply(ticket, text)
         sent = await scene.sent()

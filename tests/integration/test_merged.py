@@ -16,7 +16,6 @@ from chat.db import Database
 from escalation.change import Actor
 from escalation.errors import DifferentPeople, MoreReaders
 from escalation.models import Ticket
-from escalation.participants import add, remove
 from escalation.relations import merge
 from escalation.ticket_links import link_for, participants_in
 from escalation.transfers import transfer
@@ -26,6 +25,7 @@ from tests.support.customers import Rita, add_customer, signed_in
 from tests.support.file_post import of_visitor
 from tests.support.office import BASE, Office, SignedIn, transport
 from tests.support.program import Running, program
+from tests.support.taking_part import add, remove, version_of
 from tests.support.tickets import Company, company
 
 OMAR = Actor("operator", "Omar")
@@ -112,7 +112,7 @@ async def test_the_page_of_the_source_leads_its_reader_on_and_nobody_else(acme: 
     for path in (f"{vitos}/on", f"{old[:-1]}x/on", f"{onward.headers['location'].removeprefix(BASE)}/on"):
         assert (await office.http.get(path)).status_code == 404
     # All ways to the target end, those over the source, too.
-    await acme.tickets.revoke_links(target.id, acme.as_omar)
+    await acme.tickets.revoke_links(target.id, acme.as_omar, version=await version_of(acme.tickets, target.id))
     for path in (old, f"{old}/on", onward.headers["location"]):
         assert (await office.http.get(path)).status_code == 404
 

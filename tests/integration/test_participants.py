@@ -16,13 +16,14 @@ from escalation.mail.after import After
 from escalation.mail.letter import TICKET_REPLY, TICKET_SHARED
 from escalation.mail.models import MailOut
 from escalation.models import Ticket, TicketEvent, TicketParticipant
-from escalation.participants import MOST, add, remove
+from escalation.participants import MOST
 from escalation.states import State
 from escalation.ticket_links import participants_in
 from tests.support.clock import FakeClock
 from tests.support.customers import Rita, add_customer, browser_of, mails_of, signed_in, text_of
 from tests.support.office import BASE, OURS, Office, SignedIn, transport
 from tests.support.program import Running, program
+from tests.support.taking_part import add, remove, version_of
 from tests.support.tickets import company
 
 OMAR = Actor("operator", "Omar")
@@ -63,9 +64,7 @@ async def events(db: Database, ticket: Ticket) -> list[tuple[str, str, str]]:
 
 async def reply(running: Running, ticket: Ticket, text: str) -> None:
     tickets = running.desk.escalation.tickets
-    async with running.desk.db.read() as session:
-        version = (await session.get_one(Ticket, ticket.id)).version
-    await tickets.reply(ticket.id, OMAR, text, version=version, ref=uuid4().hex)
+    await tickets.reply(ticket.id, OMAR, text, version=await version_of(tickets, ticket.id), ref=uuid4().hex)
 
 
 def link_in(running: Running, mail: MailOut) -> str:
@@ -193,8 +192,7 @@ async def test_what_cannot_take_part_is_refused(running: Running) -> None:
     (first, *_) = await there(running.desk.db, ticket)
     await remove(tickets, foreign.id, OMAR, first.id)
     assert len(await there(running.desk.db, ticket)) == MOST
-    async with running.desk.db.read() as session:
-        version = (await session.get_one(Ticket, foreign.id)).version
+    version = await version_of(tickets, foreign.id)
     await tickets.change_state(foreign.id, OMAR, State.CLOSED, version=version)
     with pytest.raises(TicketClosed):
         await add(tickets, foreign.id, OMAR, OUTSIDE)
@@ -208,10 +206,12 @@ async def test_omar_adds_and_removes_on_the_page_and_another_department_does_not
         office = Office(acme, httpx2.AsyncClient(transport=transport(acme, sign_in), base_url=BASE), sign_in)
         ticket = await acme.ticket()
         page, acts = f"/desk/tickets/{ticket.number}", f"/desk/tickets/{ticket.number}/acts"
-        refused = await office.post(acts, act="add_person", address="vito at home")
+        refused = await office.post(acts, act="add_person", address="vito at home", version=str(ticket.version))
         assert (refused.status_code, 'value="vito at home"' in refused.text) == (422, True)
         assert "Write the address of a person" in refused.text
-        assert (await office.post(acts, act="add_person", address=OUTSIDE)).status_code == 303
+        assert (
+            await office.post(acts, act="add_person", address=OUTSIDE, version=str(ticket.version))
+        ).status_code == 303
         shown = (await office.http.get(page)).text
         assert "vito@supplier.example takes part, added by Omar" in shown
         (one,) = await there(db, ticket)
@@ -235,6 +235,7 @@ async def test_omar_adds_and_removes_on_the_page_and_another_department_does_not
             assert (await office.post(acts, **form)).status_code == 404
         assert len(await there(db, ticket)) == 1
         sign_in.operator_now = acme.omar
-        assert (await office.post(acts, act="remove_person", person=str(one.id))).status_code == 303
+        version = str(await version_of(acme.tickets, ticket.id))
+        assert (await office.post(acts, act="remove_person", person=str(one.id), version=version)).status_code == 303
         assert "takes part no longer, removed by Omar" in (await office.http.get(page)).text
         assert await there(db, ticket) == []

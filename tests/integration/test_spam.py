@@ -13,6 +13,7 @@ from chat.db import Database
 from chat.people.audit import AuditEntry
 from chat.people.models import Operator
 from escalation import spam, store
+from escalation.change import Actor
 from escalation.detaching import detach
 from escalation.errors import NotPossible, TicketMoved
 from escalation.mail.models import MailOut
@@ -21,6 +22,7 @@ from escalation.sla.alerts import alerts_for
 from escalation.states import State
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport
+from tests.support.taking_part import version_of
 from tests.support.tickets import Company, company
 
 
@@ -40,6 +42,12 @@ async def clocks(acme: Company, ticket: Ticket) -> dict[str, SlaClock]:
     async with acme.db.read() as session:
         found = await session.exec(select(SlaClock).where(SlaClock.subject_id == ticket.id))
         return {clock.metric: clock for clock in found}
+
+
+async def back(acme: Company, ticket: Ticket, by: Actor | None = None) -> None:
+    """By who sees it as it stands."""
+    version = await version_of(acme.tickets, ticket.id)
+    await spam.take_back(acme.tickets, ticket.id, by or acme.as_omar, version=version)
 
 
 async def listed(acme: Company) -> dict[str, list[str]]:
@@ -67,10 +75,10 @@ async def test_marked_and_taken_back_it_stands_where_it_stood(acme: Company, off
     assert await listed(acme) == {"open": [], "solved": [], "closed": [], "spam": [ticket.number]}
     acme.clock.advance(120)
     for _ in range(2):
-        await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
-    back = await office.fresh(ticket)
-    assert (back.state, back.closed_reason, back.closed_at, back.due_at) == (ticket.state, None, None, ticket.due_at)
-    assert (back.operator_id, back.operators_turn) == (ticket.operator_id, True)
+        await back(acme, ticket)
+    now = await office.fresh(ticket)
+    assert (now.state, now.closed_reason, now.closed_at, now.due_at) == (ticket.state, None, None, ticket.due_at)
+    assert (now.operator_id, now.operators_turn) == (ticket.operator_id, True)
     after = await clocks(acme, ticket)
     for metric, clock in before.items():
         there = after[metric]
@@ -108,7 +116,7 @@ async def test_a_broken_promise_rings_on_for_whom_it_rang(acme: Company, office:
         fresh = await office.fresh(ticket)
         await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=fresh.version)
         assert await rings() == [[], [], [], []]
-        await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+        await back(acme, ticket)
         assert await rings() == before
         for metric, clock in (await clocks(acme, ticket)).items():
             was = marks[metric]
@@ -128,7 +136,7 @@ async def test_a_pause_goes_on_through_the_mistake(acme: Company, office: Office
         if state is None:
             await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=fresh.version)
             acme.clock.advance(seconds)
-            await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+            await back(acme, ticket)
             assert (await office.fresh(ticket)).state == State.WAITING_THIRD_PARTY
             assert (await clocks(acme, ticket))["next_reply"].due_at is None
             continue
@@ -140,10 +148,10 @@ async def test_a_pause_goes_on_through_the_mistake(acme: Company, office: Office
 
 async def test_only_spam_is_taken_back_and_only_once_closed(acme: Company) -> None:
     ticket = await acme.ticket()
-    await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+    await back(acme, ticket)
     done = await acme.tickets.change_state(ticket.id, acme.as_omar, State.CLOSED, version=ticket.version)
     with pytest.raises(NotPossible):
-        await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+        await back(acme, ticket)
     with pytest.raises(NotPossible):
         await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=done.version)
 
@@ -155,14 +163,14 @@ async def test_its_conversation_comes_back_unless_it_became_another_ticket(acme:
     await acme.says(talk, "I am no robot")
     await acme.worker.sweep()
     assert await office.texts(ticket) == []
-    await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+    await back(acme, ticket)
     await acme.worker.sweep()
     assert await office.texts(ticket) == ["I am no robot"]
     fresh = await office.fresh(ticket)
     await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=fresh.version)
     other = await acme.escalate(talk)
     assert other.created
-    await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+    await back(acme, ticket)
     await acme.says(talk, "Still no robot")
     await acme.worker.sweep()
     assert (await office.texts(ticket), await office.texts(other.ticket)) == (["I am no robot"], ["Still no robot"])
@@ -179,7 +187,7 @@ async def test_what_was_said_meanwhile_keeps_the_promise(acme: Company, office: 
     await acme.conversations.say(talk, nina, "Which server?", "which-server")
     await acme.says(talk, "The one in Ljubljana")
     acme.clock.advance(3600)
-    await spam.take_back(acme.tickets, ticket.id, acme.as_omar)
+    await back(acme, ticket)
     assert await office.texts(ticket) == ["Which server?", "The one in Ljubljana"]
     fresh = await office.fresh(ticket)
     assert (fresh.first_reply_at, fresh.waiting_since) == (said_at, said_at)
@@ -208,7 +216,7 @@ async def test_taken_back_nobody_is_given_more_than_they_take(acme: Company, off
     if how != "off duty":
         await acme.tickets.assign(other.id, acme.as_nina, acme.omar.id, version=other.version)
     by = acme.as_omar if how == "by themselves" else acme.as_nina
-    await spam.take_back(acme.tickets, ticket.id, by)
+    await back(acme, ticket, by)
     holds = how in ("by themselves", "with room")
     assert (await office.fresh(ticket)).operator_id == (acme.omar.id if holds else None)
     async with acme.db.read() as session:
@@ -228,17 +236,18 @@ async def test_taken_back_while_another_ticket_is_opened_one_of_them_holds_the_c
         talk = await acme.conversation("The server does not answer")
         ticket = (await acme.escalate(talk)).ticket
         await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=ticket.version)
+        version = await version_of(acme.tickets, ticket.id)
         _, other = await asyncio.gather(
-            spam.take_back(acme.tickets, ticket.id, acme.as_omar), acme.escalate(talk, acme.as_nina)
+            spam.take_back(acme.tickets, ticket.id, acme.as_omar, version=version), acme.escalate(talk, acme.as_nina)
         )
         async with acme.db.read() as session:
-            back = await session.get_one(Ticket, ticket.id)
+            now = await session.get_one(Ticket, ticket.id)
             held = await session.exec(
                 select(TicketConversation.ticket_id).where(
                     TicketConversation.conversation_id == talk, col(TicketConversation.released_at).is_(None)
                 )
             )
-            assert (back.state, held.one()) == (ticket.state, other.ticket.id)
+            assert (now.state, held.one()) == (ticket.state, other.ticket.id)
 
 
 async def test_the_page_marks_shows_and_takes_back(acme: Company, office: Office) -> None:
@@ -256,7 +265,8 @@ async def test_the_page_marks_shows_and_takes_back(acme: Company, office: Office
         assert words in shown
     assert ticket.number not in (await office.http.get("/desk/tickets?lane=closed")).text
     assert ticket.number in (await office.http.get("/desk/tickets?lane=spam")).text
-    assert (await office.post(acts, act="not_spam")).status_code == 303
+    version = str(await version_of(acme.tickets, ticket.id))
+    assert (await office.post(acts, act="not_spam", version=version)).status_code == 303
     assert "No spam, taken back by Omar" in (await office.http.get(page)).text
     assert "spam" not in (await office.http.get(await office.link(ticket))).text
 
@@ -273,7 +283,7 @@ async def test_a_detached_conversation_goes_on_alone_and_may_become_the_next_tic
     acts, page_of_hers = f"/desk/tickets/{ticket.number}/acts", await office.link(ticket)
     assert "You can answer here or in the chat." in (await office.http.get(page_of_hers)).text
     for _ in range(2):
-        assert (await office.post(acts, act="detach")).status_code == 303
+        assert (await office.post(acts, act="detach", version=str(ticket.version))).status_code == 303
     assert "What you write here reaches us at once." in (await office.http.get(page_of_hers)).text
     await acme.says(talk, "Something else: my invoice")
     await acme.worker.sweep()
@@ -303,7 +313,7 @@ async def test_a_detached_conversation_goes_on_alone_and_may_become_the_next_tic
         told = await session.exec(select(TicketEvent).where(TicketEvent.type == "detached"))
         assert len(told.all()) == 1
     assert found == [(1, ticket.id, False), (2, other.ticket.id, True)]
-    await detach(acme.tickets, ticket.id, acme.as_omar)
+    await detach(acme.tickets, ticket.id, acme.as_omar, version=0)  # there is nothing left to detach
     await acme.says(talk, "Still there?")
     await acme.worker.sweep()
     assert await office.texts(other.ticket) == ["Still there?"]
