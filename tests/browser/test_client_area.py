@@ -2,6 +2,7 @@
 
 import re
 import time
+from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -330,6 +331,38 @@ async def test_a_named_visitor_sees_the_same_tickets_in_the_widget_and_operators
     assert kept == []
     await page.evaluate("nightdesk('logout')")
     await expect(panel(page).get_by_role("heading", name="Your tickets")).to_have_count(0)
+    talk, plan = ticket.url, await ticket.locator("a[href*='/files/']").first.get_attribute("href")
+    assert plan is not None
+    await mallory_of_another_account_learns_nothing(demo, await (await new_context()).new_page(), talk, plan)
+
+
+async def mallory_of_another_account_learns_nothing(demo: DemoProgram, page: Page, talk: str, file: str) -> None:
+    """What is Aino's is for Mallory as what does not exist; an order number of hers names no service."""
+    demo.run("account", "add", "--number", "A-666", "--name", "Mallory Ltd", "--json")
+    demo.run("customer", "add", "--account", "A-666", "--ref", "mallory", "--name", "Mallory", "--json")
+    await page.goto(f"{demo.origin}/client/enter?token={token_of(demo, 'enter', 'mallory')}")
+    await page.get_by_role("button", name="Go on as Mallory").click()
+    for theirs, nobodys in (
+        (f"{demo.origin}/client/tickets/T-26-004159", f"{demo.origin}/client/tickets/T-26-999999"),
+        (talk, f"{talk.rpartition('/')[0]}/{uuid4()}"),
+        (urljoin(demo.origin, file), re.sub(r"/files/[^/]+", f"/files/{uuid4()}", urljoin(demo.origin, file))),
+    ):
+        found, unknown = [await page.request.get(address) for address in (theirs, nobodys)]
+        # The page leads back to the address that was asked for.
+        texts = [(await one.text()).replace(urlsplit(one.url).path, "") for one in (found, unknown)]
+        assert (found.status, texts[0]) == (404, texts[1]), theirs
+    await page.goto(f"{demo.origin}/client/tickets?q=backup")
+    await expect(page.get_by_text("Second backup location")).to_have_count(0)
+    said = []
+    for order in ("#482913", "#482914"):
+        await page.goto(f"{demo.origin}/client/tickets/new")
+        await page.get_by_label("Subject").fill("Mine")
+        await page.get_by_label("Server IP or order number").fill(order)
+        await page.get_by_label("What happens").fill("It is mine, I say.")
+        await page.get_by_role("button", name="Send ticket").click()
+        await expect(page.get_by_text("Your ticket is open.")).to_be_visible()
+        said.append((await page.locator("main dl").all_inner_texts())[0].replace(order, ""))
+    assert said[0] == said[1]
 
 
 def token_of(demo: DemoProgram, use: str, customer: str = "demo-aino") -> str:
