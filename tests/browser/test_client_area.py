@@ -115,6 +115,12 @@ async def test_a_ticket_is_added_by_keyboard_and_answered_before_the_customers_e
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.locator("#answer")).to_have_value("One more thing")
     await expect(page.get_by_text("One more thing", exact=True)).to_have_count(1)
+    # Nor is it lost when the ticket is closed meanwhile: it goes into the one that follows.
+    await operator.locator("#p-state").select_option("closed")
+    await operator.locator("form", has=operator.locator("#p-state")).get_by_role("button", name="Set").press("Enter")
+    await page.get_by_role("button", name="Add a ticket that follows it").press("Enter")
+    await expect(page.get_by_text(f"Follows {number}.")).to_be_visible()
+    await expect(page.get_by_label("What happens")).to_have_value("One more thing")
 
 
 async def test_everything_works_without_script(demo: DemoProgram, aino: StorageState, new_context: NewContext) -> None:

@@ -84,9 +84,9 @@ function answerable(old, fresh) {
   if (closed) document.querySelector(".said")?.remove();
   if (!closed || !(isWritten() || old.contains(document.activeElement))) return old.replaceWith(document.adoptNode(fresh));
   old.dataset.closed = "";
+  const onward = fresh.querySelector('.closed a[href*="follows="], [value="fill"]');
   old.prepend(document.adoptNode(closed));
-  const follows = closed.querySelector('a[href*="follows="]');
-  if (follows instanceof HTMLAnchorElement) return carry(old, follows);
+  if (onward) return carry(old, onward);
   for (const part of old.querySelectorAll(".answer__bar, .file-field")) part.remove();
   const box = document.getElementById("answer");
   if (box instanceof HTMLTextAreaElement) box.readOnly = true;
@@ -101,15 +101,14 @@ function endable(old, fresh) {
   else if (has) hint?.after(document.adoptNode(has));
 }
 
-/** @param {HTMLElement} old @param {HTMLAnchorElement} follows the way to the form of that ticket */
-function carry(old, follows) {
+/** @param {HTMLElement} old @param {Element} onward the link or button to the form of the ticket that follows */
+function carry(old, onward) {
   const [form, send] = [old.querySelector("form"), old.querySelector('[value="send"]')];
   if (!form || !(send instanceof HTMLButtonElement)) return;
-  form.action = follows.href;
+  form.action = onward.getAttribute("href") ?? onward.closest("form")?.getAttribute("action") ?? form.action;
   send.value = "fill";
-  send.textContent = follows.textContent;
-  for (const part of old.querySelectorAll('[value="solved"]')) part.remove();
-  follows.remove();
+  send.textContent = onward.textContent;
+  for (const part of old.querySelectorAll('[value="solved"], .closed a')) part.remove();
 }
 
 document.addEventListener("visibilitychange", () => {
