@@ -312,12 +312,17 @@ async def test_two_operators_see_each_other_look_and_write_and_one_supervises(
     await expect(omar.locator("#ticket-lookers")).to_have_text("LLuka is looking")
     await luka.locator("#ticket-text").press_sequentially("I think")
     await expect(omar.locator("#ticket-lookers")).to_have_text("LLuka is writing")
-    # What one does with the ticket stands on the other's page, without a reload.
+    # What one does with the ticket stands on the other's page, without a reload; what came back refused stays there.
+    await luka.locator("#other-number").fill("T-26-999999")
+    await luka.locator("#other-number").press("Enter")
+    await expect(luka.get_by_text("There is no such ticket.").first).to_be_visible()
+    await expect(luka.locator("#live-state").get_by_text("Connected")).to_be_visible()
     await omar.locator("#participants summary").click()
     await omar.locator("#person-address").fill("vito@supplier.example")
     await omar.keyboard.press("Enter")
     await expect(omar.locator("#participants .lines")).to_contain_text("vito@supplier.example")
     await expect(luka.locator("#participants .lines")).to_contain_text("added by Omar")
+    await expect(luka.locator("#other-number")).to_have_value("T-26-999999")
     await omar.get_by_role("button", name="Mark as spam").click()
     await expect(omar.locator(".ticket__closed")).to_contain_text("nobody was told")
     await luka.get_by_role("button", name="It is no spam").click()

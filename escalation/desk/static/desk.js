@@ -63,6 +63,7 @@ function replace(id, fresh) {
   const had = document.activeElement === old;
   const within = document.activeElement instanceof HTMLElement && old.contains(document.activeElement) && !had ? nameOf(document.activeElement) : "";
   const next = document.adoptNode(fresh);
+  keepWritten(old, next);
   const chosen = new Set([...old.querySelectorAll(".box:checked")].map((box) => box instanceof HTMLInputElement ? numberOf(box) : ""));
   old.replaceWith(next);
   for (const box of next.querySelectorAll(".box")) if (box instanceof HTMLInputElement) box.checked = chosen.has(numberOf(box));
@@ -73,6 +74,22 @@ function replace(id, fresh) {
   else if (within) [...next.querySelectorAll("a, input")].forEach((one) => one instanceof HTMLElement && nameOf(one) === within && one.focus({ preventScroll: true }));
   enhance(next);
 }
+
+/** What somebody wrote there, or what came back refused, stays; it is not sent yet. @param {HTMLElement} old @param {HTMLElement} next */
+function keepWritten(old, next) {
+  const { kept = "" } = old.dataset;
+  if (kept) next.dataset.kept = kept;
+  for (const one of old.querySelectorAll("input[id], textarea[id]")) {
+    const twin = next.querySelector(`#${CSS.escape(one.id)}`);
+    if (!isText(one) || !isText(twin)) continue;
+    const isEdited = one.value !== one.defaultValue;
+    const cameBack = kept !== "" && (twin.value === "" || (kept === "tags" && one.name === "tags"));
+    if (isEdited || cameBack) twin.value = one.value;
+  }
+}
+
+/** @param {Element | null} one @returns {one is HTMLInputElement | HTMLTextAreaElement} */
+const isText = (one) => one instanceof HTMLTextAreaElement || (one instanceof HTMLInputElement && !["hidden", "checkbox", "radio", "file"].includes(one.type));
 
 /** Which link or box of the list it is, whatever row it moved to. @param {HTMLElement} one */
 function nameOf(one) {
