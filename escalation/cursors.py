@@ -48,6 +48,14 @@ async def behind_of(session: AsyncSession, ticket_id: UUID) -> Sequence[UUID]:
     return (await session.exec(_BEHIND.where(col(TicketConversation.ticket_id) == ticket_id))).all()
 
 
+async def is_in_a_ticket(session: AsyncSession, conversation_id: UUID, seq: int) -> bool:
+    """Also in one that has let the conversation go."""
+    tie = select(TicketConversation.id).where(
+        TicketConversation.conversation_id == conversation_id, col(TicketConversation.copied_seq) >= seq
+    )
+    return (await session.exec(tie.limit(1))).first() is not None
+
+
 async def is_unheard(session: AsyncSession, ticket_id: UUID) -> bool:
     """Whether somebody said something that the ticket does not have yet."""
     above = (

@@ -124,11 +124,16 @@ class EscalationWorker:
         await self.copy_heard()
 
     async def open_for_left(self, payload: dict[str, Any]) -> None:
-        """Outbox: a visitor left a message. Once more is harmless: the conversation has its ticket then."""
+        """Outbox: a visitor left a message. Once more is harmless, whatever became of its ticket: it is in one."""
         conversation_id = UUID(payload["conversation_id"])
         transcript = await self._tickets.conversations.transcript_of(conversation_id)
         if transcript is None:
             return
+        # A program of an older version does not say which message it was.
+        said = [message.seq for message in transcript.messages if message.author_kind == "visitor"]
+        async with self._tickets.db.read() as session:
+            if await cursors.is_in_a_ticket(session, conversation_id, payload.get("seq") or max(said, default=0)):
+                return
         draft = draft_ticket(transcript, self._zone)
         draft = await identified(self._tickets.registry, draft, transcript.visitor.verify_level)
         if not draft.subject.value:

@@ -170,7 +170,7 @@ class Conversations:
                 for owed in self._owed(entries):
                     await self._outbox.add(session, *owed)
                 if leave:
-                    await self._outbox.add(session, LEFT, {"conversation_id": str(opened.id)}, f"{LEFT}:{opened.id}")
+                    await self._owe_ticket(session, opened.id)
         if entries:
             opened.last_seq = entries[-1].seq
             self._committed(opened.id, entries, not leave)
@@ -196,11 +196,15 @@ class Conversations:
             )
             if rows_changed(changed):
                 entries = await append(session, conversation_id, [event("left", _author(visitor, opening.name))], now)
-            await self._outbox.add(
-                session, LEFT, {"conversation_id": str(conversation_id)}, f"{LEFT}:{conversation_id}"
-            )
+            await self._owe_ticket(session, conversation_id)
         self._committed(conversation_id, entries, False)
         self._outbox.wake()
+
+    async def _owe_ticket(self, session: AsyncSession, conversation_id: UUID) -> None:
+        """Once for each time that something was left: a resend is the same one, more words later are another."""
+        seq = await store.left_seq(session, conversation_id)
+        payload = {"conversation_id": str(conversation_id), "seq": seq}
+        await self._outbox.add(session, LEFT, payload, f"{LEFT}:{conversation_id}:{seq}")
 
     async def of_visitor(self, conversation_id: UUID, visitor_id: UUID) -> Conversation:
         async with self._db.read() as session:

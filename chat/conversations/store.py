@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, RowMapping, bindparam, or_, select
+from sqlalchemy import Integer, RowMapping, bindparam, func, or_, select
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.entry import StoredEntry, entry_of
-from chat.conversations.models import Conversation, Message
+from chat.conversations.models import PUBLIC, Conversation, Message
 from chat.db import table_of
 
 
@@ -40,6 +40,20 @@ async def latest_of(session: AsyncSession, visitor_id: UUID) -> Conversation | N
         .limit(1)
     )
     return (await session.execute(statement)).scalars().first()
+
+
+async def left_seq(session: AsyncSession, conversation_id: UUID) -> int:
+    """Of the last thing that the visitor said or of their leaving it there."""
+    rows = table_of(Message).c
+    found = await session.execute(
+        select(func.max(rows.seq)).where(
+            rows.conversation_id == conversation_id,
+            rows.stream == PUBLIC,
+            rows.author_kind == "visitor",
+            or_(rows.kind == "message", rows.data["event"].as_string() == "left"),
+        )
+    )
+    return found.scalar_one_or_none() or 0
 
 
 async def entries_after(

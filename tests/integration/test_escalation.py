@@ -375,7 +375,7 @@ async def test_a_message_left_becomes_a_ticket_once(acme: Company) -> None:
     )
     while await acme.tickets.outbox.work_once():
         pass
-    await acme.worker.open_for_left({"conversation_id": str(left.id)})
+    await acme.worker.open_for_left({"conversation_id": str(left.id)})  # as an older program owes it
     async with acme.db.read() as session:
         ticket = (await session.exec(select(Ticket))).one()
     assert (ticket.subject, ticket.state, ticket.contact_channel, ticket.operator_id) == (

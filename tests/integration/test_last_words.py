@@ -6,8 +6,10 @@ from uuid import UUID
 import pytest
 from sqlmodel import col, select
 
+from chat.conversations.actions import LEFT, Opening
 from chat.conversations.entry import Author
 from chat.db import Database
+from chat.outbox import OutboxRow
 from escalation import spam
 from escalation.detaching import detach
 from escalation.errors import TicketMoved
@@ -126,3 +128,41 @@ async def test_detached_or_merged_the_last_word_is_not_left_outside(acme: Compan
     await acme.says(conversation, "And the printer")
     await let_go(acme, target, "detached")
     assert await texts_of(acme, target) == ["Nor the shop", "And the printer"]
+
+
+@pytest.mark.parametrize("how", ["closed", "spam"])
+async def test_what_was_left_is_one_ticket_though_it_ends_before_its_row_does(acme: Company, how: str) -> None:
+    opening = Opening("left-0001", "Please call me", email="ann@example.com")
+    left = await acme.conversations.leave(acme.visitor, opening, None)
+    async with acme.db.read() as session:
+        (owed,) = await session.exec(select(OutboxRow).where(OutboxRow.kind == LEFT))
+    await acme.worker.open_for_left(owed.payload)  # whose worker dies before it has noted the end
+    (ticket,) = await tickets_of(acme)
+    await let_go(acme, ticket, how)
+    while await acme.tickets.outbox.work_once():
+        pass
+    await acme.conversations.leave(acme.visitor, opening, left.id)  # sent again by the browser
+    while await acme.tickets.outbox.work_once():
+        pass
+    assert [one.id for one in await tickets_of(acme)] == [ticket.id]
+
+
+async def test_what_is_left_after_the_end_of_the_first_ticket_is_another(acme: Company) -> None:
+    opening = Opening("left-0001", "Please call me", email="ann@example.com")
+    left = await acme.conversations.leave(acme.visitor, opening, None)
+    while await acme.tickets.outbox.work_once():
+        pass
+    (first,) = await tickets_of(acme)
+    await let_go(acme, first, "closed")
+    await acme.says(left.id, "Nobody has called")
+    for _ in range(2):
+        again = Opening("left-0002", "Hello?", email="ann@example.com")
+        await acme.conversations.leave(acme.visitor, again, left.id)
+    while await acme.tickets.outbox.work_once():
+        pass
+    assert [one.number for one in await tickets_of(acme)] == [first.number, "T-26-000002"]
+
+
+async def tickets_of(acme: Company) -> list[Ticket]:
+    async with acme.db.read() as session:
+        return list(await session.exec(select(Ticket).order_by(col(Ticket.number))))
