@@ -92,7 +92,7 @@ class Tickets:
         async with self._change(ticket_id, actor) as change:
             if await change.said_before(ref):
                 return change.ticket
-            _expect(change, version)
+            change.expect(version)
             attached = await claim_files(change.session, f"operator:{actor.id}", files, place_of(ticket_id))
             message = await change.say(text, channel="desk", ref=ref, files=attached)
             await self._owe_conversations(change, message)
@@ -114,7 +114,7 @@ class Tickets:
     async def set_tags(self, ticket_id: UUID, actor: Actor, tags: Sequence[str], *, version: int) -> Ticket:
         """These and no others. Raises NotPossible for too many or a long one."""
         async with self._change(ticket_id, actor) as change:
-            _expect(change, version)
+            change.expect(version)
             await change.tag(tags)
         return change.ticket
 
@@ -124,7 +124,7 @@ class Tickets:
         if state is State.CLOSED:
             await self.hear_out(ticket_id)
         async with self._change(ticket_id, actor) as change:
-            _expect(change, version)
+            change.expect(version)
             await change.lead(state, reason)
         return change.ticket
 
@@ -135,7 +135,7 @@ class Tickets:
         if operator_id is not None and operator_id not in names:
             raise NotPossible
         async with self._change(ticket_id, actor) as change:
-            _expect(change, version)
+            change.expect(version)
             if operator_id is not None and operator_id not in (actor.id, change.ticket.operator_id):
                 await require_room(change.session, operator_id, change.now)
             await change.assign(operator_id, names[operator_id] if operator_id else "")
@@ -153,14 +153,14 @@ class Tickets:
         if priority not in (HIGH, NORMAL):
             raise NotPossible
         async with self._change(ticket_id, actor) as change:
-            _expect(change, version)
+            change.expect(version)
             await change.rank(priority)
         return change.ticket
 
     async def promise_update(self, ticket_id: UUID, actor: Actor, due_at: datetime, *, version: int) -> Ticket:
         """ "Investigating, next update by …": stated to the requester, and a clock of its own."""
         async with self._change(ticket_id, actor) as change:
-            _expect(change, version)
+            change.expect(version)
             if not change.ticket.open or not change.now < due_at <= change.now + LONGEST_PROMISE:
                 raise NotPossible
             await start_update_by(change.session, change.ticket, due_at, change.now)
@@ -226,7 +226,7 @@ class Tickets:
         """All ways to the ticket without sign-in end, those over tickets that were merged into it, too; the next card
         carries a new one."""
         async with self._change(ticket_id, actor) as change:
-            _expect(change, version)
+            change.expect(version)
             links = await change.session.exec(
                 select(TicketLink).where(
                     col(TicketLink.ticket_id).in_(await absorbed_by(change.session, ticket_id)),
@@ -395,7 +395,3 @@ async def homes_of(session: AsyncSession, ticket_id: UUID) -> list[UUID]:
         TicketRelation.ticket_id == ticket_id, TicketRelation.relation == "split"
     )
     return list(await session.exec(held.where(col(TicketConversation.ticket_id).in_(origin))))
-
-
-def _expect(change: Change, version: int) -> None:
-    change.expect(version)
