@@ -24,7 +24,8 @@ EARLIER = 10
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """`relation` as the template says it: merged, absorbed, split, split_from, linked. `subject` and `state` are empty
+    """`relation` as the template says it: merged, absorbed, split, split_from, follow-up,
+    followed, linked. `subject` and `state` are empty
     where the reader does not reach it."""
 
     relation: str
@@ -77,7 +78,7 @@ async def _relatives(session: AsyncSession, ticket: Ticket, reader: OperatorRead
     for row, other in rows:
         relation = row.relation
         if row.other_id == ticket.id:
-            relation = {"merged": "absorbed", "split": "split_from"}.get(relation, relation)
+            relation = {"merged": "absorbed", "split": "split_from", "follow-up": "followed"}.get(relation, relation)
         one = known[other]
         seen = other in reached
         found.append(Relative(relation, one.number, one.subject if seen else "", one.state if seen else ""))

@@ -41,7 +41,7 @@ from escalation.sla.clocks import (
 from escalation.sla.crew import situation
 from escalation.sla.policies import FIRST_REPLY, WAITING
 from escalation.sla.solving import start_solve, stop_solve
-from escalation.states import HIGH, LIVE, TEXT_LIMIT, State, may_follow
+from escalation.states import DONE, HIGH, LIVE, TEXT_LIMIT, State, may_follow
 
 TAGS, TAG_LENGTH = 20, 40
 
@@ -251,7 +251,7 @@ class Change:
             # Nobody waits any more. An operator who solves without a word has still promised one.
             await cancel_clocks(self.session, self.ticket, self.now)
         if target is State.CLOSED:
-            await self._close(reason or "done")
+            await self._close(reason or DONE)
 
     async def _lead(self, target: State, reason: str | None = None, **why: Any) -> None:
         before = self.ticket.state

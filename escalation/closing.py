@@ -16,7 +16,7 @@ from escalation.change import SYSTEM
 from escalation.errors import TicketMoved
 from escalation.models import Ticket
 from escalation.queue import bounds_of
-from escalation.states import State
+from escalation.states import DONE, State
 
 ROUND_SECONDS = 600.0
 AT_ONCE = 100
@@ -68,7 +68,7 @@ class Closing:
             # Asked again of the locked row: it may have been opened, or closed by another worker.
             over = ticket.state == State.SOLVED and (ticket.public_at or ticket.changed_at) < before
             if over:
-                await change.lead(State.CLOSED, "done", days=self._days)
+                await change.lead(State.CLOSED, DONE, days=self._days)
         return over
 
 

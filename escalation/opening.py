@@ -29,9 +29,10 @@ from escalation.models import (
     TicketOrder,
     TicketTranscript,
 )
+from escalation.relations import follow
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
-from escalation.states import NORMAL, State
+from escalation.states import DONE, NORMAL, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ async def open_ticket(
         change = Change(session, ticket, actor, now)
         change.record("created", channel=channel, priority=ticket.priority, department=department.slug)
         change.record("escalated", conversation=str(transcript.conversation_id), upto=transcript.upto_seq)
+        if (before := await _closed_before(session, conversation_id)) is not None:
+            follow(change, before)
         if actor.kind == "operator" and actor.id is not None:
             await change.assign(actor.id, actor.name)
         change.settle()
@@ -130,6 +133,17 @@ async def _claim(session: AsyncSession, conversation_id: UUID, ticket_id: UUID) 
         .order_by(col(TicketConversation.escalation_no).desc())
     )
     return found.first()
+
+
+async def _closed_before(session: AsyncSession, conversation_id: UUID) -> Ticket | None:
+    """The last ticket that the conversation was done with. What was spam, or detached from it, was about something
+    else."""
+    done = select(Ticket).join(TicketConversation, col(TicketConversation.ticket_id) == col(Ticket.id)).where(
+        TicketConversation.conversation_id == conversation_id,
+        Ticket.closed_reason == DONE,
+        TicketConversation.released_at == Ticket.closed_at,
+    )  # fmt: skip
+    return (await session.exec(done.order_by(col(TicketConversation.escalation_no).desc()).limit(1))).first()
 
 
 async def _tie(session: AsyncSession, ticket_id: UUID, upto_seq: int) -> None:

@@ -27,7 +27,7 @@ from escalation.sla.clocks import REPLIES, running_clocks, start_next_reply, tak
 from escalation.states import LIVE, State
 from escalation.ticket_links import MERGED, may_read, participants_in, takes_part, type_of
 
-SPLIT, LINKED = "split", "linked"
+SPLIT, LINKED, FOLLOWS = "split", "linked", "follow-up"
 PROVEN = 1
 """From this level on the address of a requester is known to be theirs."""
 
@@ -105,6 +105,15 @@ async def merge(tickets: Tickets, source_id: UUID, target_id: UUID, actor: Actor
         await _turn(changes[1], source, since)
         await _settle(tickets, changes)
     await _tell(tickets, changes)
+
+
+def follow(change: Change, before: Ticket) -> None:
+    """The ticket goes on from one that is closed, which never opens again."""
+    follows = TicketRelation(
+        id=new_id(), ticket_id=change.ticket.id, other_id=before.id, relation=FOLLOWS, at=change.now
+    )  # fmt: skip
+    change.session.add(follows)
+    change.record("follows", number=before.number)
 
 
 async def same_person(session: AsyncSession, one: Ticket, other: Ticket) -> bool:

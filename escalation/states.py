@@ -5,6 +5,8 @@ from enum import StrEnum
 from chat.strings import Catalogue
 
 HIGH, NORMAL = 0, 1
+DONE = "done"
+"""Why a ticket is closed that was neither spam nor merged."""
 TEXT_LIMIT = 10_000
 """The same as of a message in a conversation, so that a reply fits into every window."""
 SUBJECT_LIMIT = 200

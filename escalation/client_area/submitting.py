@@ -25,8 +25,9 @@ from escalation.customers.reader import CustomerReader
 from escalation.customers.registry import OwnedService
 from escalation.errors import NotPossible, TooManyTickets
 from escalation.mail.about_tickets import mail_opened
-from escalation.models import Ticket, TicketIp, TicketOrder, TicketRelation
+from escalation.models import Ticket, TicketIp, TicketOrder
 from escalation.opening import next_number
+from escalation.relations import follow
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
 from escalation.states import HIGH, State
@@ -121,7 +122,7 @@ async def submit_ticket(
         for n, text in enumerate(new.texts):
             await change.say(text, channel="page", ref=f"{ref}:{n}", level=LEVEL, files=() if n else attached)
         if new.follows:
-            await _follow(session, reader, new.follows, ticket_id, now)
+            await _follow(change, reader, new.follows)
         change.settle()
         await mail_opened(tickets.mailbox, session, ticket, now)
         number = ticket.number
@@ -137,16 +138,15 @@ def _digest(new: NewTicket, files: int) -> str:
     return hashlib.sha256(repr((said, where, start, new.follows, files)).encode()).hexdigest()
 
 
-async def _follow(session: AsyncSession, reader: CustomerReader, number: str, ticket_id: UUID, now: datetime) -> None:
+async def _follow(change: Change, reader: CustomerReader, number: str) -> None:
     """A closed ticket never opens again: this one follows it, if it was theirs to read."""
-    found = await session.execute(
-        select(col(Ticket.id))
+    found = await change.session.execute(
+        select(Ticket)
         .join(Department, col(Department.id) == col(Ticket.department_id))
         .where(col(Ticket.number) == number, col(Ticket.state) == State.CLOSED.value, seen_by(reader))
     )
-    other_id = found.scalar_one_or_none()
-    if other_id is not None:
-        session.add(TicketRelation(id=new_id(), ticket_id=ticket_id, other_id=other_id, relation="follow-up", at=now))
+    if (before := found.scalar_one_or_none()) is not None:
+        follow(change, before)
 
 
 async def _claim(

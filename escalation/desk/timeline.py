@@ -91,6 +91,7 @@ _ICONS = {
     "absorbed": "transfer",
     "split": "transfer",
     "split_from": "transfer",
+    "follows": "ticket",
 }
 
 
@@ -166,7 +167,7 @@ def event_text(event: TicketEvent, departments: Mapping[str, str], c: Catalogue,
             }  # fmt: skip
         case "tags" | "mentioned" | "action" | "action_override":
             return _act_text(event, c)
-        case "linked" | "unlinked" | "merged" | "absorbed" | "split" | "split_from":
+        case "linked" | "unlinked" | "merged" | "absorbed" | "split" | "split_from" | "follows":
             return relation_text(event.type, data, c)
         case other:
             return other
@@ -215,6 +216,8 @@ def relation_text(relation: str, data: Mapping[str, Any], c: Catalogue) -> str:
             return c.gettext("Merged into %(number)s") % data
         case "absorbed":
             return c.gettext("%(number)s was merged into this ticket") % data
+        case "follows":
+            return c.gettext("Goes on from %(number)s, which is closed") % data
         case "split":
             return c.gettext("A message was split off as %(number)s") % data
         case _:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import httpx2
@@ -13,8 +14,9 @@ from chat.conversations.entry import Author
 from chat.db import Database
 from chat.ids import new_id
 from chat.people.models import Department
-from escalation import store
+from escalation import spam, store
 from escalation.customers.models import Account, Customer
+from escalation.detaching import detach
 from escalation.errors import DifferentPeople, NeedsOwnership, NotPossible, TicketMoved
 from escalation.models import (
     SlaClock,
@@ -423,6 +425,46 @@ async def test_the_page_refuses_keeps_what_was_chosen_and_shows_the_override(acm
     assert "Server restarted, reinstalled or restored by Omar although asked for at level 0" in page.text
     link_of = await office.link(ticket)
     assert "Data centre on fire" not in (await office.http.get(link_of)).text
+
+
+# ── what goes on ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_next_ticket_of_a_conversation_goes_on_from_the_one_it_was_done_with(
+    acme: Company, office: Office
+) -> None:
+    talk = await acme.conversation("The server does not answer")
+    for ends in ("spam", "detached"):
+        ticket = (await acme.escalate(talk)).ticket
+        if ends == "spam":
+            await spam.mark(acme.tickets, ticket.id, acme.as_omar, version=ticket.version)
+        else:
+            await detach(acme.tickets, ticket.id, acme.as_omar, version=ticket.version)
+            acme.clock.advance(60)
+            version = (await fresh(acme, ticket)).version
+            await acme.tickets.change_state(ticket.id, acme.as_omar, State.CLOSED, version=version)
+        acme.clock.advance(60)
+    found = []
+    for _ in range(3):
+        one = (await acme.escalate(talk)).ticket
+        found.append(await acme.tickets.change_state(one.id, acme.as_omar, State.CLOSED, version=one.version))
+        acme.clock.advance(60)
+    async with acme.db.read() as session:
+        rows = (await session.exec(select(TicketRelation).order_by(col(TicketRelation.at)))).all()
+    assert [(row.relation, row.ticket_id, row.other_id) for row in rows] == [
+        ("follow-up", after.id, before.id) for before, after in pairwise(found)
+    ]
+    number = found[0].number
+    for locale, here, there, told in (
+        ("en", "goes on from it", "goes on from this one", f"Goes on from {number}, which is closed"),
+        ("sl", "je njegovo nadaljevanje", "nadaljevanje tega", f"Nadaljuje zaprti zahtevek {number}"),
+    ):
+        assert office.sign_in.operator_now is not None
+        office.sign_in.operator_now.locale = locale
+        pages = [(await office.http.get(f"/desk/tickets/{one.number}")).text for one in found]
+        assert [(f">{here}<" in page, f">{there}<" in page, told in page) for page in pages] == [
+            (False, True, False), (True, True, True), (True, False, False),
+        ]  # fmt: skip
 
 
 # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
