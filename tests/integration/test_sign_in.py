@@ -421,7 +421,7 @@ async def test_a_partial_holds_what_changes_and_never_the_composer(desk: Desk) -
     ("locale", "words"),
     [
         ("en", ("least busy of 3: 1 of 5 · offered again (passed on 2×)", "transferred by Luka &#34;L&#34;")),
-        ("sl", ("najmanj pogovorov od 3: 1 od 5 · znova ponujeno (prej neprevzeto 2×)", "predaja: Luka &#34;L&#34;")),
+        ("sl", ("najmanj pogovorov (od 3): 1 od 5 · znova ponujeno (prej neprevzeto 2×)", "predaja: Luka &#34;L&#34;")),
     ],
 )
 async def test_why_somebody_had_it_is_told_in_the_language_of_who_reads_it(
