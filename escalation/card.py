@@ -11,7 +11,7 @@ from chat.public import CardDraft, CardDraftLink
 from chat.strings import Catalogue, Strings
 from escalation.directory import named
 from escalation.models import Ticket
-from escalation.states import HIGH, TONES, State, requesters_word
+from escalation.states import DONE, HIGH, TONES, State, requesters_word
 
 
 def card_of(
@@ -49,8 +49,22 @@ def card_of(
                 path=f"/desk/tickets/{ticket.number}",
                 audience="operator",
             ),
+            *_further(ticket, catalogues),
         ],
     )
+
+
+def _further(ticket: Ticket, catalogues: Mapping[str, Catalogue]) -> list[CardDraftLink]:
+    """Of a closed one that never opens again; for who can sign in. Others just write."""
+    if ticket.closed_reason != DONE or ticket.account_id is None:
+        return []
+    return [
+        CardDraftLink(
+            label={locale: c.gettext("Add a ticket that follows it") for locale, c in catalogues.items()},
+            path=f"/client/tickets/new?follows={ticket.number}",
+            audience="visitor",
+        )
+    ]
 
 
 def _due_label(ticket: Ticket, c: Catalogue, now: datetime, zone: ZoneInfo) -> str:

@@ -1,6 +1,6 @@
 """Stored entries -> frames: the one bridge between tables and the wire. Rendered once per audience, not per reader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -101,12 +101,20 @@ class Presenter:
             links=[
                 frames.CardLink(
                     label=_in(locale, link["label"], ""),
-                    url=self._links.sign(link["path"]) if link["signed"] else link["path"],
+                    url=self._url(link, audience),
                 )
                 for link in data["links"]
                 if link.get("audience", audience.role) == audience.role
             ],
         )
+
+    def _url(self, link: Mapping[str, Any], audience: Audience) -> str:
+        path: str = link["path"]
+        if link["signed"]:
+            return self._links.sign(path)
+        # The panel stands on the page of another site.
+        is_elsewhere = audience.role == "visitor" and path.startswith("/")
+        return self._links.address(path) if is_elsewhere else path
 
 
 _VISITOR_DATA = frozenset({"operator", "department", "by", "score", "number"})
