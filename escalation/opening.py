@@ -33,6 +33,7 @@ from escalation.relations import follow
 from escalation.sla.clocks import start_first_reply
 from escalation.sla.solving import start_solve
 from escalation.states import DONE, NORMAL, State
+from escalation.store import ticket_holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,29 +111,24 @@ def _without(transcript: Transcript, left_out: Collection[str]) -> Transcript:
 
 async def _claim(session: AsyncSession, conversation_id: UUID, ticket_id: UUID) -> Ticket | None:
     """The unique constraint is the judge: of many at once one gets None and goes on, the others get its ticket."""
-    ties = col(TicketConversation.conversation_id) == conversation_id
-    released = select(func.count()).select_from(TicketConversation).where(
-        ties, col(TicketConversation.released_at).is_not(None)
-    )  # fmt: skip
-    claim = insert_for(session)(table_of(TicketConversation)).values(
-        id=new_id(),
-        ticket_id=ticket_id,
-        conversation_id=conversation_id,
-        escalation_no=(await session.exec(released)).one() + 1,
-        upto_seq=0,
-        copied_seq=0,
-        card_digest="",
-    )
-    won = await session.exec(claim.on_conflict_do_nothing().returning(table_of(TicketConversation).c.id))
-    if won.first() is not None:
-        return None
-    found = await session.exec(
-        select(Ticket)
-        .join(TicketConversation, col(TicketConversation.ticket_id) == col(Ticket.id))
-        .where(ties)
-        .order_by(col(TicketConversation.escalation_no).desc())
-    )
-    return found.first()
+    ties = table_of(TicketConversation).c
+    newest = select(func.max(ties.escalation_no)).where(ties.conversation_id == conversation_id)
+    while True:
+        claim = insert_for(session)(table_of(TicketConversation)).values(
+            id=new_id(),
+            ticket_id=ticket_id,
+            conversation_id=conversation_id,
+            escalation_no=((await session.exec(newest)).one() or 0) + 1,
+            upto_seq=0,
+            copied_seq=0,
+            card_digest="",
+        )
+        won = await session.exec(claim.on_conflict_do_nothing().returning(ties.id))
+        if won.first() is not None:
+            return None
+        if (there := await ticket_holding(session, conversation_id)) is not None:
+            return there
+        # Let go of between the two: it is free again.
 
 
 async def _closed_before(session: AsyncSession, conversation_id: UUID) -> Ticket | None:

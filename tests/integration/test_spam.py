@@ -176,6 +176,23 @@ async def test_its_conversation_comes_back_unless_it_became_another_ticket(acme:
     assert (await office.texts(ticket), await office.texts(other.ticket)) == (["I am no robot"], ["Still no robot"])
 
 
+async def test_who_asks_again_gets_the_ticket_that_holds_it_not_the_newest(acme: Company, office: Office) -> None:
+    talk = await acme.conversation("The server does not answer")
+    opened = []
+    for _ in range(2):
+        opened.append((await acme.escalate(talk)).ticket)
+        await spam.mark(acme.tickets, opened[-1].id, acme.as_omar, version=opened[-1].version)
+    first, second = opened
+    await spam.take_back(acme.tickets, first.id, acme.as_omar, version=(await office.fresh(first)).version)
+    again = await acme.escalate(talk)
+    assert (again.ticket.number, again.created) == (first.number, False)
+    fresh = await office.fresh(first)
+    await acme.tickets.change_state(first.id, acme.as_omar, State.CLOSED, version=fresh.version)
+    third = await acme.escalate(talk)
+    assert third.created
+    assert third.ticket.id not in (first.id, second.id)
+
+
 async def test_what_was_said_meanwhile_keeps_the_promise(acme: Company, office: Office) -> None:
     talk = await acme.conversation("The server does not answer")
     ticket = (await acme.escalate(talk)).ticket
