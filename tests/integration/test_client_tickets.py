@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -435,21 +436,23 @@ async def test_a_reply_that_came_too_late_goes_into_the_ticket_that_follows(runn
 
 async def test_the_card_of_a_closed_ticket_offers_its_customer_the_next_one(running: Running) -> None:
     rita = await add_customer(running)
-    desk = await running.signed_in(await running.operator("Omar", role="supervisor"))
-    tickets = running.desk.escalation.tickets
-    for is_known in (False, True):
-        ann = await running.visitor_who_said("The shop is down")
-        fields = {"subject": "Shop down", "department": "technical", "priority": "normal"}
-        made = await desk.post(f"/desk/conversations/{ann.conversation}/ticket", data=fields)
-        number = made.text.split("/desk/tickets/")[1].split('"')[0]
-        ticket = await ticket_of(running.desk.db, number)
-        if is_known:
-            async with running.desk.db.write() as session:
-                (await session.get_one(Ticket, ticket.id)).account_id = rita.account_id
-        await tickets.change_state(ticket.id, Actor("operator", "Omar"), State.CLOSED, version=ticket.version)
-        shown = await ann.until("said", lambda frame: (frame["entries"][-1].get("card") or {}).get("state") == "Closed")
-        links = [(link["label"], link["url"]) for link in shown["entries"][-1]["card"]["links"]]
-        assert [label for label, _ in links] == ["View ticket", "Add a ticket that follows it"][: 1 + is_known]
+    omar, tickets = await running.operator("Omar", role="supervisor"), running.desk.escalation.tickets
+    async with aclosing(await running.signed_in(omar)) as desk:
+        for is_known in (False, True):
+            ann = await running.visitor_who_said("The shop is down")
+            fields = {"subject": "Shop down", "department": "technical", "priority": "normal"}
+            made = await desk.post(f"/desk/conversations/{ann.conversation}/ticket", data=fields)
+            number = made.text.split("/desk/tickets/")[1].split('"')[0]
+            ticket = await ticket_of(running.desk.db, number)
+            if is_known:
+                async with running.desk.db.write() as session:
+                    (await session.get_one(Ticket, ticket.id)).account_id = rita.account_id
+            await tickets.change_state(ticket.id, Actor("operator", "Omar"), State.CLOSED, version=ticket.version)
+            shown = await ann.until(
+                "said", lambda frame: (frame["entries"][-1].get("card") or {}).get("state") == "Closed"
+            )
+            links = [(link["label"], link["url"]) for link in shown["entries"][-1]["card"]["links"]]
+            assert [label for label, _ in links] == ["View ticket", "Add a ticket that follows it"][: 1 + is_known]
     # The panel stands on another site, and signed out one comes back to the form.
     further = f"/client/tickets/new?follows={number}"
     assert links[1][1] == f"{running.base_url}{further}"
