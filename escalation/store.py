@@ -1,6 +1,6 @@
 """What operators read of tickets. The requester's queries stand apart, in `requesters_store`: none takes a flag."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -71,21 +71,27 @@ class Wanted:
     department_id: UUID | None = None
 
 
-async def queued(
+async def places(
     session: AsyncSession, reader: OperatorReader, wanted: Wanted, *, after: str = "", limit: int = PAGE
-) -> Sequence[QueuedTicket]:
-    """The first `limit` behind the place `after`, in the order of service."""
+) -> dict[str, UUID]:
+    """Place -> id of the first `limit` behind the place `after`, in the order of service."""
     first = _first(reader, wanted, after, limit)
-    found = [] if first is None else [row.id for row in await session.execute(first)]
+    return {} if first is None else {row.place: row.id for row in await session.execute(first)}
+
+
+async def queued(session: AsyncSession, tickets: Collection[UUID]) -> Sequence[QueuedTicket]:
+    """In the order of service."""
+    if not tickets:
+        return []
     query = (
         select(Ticket, Department, Operator)
         .join(Department, col(Department.id) == col(Ticket.department_id))
         .outerjoin(Operator, col(Operator.id) == col(Ticket.operator_id))
-        .where(col(Ticket.id).in_(found))
+        .where(col(Ticket.id).in_(tickets))
         .order_by(col(Ticket.place))
     )
     rows = (await session.exec(query)).all()
-    broken = await _breached_among(session, [ticket.id for ticket, _, _ in rows])
+    broken = await _breached_among(session, tickets)
     return [QueuedTicket(*row, breached=row[0].id in broken) for row in rows]
 
 
@@ -140,7 +146,7 @@ def _elsewhere(reader: OperatorReader, wanted: Wanted) -> ColumnElement[bool]:
     return department.not_in(reader.departments)
 
 
-async def _breached_among(session: AsyncSession, tickets: Sequence[UUID]) -> set[UUID]:
+async def _breached_among(session: AsyncSession, tickets: Collection[UUID]) -> set[UUID]:
     """Those with a promise that is broken and still waits for its reply."""
     found = await session.exec(
         select(SlaClock.subject_id).where(

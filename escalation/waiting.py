@@ -55,7 +55,7 @@ def promises_of(policies: Sequence[Policy], departments: Mapping[UUID, str]) -> 
     return found
 
 
-async def waiting_conversations(
+async def standings(
     session: AsyncSession,
     reader: OperatorReader,
     promises: Promises,
@@ -65,9 +65,9 @@ async def waiting_conversations(
     department_id: UUID | None = None,
     after: Standing | None = None,
     limit: int = 50,
-) -> list[WaitingConversation]:
-    """In the order of service. `free`: those that wait for anybody, or are being offered to this reader. What belongs
-    to a ticket stands in the list as that ticket."""
+) -> list[Standing]:
+    """Of conversations, in the order of service. `free`: those that wait for anybody, or are being offered to this
+    reader. What belongs to a ticket stands in the list as that ticket."""
     kinds = ("waiting", "offered to me") if free else ("mine",) if mine else ("mine", "waiting", "offered")
     cells: list[str] = []
     values: dict[str, Any] = {"reader": reader.operator_id, "most": limit}
@@ -83,11 +83,10 @@ async def waiting_conversations(
                 values |= {f"since{n}": since, f"id{n}": after.id}
     if not cells:
         return []
-    standings = sorted(
+    return sorted(
         _standing(row.id, row.priority, row.waiting_since, promises[row.department_id, row.priority])
         for row in await session.execute(_of_cells(kinds, tuple(cells)), values)
     )[:limit]
-    return await _rows(session, standings)
 
 
 @lru_cache(maxsize=256)
@@ -144,8 +143,10 @@ def _behind(after: Standing | None, promise: timedelta, priority: int) -> tuple[
     return ("after" if since < after.waiting_since else "tie"), since
 
 
-async def _rows(session: AsyncSession, standings: Sequence[Standing]) -> list[WaitingConversation]:
+async def waiting_conversations(session: AsyncSession, standings: Sequence[Standing]) -> list[WaitingConversation]:
     """In this order; who was answered meanwhile is left out."""
+    if not standings:
+        return []
     rows, visitors = table_of(Conversation), table_of(Visitor)
     departments, operators = table_of(Department), table_of(Operator)
     found = await session.execute(

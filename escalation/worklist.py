@@ -9,11 +9,11 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.public import Department, OperatorDepartment
-from escalation.queue import parse_place
+from escalation.queue import Standing, parse_place
 from escalation.reach import OperatorReader
 from escalation.sla.policies import Policy
-from escalation.store import PAGE, QueuedTicket, Wanted, count_of, queued
-from escalation.waiting import Promises, WaitingConversation, promises_of, waiting_conversations
+from escalation.store import PAGE, QueuedTicket, Wanted, count_of, places, queued
+from escalation.waiting import Promises, WaitingConversation, promises_of, standings, waiting_conversations
 
 CANDIDATES = 20
 """So many are tried before "nothing waits": others may take the same ones meanwhile."""
@@ -63,26 +63,33 @@ async def work_page(
     """A key that somebody changed begins at the head."""
     behind = parse_place(after) if after else None
     place = after if behind is not None else ""
+    tickets = await places(session, reader, wanted, after=place, limit=limit + 1)
+    waiting: dict[str, Standing] = {}
+    if wanted.lane == "open":
+        found = await standings(
+            session,
+            reader,
+            await _promises(session, policies),
+            mine=wanted.mine,
+            free=wanted.free,
+            department_id=wanted.department_id,
+            after=behind,
+            limit=limit + 1,
+        )
+        waiting = {one.place: one for one in found}
+    # Of both only what comes on the page is read.
+    ordered = sorted([*tickets, *waiting])
+    shown = ordered[:limit]
     rows = [
         WorkRow(row.ticket.place, ticket=row)
-        for row in await queued(session, reader, wanted, after=place, limit=limit + 1)
+        for row in await queued(session, [tickets[one] for one in shown if one in tickets])
     ]
-    if wanted.lane == "open":
-        rows += [
-            WorkRow(row.place, conversation=row)
-            for row in await waiting_conversations(
-                session,
-                reader,
-                await _promises(session, policies),
-                mine=wanted.mine,
-                free=wanted.free,
-                department_id=wanted.department_id,
-                after=behind,
-                limit=limit + 1,
-            )
-        ]
+    rows += [
+        WorkRow(row.place, conversation=row)
+        for row in await waiting_conversations(session, [waiting[one] for one in shown if one in waiting])
+    ]
     rows.sort(key=lambda row: row.place)
-    return WorkPage(rows[:limit], rows[limit - 1].place if len(rows) > limit else "")
+    return WorkPage(rows, shown[-1] if len(ordered) > limit else "")
 
 
 async def counts(session: AsyncSession, reader: OperatorReader) -> dict[str, int]:

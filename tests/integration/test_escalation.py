@@ -42,7 +42,7 @@ from escalation.ticket_links import link_for
 from escalation.transfers import transfer
 from escalation.worklist import counts
 from tests.support.clock import FakeClock
-from tests.support.tickets import LJUBLJANA, Company, company
+from tests.support.tickets import LJUBLJANA, Company, company, queue_of
 
 PROBLEM = "Hi, our shop is down. Since 20:40, order #482913, address 185.203.118.7."
 
@@ -413,7 +413,7 @@ async def test_the_queue_pages_without_double_or_gap(acme: Company) -> None:
     seen: list[str] = []
     while True:
         async with acme.db.read() as session:
-            page = await store.queued(session, reader, store.Wanted(), after=after, limit=2)
+            page = await queue_of(session, reader, store.Wanted(), after=after, limit=2)
         if not page:
             break
         seen += [row.ticket.number for row in page]
@@ -431,10 +431,10 @@ async def test_lanes_hold_what_they_say(acme: Company) -> None:
     async with acme.db.read() as session:
         assert await counts(session, reader) == {"open": 1, "mine": 1}
         found = {
-            lane: [row.ticket.number for row in await store.queued(session, reader, store.Wanted(lane=lane))]
+            lane: [row.ticket.number for row in await queue_of(session, reader, store.Wanted(lane=lane))]
             for lane in LANES
         }
-        own = await store.queued(session, reader, store.Wanted(mine=True))
+        own = await queue_of(session, reader, store.Wanted(mine=True))
     assert found == {"open": [mine.number], "solved": [solved.number], "closed": [], "spam": []}
     assert [row.ticket.number for row in own] == [mine.number]
 
@@ -474,7 +474,7 @@ async def test_the_database_orders_the_queue_as_the_key_does(acme: Company, seed
     seen: list[Ticket] = []
     while True:
         async with acme.db.read() as session:
-            page = await store.queued(session, reader, store.Wanted(), after=after, limit=7)
+            page = await queue_of(session, reader, store.Wanted(), after=after, limit=7)
         if not page:
             break
         seen += [row.ticket for row in page]

@@ -23,7 +23,7 @@ from escalation.states import State
 from tests.support.clock import FakeClock
 from tests.support.office import BASE, Office, SignedIn, transport
 from tests.support.taking_part import version_of
-from tests.support.tickets import Company, company
+from tests.support.tickets import Company, company, queue_of
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def listed(acme: Company) -> dict[str, list[str]]:
         reader = await acme.reader()
         lanes = {lane: store.Wanted(lane=lane) for lane in ("open", "solved", "closed", "spam")}
         return {
-            lane: [row.ticket.number for row in await store.queued(session, reader, wanted)]
+            lane: [row.ticket.number for row in await queue_of(session, reader, wanted)]
             for lane, wanted in lanes.items()
         }
 

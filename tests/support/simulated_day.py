@@ -119,7 +119,7 @@ class Day:
 
     async def furnish(self, begin: datetime, visitors: int, each: int) -> None:
         """`each` operators in a shift, two departments, and absences: one of the early shift is on leave, one of the
-        late shift goes home ill, and for an hour of the night and one of the busiest nobody is there."""
+        late shift goes home ill, and for an hour of the night and half a one of the busiest nobody is there."""
         acme = self.acme
         crews: dict[str, list[Operator]] = {}
         async with acme.db.write() as session:
@@ -158,7 +158,7 @@ class Day:
         for operator in crews["Night"]:
             await add_absence(acme.db, operator, begin + timedelta(hours=2), begin + timedelta(hours=3))
         for operator in crews["Early"]:
-            await add_absence(acme.db, operator, begin + timedelta(hours=11), begin + timedelta(hours=12))
+            await add_absence(acme.db, operator, begin + timedelta(hours=11.5), begin + timedelta(hours=12))
         self.people = [one for crew in crews.values() for one in crew]
         ids = [one.id for one in self.people]
         async with acme.db.read() as session:
@@ -256,7 +256,6 @@ class Day:
             taker = max(able, key=lambda one: (room[one], str(one)))
             taken = await self._take_next(taker, unheld)
             if taken is None:
-                self.faults.append(f"{now}: there is a ticket, and for {taker} nothing is next")
                 room[taker] = 0
                 continue
             room[taker] -= 1
@@ -272,10 +271,12 @@ class Day:
                     self.faults.append(f"{now}: {ticket.number} has nobody: {why}")
 
     async def _take_next(self, taker: UUID, unheld: dict[UUID, Row[Any]]) -> UUID | None:
-        """As the list takes it; None where it has nothing."""
+        """As the list gives it; None where it has conversations first."""
         acme, now = self.acme, self.acme.clock.now()
         async with acme.db.read() as session:
             rows = await free_work(session, self.readers[taker], self.policies)
+        if not rows:
+            self.faults.append(f"{now}: there is a ticket, and for {taker} nothing is next")
         for first in (row.ticket.ticket for row in rows if row.ticket is not None):
             mine = [one for one in unheld.values() if taker in self.departments[one.department_id]]
             self.seen["high before normal"] += first.priority == HIGH and any(one.priority != HIGH for one in mine)

@@ -1,6 +1,6 @@
 """A company with two departments, two operators and one visitor, and the tickets of it, on a given database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chat.conversations.actions import Conversations, Opening
 from chat.conversations.entry import Author
@@ -33,6 +34,7 @@ from escalation.models import Ticket
 from escalation.opening import Opened, open_ticket
 from escalation.reach import OperatorReader, reader_of
 from escalation.shifts.keeper import ShiftKeeper
+from escalation.store import QueuedTicket, Wanted, places, queued
 from escalation.worker import EscalationWorker
 from tests.support.clock import FakeClock
 
@@ -199,3 +201,10 @@ async def add_visitor(db: Database, site_id: UUID, clock: FakeClock) -> Visitor:
     async with db.write() as session:
         session.add(visitor)
     return visitor
+
+
+async def queue_of(
+    session: AsyncSession, reader: OperatorReader, wanted: Wanted, *, after: str = "", limit: int = 50
+) -> Sequence[QueuedTicket]:
+    """A page of tickets alone."""
+    return await queued(session, list((await places(session, reader, wanted, after=after, limit=limit)).values()))
