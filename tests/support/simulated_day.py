@@ -119,7 +119,7 @@ class Day:
 
     async def furnish(self, begin: datetime, visitors: int, each: int) -> None:
         """`each` operators in a shift, two departments, and absences: one of the early shift is on leave, one of the
-        late shift goes home ill, and for an hour of the night and half a one of the busiest nobody is there."""
+        late shift goes home ill, and for an hour of the night and twenty minutes of the busiest nobody is there."""
         acme = self.acme
         crews: dict[str, list[Operator]] = {}
         async with acme.db.write() as session:
@@ -158,7 +158,7 @@ class Day:
         for operator in crews["Night"]:
             await add_absence(acme.db, operator, begin + timedelta(hours=2), begin + timedelta(hours=3))
         for operator in crews["Early"]:
-            await add_absence(acme.db, operator, begin + timedelta(hours=11.5), begin + timedelta(hours=12))
+            await add_absence(acme.db, operator, begin + timedelta(hours=11, minutes=40), begin + timedelta(hours=12))
         self.people = [one for crew in crews.values() for one in crew]
         ids = [one.id for one in self.people]
         async with acme.db.read() as session:
@@ -249,6 +249,7 @@ class Day:
             ready = (await session.execute(_READY, {"now": now})).all()
         held = await self._held()
         room = {one.id: one.ticket_capacity - held.get(one.id, 0) for one in ready}
+        talks_first: set[UUID] = set()
         while able := [
             one for one in room
             if room[one] > 0 and any(one in self.departments[ticket.department_id] for ticket in unheld.values())
@@ -256,7 +257,10 @@ class Day:
             taker = max(able, key=lambda one: (room[one], str(one)))
             taken = await self._take_next(taker, unheld)
             if taken is None:
-                room[taker] = 0
+                # Nor for who works where they do.
+                alike = {one for one in room if self.readers[one].departments == self.readers[taker].departments}
+                talks_first |= alike
+                room |= dict.fromkeys(alike, 0)
                 continue
             room[taker] -= 1
             unheld.pop(taken, None)
@@ -267,7 +271,8 @@ class Day:
             for ticket in left.values():
                 why = (await situation(session, cast("Place", ticket), now))["code"]
                 self.seen[f"unassigned: {why}"] += 1
-                if why not in ("nobody_on_shift", "nobody_here", "all_full"):
+                is_behind = why == "not_taken" and talks_first & self.departments[ticket.department_id]
+                if why not in ("nobody_on_shift", "nobody_here", "all_full") and not is_behind:
                     self.faults.append(f"{now}: {ticket.number} has nobody: {why}")
 
     async def _take_next(self, taker: UUID, unheld: dict[UUID, Row[Any]]) -> UUID | None:
@@ -289,12 +294,19 @@ class Day:
 
     async def _hand_over(self) -> None:
         """At the end of a shift. Nobody gets more than they have room for."""
-        before = await self._held()
-        self.seen["hand-overs"] += await self.acme.shifts.round()
-        after = await self._held()
+        handed = await self.acme.shifts.round()
+        self.seen["hand-overs"] += handed
+        if not handed:
+            return
+        now, held = self.acme.clock.now(), await self._held()
+        async with self.acme.db.read() as session:
+            events = await session.exec(
+                select(TicketEvent.data).where(TicketEvent.type == "handed_over", TicketEvent.at == now)
+            )
+            given = {UUID(one["operator"]) for one in events if one["operator"]}
         for one in self.people:
-            if after.get(one.id, 0) > max(before.get(one.id, 0), one.ticket_capacity):
-                self.faults.append(f"{self.acme.clock.now()}: {one.name} was handed tickets beyond their capacity")
+            if one.id in given and held[one.id] > one.ticket_capacity:
+                self.faults.append(f"{now}: {one.name} was handed tickets beyond their capacity")
 
     async def _held(self) -> dict[UUID, int]:
         async with self.acme.db.read() as session:
