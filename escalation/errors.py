@@ -95,7 +95,7 @@ class MoreReaders(TicketError):
 
 
 class FewerReaders(TicketError):
-    """Somebody who takes part in the one ticket may not read the other."""
+    """Somebody who takes part in the one ticket, or the people of its account, may not read the other."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(f"{len(names)} of them")

@@ -14,6 +14,7 @@ from chat.public import Conversation, put_files_along
 from escalation.actions import Tickets
 from escalation.change import Actor, Change, inside_of, place_of
 from escalation.client_area.tickets_store import may_see
+from escalation.customers.models import Account
 from escalation.errors import DifferentPeople, FewerReaders, MoreReaders, NotPossible, TicketGone, TicketMoved
 from escalation.models import (
     SlaClock,
@@ -142,14 +143,18 @@ async def has_more_readers(session: AsyncSession, target: Ticket, source: Ticket
 
 
 async def losing_readers(session: AsyncSession, source: Ticket, target: Ticket) -> list[str]:
-    """Names of those who take part in the source and may not read the target. Nobody adds them there unasked."""
-    return [
+    """Names of those who take part in the source and may not read the target, and of the account whose people read the
+    source alone. Nobody adds them there unasked."""
+    alone = source.account_id if target.account_id is None else None
+    account = await session.get(Account, alone) if alone is not None else None
+    people = [
         one.name or one.address
         for one in await participants_in(session, source.id)
         if await takes_part(session, source.id, one.address)
         and not await may_read(session, target, one.address)
         and not await may_see(session, one.customer_id, target)
     ]
+    return people if account is None else [account.name, *people]
 
 
 def split_ref(message_id: UUID) -> str:

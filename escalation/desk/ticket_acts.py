@@ -211,8 +211,8 @@ def refused_text(refused: TicketError, c: Catalogue) -> str:
             )
         case FewerReaders(names=names):
             return c.gettext(
-                "These people take part here and could not read the other ticket: %(names)s. Add them there first, or "
-                "link the two."
+                "Who reads this ticket could not read the other ticket: %(names)s. Add them there first, or link the "
+                "two."
             ) % {"names": ", ".join(names)}
         case NoAddress():
             return c.gettext("Write the address of a person, for example ana@example.com.")

@@ -14,7 +14,8 @@ from sqlmodel import select
 from chat.conversations.entry import Author
 from chat.db import Database
 from escalation.change import Actor
-from escalation.errors import DifferentPeople, MoreReaders
+from escalation.customers.models import Account
+from escalation.errors import DifferentPeople, FewerReaders, MoreReaders
 from escalation.models import Ticket
 from escalation.relations import merge
 from escalation.ticket_links import link_for, participants_in
@@ -132,6 +133,10 @@ async def test_nothing_is_merged_to_where_others_read_it(running: Running) -> No
         unknown.account_id = unknown.customer_id = None
     with pytest.raises(MoreReaders):
         await merge(tickets, unknown.id, fault.id, OMAR, version=unknown.version)
+    with pytest.raises(FewerReaders) as refused:
+        await merge(tickets, fault.id, unknown.id, OMAR, version=fault.version)
+    async with db.read() as session:
+        assert refused.value.names == [(await session.get_one(Account, rita.account_id)).name]
     await add(tickets, fault.id, OMAR, "vito@supplier.example")
     other = await opened(running, rita)
     with pytest.raises(MoreReaders):
