@@ -27,18 +27,19 @@ FAULTS = (
         for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
     ),
 )
-OF_TICKETS = (
-    *("administration", "client", "delivery", "desk", "escalation", "file", "killed", "mail", "notes", "registry"),
+
+
+def _of(*names: str) -> tuple[str, ...]:
+    folder = ROOT / "tests" / "integration"
+    return tuple(sorted(f"integration/{file.name}" for name in names for file in folder.glob(f"test_{name}*.py")))
+
+
+CLIENT_AREA = _of("client", "delivery")
+TICKETS = _of(
+    *("administration", "desk", "escalation", "file", "killed", "mail", "notes", "registry"),
     *("shifts", "simulated", "sla"),
 )
-TICKETS = tuple(
-    sorted(
-        f"integration/{file.name}"
-        for name in OF_TICKETS
-        for file in (ROOT / "tests" / "integration").glob(f"test_{name}*.py")
-    )
-)
-OTHERS = tuple(f"--ignore=tests/{file}" for file in (*COMMANDS, *OPERATIONS, *FAULTS, *TICKETS))
+OTHERS = tuple(f"--ignore=tests/{file}" for file in (*COMMANDS, *OPERATIONS, *FAULTS, *CLIENT_AREA, *TICKETS))
 """Have steps of their own."""
 Lane = dict[str, Callable[[], Verdict]]
 READING: Lane = {
@@ -66,7 +67,10 @@ BROKEN: Lane = {
     "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
     "tickets": lambda: run_pytest(*TICKETS),
 }
-SEEN: Lane = {"browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers])}
+SEEN: Lane = {
+    "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
+    "client-area": lambda: run_pytest(*CLIENT_AREA),
+}
 LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
 ORDER = [name for lane in LANES for name in lane]
 

@@ -27,6 +27,8 @@ class Axe:
 
         `of`: only frames with this in their address.
         """
+        # Without its style sheet a page has the browser's colours.
+        await page.wait_for_load_state()
         found: list[str] = []
         for frame in page.frames:
             if frame.url.startswith(("http:", "https:")) and of in frame.url:
