@@ -22,12 +22,12 @@ from tests.support.databases import PostgresMaker
 from tests.support.program import Running, program
 from tests.support.proxies import Caddy, Nginx, Proxy
 from tests.support.servers import RedisServer, free_port
-from tests.support.serving import Desk, Process
+from tests.support.serving import BUSY, Desk, Process
 from tests.support.steady import percentile, rolling_restart, steady
 from tests.support.views import View, begin, check
 
 ANN, MALLORY = "127.0.0.2", "127.0.0.3"
-BUSY, VISITS = b"Too many at once", 5
+VISITS = 5
 PAIRS = 3
 ROUNDS = 3
 PAUSE_SECONDS = 6.0
