@@ -6,13 +6,10 @@ own, and one department; then `w`, and the banner of alarms alone. `quiet` is so
 skipped by number, with the count of all.
 """
 
-import asyncio
 import random
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,11 +26,10 @@ from escalation.models import SlaClock, SlaEvent, Ticket
 from escalation.queue import place_of
 from escalation.sla.measured import TICKET_CHANNELS, measure_tickets
 from escalation.states import HIGH, NORMAL
+from tests.support.both_databases import on_both
 from tests.support.clock import FakeClock
 from tests.support.crowd import Crowd, analyse, fill, gather
-from tests.support.databases import PostgresMaker
 from tests.support.office import BASE, Office, SignedIn, transport
-from tests.support.servers import DurablePostgres
 from tests.support.tickets import Company, company
 
 TICKETS, CONVERSATIONS, SOLVED, OPERATORS = 40_000, 10_000, 50_000, 50
@@ -48,15 +44,7 @@ def measure() -> dict[str, Any]:
         "open_tickets": TICKETS, "waiting": CONVERSATIONS, "solved": SOLVED, "running_clocks": TICKETS + CONVERSATIONS,
         "met_clocks": MET * SOLVED, "bar_ms": 100,
     }  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="nightdesk-desk-") as folder:
-        figures["sqlite"] = asyncio.run(_measure(f"sqlite:///{Path(folder) / 'desk.sqlite3'}"))
-    server = DurablePostgres()
-    try:
-        server.start()
-        figures["postgresql"] = asyncio.run(_measure(PostgresMaker(server).make(empty=True)))
-    finally:
-        server.remove()
-    return figures
+    return figures | on_both(_measure)
 
 
 async def _measure(url: str) -> dict[str, Any]:

@@ -1,12 +1,9 @@
 """Import of 10,000 accounts with 30,000 services, and looking a service up by an address inside one of its ranges."""
 
-import asyncio
 import random
 import statistics
-import tempfile
 import time
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +15,7 @@ from chat.migrations import schema
 from escalation.customers.importing import Importer
 from escalation.customers.models import Account
 from escalation.customers.registry import Registry
-from tests.support.databases import PostgresMaker
-from tests.support.servers import DurablePostgres
+from tests.support.both_databases import on_both
 
 ACCOUNTS = 10_000
 SERVICES = 3 * ACCOUNTS
@@ -29,15 +25,7 @@ FIRST4, FIRST6 = int(ip_address("185.0.0.0")), int(ip_address("2a02:e48::"))
 
 def measure() -> dict[str, Any]:
     figures: dict[str, Any] = {"accounts": ACCOUNTS, "services": SERVICES, "ranges": 2 * SERVICES}
-    with tempfile.TemporaryDirectory(prefix="nightdesk-registry-") as folder:
-        figures["sqlite"] = asyncio.run(_measure(f"sqlite:///{Path(folder) / 'registry.sqlite3'}"))
-    server = DurablePostgres()
-    try:
-        server.start()
-        figures["postgresql"] = asyncio.run(_measure(PostgresMaker(server).make(empty=True)))
-    finally:
-        server.remove()
-    return figures
+    return figures | on_both(_measure)
 
 
 def files() -> list[tuple[str, bytes]]:

@@ -18,8 +18,6 @@ from tests.support.nightdesk import NIGHTDESK, ProgramFailed, run, start
 from tests.support.servers import free_port
 
 READY_WITHIN = 30.0
-BUSY = b"Too many at once"
-"""What a machine says that is late with everything: who hears it comes again a little later."""
 
 
 class Desk:
