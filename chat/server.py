@@ -1,6 +1,7 @@
 """Runs the program behind uvicorn on sockets of its own making."""
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
@@ -12,10 +13,12 @@ from starlette.applications import Starlette
 from chat import garbage
 from chat.ending import Ending
 from chat.head_guard import GuardedProtocol
+from chat.hub.gate import ROOM_SECONDS
 from chat.settings import Settings
 
 ARRIVING_SECONDS = 0.3
-LOOKS = 10
+LOOKS = math.ceil((ROOM_SECONDS + 1) / ARRIVING_SECONDS)
+"""Who was given a turn at the door comes in before the sockets are sent away."""
 GOODBYE_SECONDS = 1.0
 """In a hurry clients have so long to read why their sockets end."""
 

@@ -2,18 +2,28 @@
 
 Who can be let in within four seconds waits for it, which costs less than another try; the rest is told when to come
 again. Those who go first never wait, and those behind them wait for them too. A process that is late with everything
-lets hardly anybody else in until it has caught up: it would only greet people who have given up.
+lets one in each second until it has caught up, and has a crowd come again: it would only greet people who have given
+up.
 """
 
 from collections.abc import Callable
 from math import inf
+from typing import NamedTuple
 
 ROOM_SECONDS = 4.0
 AT_ONCE_SECONDS = 0.2
 """After a rest so many come in at once as in this time one after the other."""
 LATE_SECONDS = 0.5
 LATE_STEP_SECONDS = 1.0
-"""One is let in all the same after so long: what is late for good must not shut everybody out for good."""
+"""One is let in all the same after so long, and the few who come one by one wait for it: a restart on a busy machine is
+no reason to be refused, and what is late for good must not shut everybody out for good."""
+
+
+class Turn(NamedTuple):
+    wait: float
+    """Seconds, 0 for at once. More than `ROOM_SECONDS`: no turn was given, and this one may try again then."""
+    in_spite: bool = False
+    """Given by a process that knew that it was late: kept if it is late still, and come before if it has caught up."""
 
 
 class Gate:
@@ -27,25 +37,33 @@ class Gate:
         self._first = float("-inf")
         """When one of those who go first costs the others a place again."""
         self._taken = float("-inf")
-        """When a place was given last to one who does not go first."""
+        """When one who does not go first has the last place that was given."""
 
-    def take(self, now: float, *, first: bool = False) -> float:
-        """Seconds until it is this one's turn, 0 for at once. More than `ROOM_SECONDS`: it was given no turn and may
-        try again then."""
+    def take(self, now: float, *, first: bool = False) -> Turn:
         at = max(self._next, now - AT_ONCE_SECONDS)
         if first:
             # Every second place at most: a crowd of them, or of strangers at their door, must leave some to the others.
             if self._first <= now:
                 self._first = max(self._first, now - AT_ONCE_SECONDS) + 2 * self._step
                 self._next = at + self._step
-            return 0.0
+            return Turn(0.0)
         lateness = self._lateness()
-        if lateness == inf or (lateness > LATE_SECONDS and now - self._taken < LATE_STEP_SECONDS):
-            return 2 * ROOM_SECONDS
+        if lateness == inf:
+            return Turn(2 * ROOM_SECONDS)
+        if lateness > LATE_SECONDS:
+            return self._take_late(now, at)
         wait = max(0.0, at - now)
         if wait <= ROOM_SECONDS:
-            self._next, self._taken = at + self._step, now
-        return wait
+            self._next, self._taken = at + self._step, max(self._taken, at, now)
+        return Turn(wait)
+
+    def _take_late(self, now: float, at: float) -> Turn:
+        at = max(at, self._taken + LATE_STEP_SECONDS, now)
+        if at - now > ROOM_SECONDS:
+            return Turn(2 * ROOM_SECONDS)
+        # Who comes when it has caught up does not wait for those who were given a second each.
+        self._next, self._taken = max(self._next, now) + self._step, at
+        return Turn(at - now, in_spite=True)
 
     @property
     def is_late(self) -> bool:

@@ -11,9 +11,12 @@ from starlette.requests import HTTPConnection
 
 from chat.clock import Clock
 from chat.hub.admission import Admission
-from chat.hub.gate import ROOM_SECONDS, Gate
+from chat.hub.gate import ROOM_SECONDS, Gate, Turn
 from chat.hub.transport import Transport
 from chat.sockets.socket import Socket
+
+LOOK_SECONDS = 0.1
+"""So often one who waits at a process that is late looks whether it has caught up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +71,27 @@ class Door:
         now = self._clock.monotonic()
         if wait := self._admission.enter(knock.address, now, tries=not knock.polls):
             return _denied(429, "Too many connections", wait)
-        wait = self._gate.take(now, first=self._first)
-        if wait > ROOM_SECONDS:
+        turn = self._gate.take(now, first=self._first)
+        if turn.wait > ROOM_SECONDS:
             self.leave(knock.address)
-            return _denied(503, "Too many at once", wait)
-        if wait:
+            return _denied(503, "Too many at once", turn.wait)
+        if turn.wait:
             try:
-                await asyncio.sleep(wait)
+                await self._wait(turn)
             except BaseException:
                 self.leave(knock.address)
                 raise
-            if self._gate.is_late:
+            if self._gate.is_late and not turn.in_spite:
                 self.leave(knock.address)
                 return _denied(503, "Too many at once", ROOM_SECONDS)
         return None
+
+    async def _wait(self, turn: Turn) -> None:
+        left = turn.wait
+        while left > 0 and (self._gate.is_late or not turn.in_spite):
+            step = min(left, LOOK_SECONDS) if turn.in_spite else left
+            await asyncio.sleep(step)
+            left -= step
 
     def leave(self, address: str) -> None:
         self._admission.leave(address)

@@ -157,7 +157,7 @@ async def test_who_may_not_come_in_takes_nobodys_turn(tmp_path: Path) -> None:
                 with pytest.raises(websockets.InvalidStatus) as refused:
                     await Client.connect(running, path, origin="https://evil.example")
                 assert refused.value.response.status_code == 403
-        assert running.desk.gate.take(running.desk.clock.monotonic()) == 0
+        assert running.desk.gate.take(running.desk.clock.monotonic()).wait == 0
 
 
 async def test_a_crowd_waits_its_turn_operators_come_first_and_the_rest_is_told_when_to_come(tmp_path: Path) -> None:
