@@ -24,22 +24,16 @@ from escalation.store import Wanted, queued
 from escalation.worklist import counts, free_work, work_page
 from tests.support.clock import FakeClock
 from tests.support.crowd import Crowd, analyse, fill, gather
+from tests.support.databases import Filled
 from tests.support.plans import Statements, watched
 from tests.support.tickets import Company, company
 
 LONG = ("ticket", "conversation", "visitor")
 
 
-@pytest.fixture
-async def acme(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
-    async with company(db, clock) as found:
-        yield found
-
-
-@pytest.fixture
-async def crowd(acme: Company, db: Database, clock: FakeClock) -> Crowd:
-    crowd = await gather(db, clock.now(), waiting=2000, operators=25, ended=4000)
-    now = clock.now()
+async def _crowd(db: Database) -> Crowd:
+    now = FakeClock().now()
+    crowd = await gather(db, now, waiting=2000, operators=25, ended=4000)
     first = Ticket(
         id=new_id(), number="", department_id=crowd.departments[0], state="open", open=True, contact_channel="chat",
         subject="Something", environment={}, created_at=now, changed_at=now,
@@ -57,6 +51,15 @@ async def crowd(acme: Company, db: Database, clock: FakeClock) -> Crowd:
     await fill(db, Ticket, rows)
     await analyse(db)
     return crowd
+
+
+CROWDED = Filled(_crowd)
+
+
+@pytest.fixture
+async def acme(db: Database, clock: FakeClock) -> AsyncIterator[Company]:
+    async with company(db, clock) as found:
+        yield found
 
 
 async def readers(db: Database, crowd: Crowd) -> list[OperatorReader]:

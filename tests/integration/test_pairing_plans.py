@@ -13,6 +13,7 @@ from chat.pairing.staff import StaffBoard
 from chat.people.models import Operator
 from tests.support.clock import FakeClock
 from tests.support.crowd import Crowd, gather
+from tests.support.databases import Filled
 from tests.support.parts import Parts, running
 from tests.support.plans import Statements, watched
 
@@ -26,9 +27,11 @@ async def parts(db: Database, clock: FakeClock) -> AsyncIterator[Parts]:
         yield parts
 
 
-@pytest.fixture
-async def crowd(db: Database, clock: FakeClock) -> Crowd:
-    return await gather(db, clock.now(), waiting=2000, operators=50, ended=6000, active=100)
+async def _crowd(db: Database) -> Crowd:
+    return await gather(db, FakeClock().now(), waiting=2000, operators=50, ended=6000, active=100)
+
+
+CROWDED = Filled(_crowd)
 
 
 async def reads_no_whole_table(statements: Statements, db: Database) -> None:

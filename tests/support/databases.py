@@ -2,8 +2,10 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -12,6 +14,8 @@ from psycopg.rows import TupleRow
 from chat.db import Database
 from chat.migrations.schema import migrate
 from tests.support.servers import PostgresServer
+
+T = TypeVar("T")
 
 
 class SqliteMaker:
@@ -22,11 +26,16 @@ class SqliteMaker:
         self._template = folder / "template.sqlite3"
 
     def make(self, *, empty: bool = False) -> str:
+        if empty:
+            return f"sqlite:///{self._folder / uuid4().hex}.sqlite3"
+        if not self._template.exists():
+            _prepare(f"sqlite:///{self._template}", migrate)
+        return self.copy(f"sqlite:///{self._template}")
+
+    def copy(self, url: str) -> str:
+        """Of one that nobody has open."""
         path = self._folder / f"{uuid4().hex}.sqlite3"
-        if not empty:
-            if not self._template.exists():
-                _create_all(f"sqlite:///{self._template}")
-            shutil.copy(self._template, path)
+        shutil.copy(url.removeprefix("sqlite:///"), path)
         return f"sqlite:///{path}"
 
     def drop(self, url: str) -> None:
@@ -51,10 +60,14 @@ class PostgresMaker:
             return self._server.url(self._create("template0"))
         if self._template is None:
             self._template = self._create("template0")
-            _create_all(self._server.url(self._template))
+            _prepare(self._server.url(self._template), migrate)
             with self._connected(self._template) as connection:
                 self._like_new = _shape(connection)
         return self._server.url(self._emptied.pop() if self._emptied else self._create(self._template))
+
+    def copy(self, url: str) -> str:
+        """Of one that nobody has open, with what was found out about its tables."""
+        return self._server.url(self._create(url.rpartition("/")[2]))
 
     def drop(self, url: str) -> None:
         """Gives back what `make` gave, with whoever is still connected thrown out."""
@@ -122,19 +135,35 @@ def _shape(connection: "psycopg.Connection[TupleRow]") -> str:
     return str(row[0]) if row else ""
 
 
-def _create_all(url: str) -> None:
-    async def create() -> None:
+class Filled(Generic[T]):
+    """A database with many rows, filled once on each server and copied for each test; `fill` says what is in it."""
+
+    def __init__(self, fill: Callable[[Database], Coroutine[Any, Any, T]]) -> None:
+        self._fill = fill
+        self._made: dict[SqliteMaker | PostgresMaker, tuple[str, T]] = {}
+
+    def make(self, maker: SqliteMaker | PostgresMaker) -> tuple[str, T]:
+        if maker not in self._made:
+            url = maker.make()
+            self._made[maker] = url, _prepare(url, self._fill)
+        url, filled = self._made[maker]
+        return maker.copy(url), filled
+
+
+def _prepare(url: str, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    async def prepare() -> T:
         db = Database(url)
         try:
-            await migrate(db)
+            done = await work(db)
             if db.is_sqlite:
                 # One file to copy, without its log beside it.
                 async with db.engine.connect() as connection:
                     await connection.exec_driver_sql("COMMIT")
                     await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            return done
         finally:
             await db.close()
 
     # The caller may be a fixture inside a running loop.
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, create()).result()
+        return pool.submit(asyncio.run, prepare()).result()
