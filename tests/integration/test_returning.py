@@ -1,6 +1,7 @@
 """Thousands come back at once: few queries each, one after the other, and page trails are written together."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,11 +70,11 @@ async def test_a_client_that_resumes_costs_two_queries(running: Running) -> None
     await running.desk.visits.write()
     with statements(running) as asked:
         tabs = [await back(running, ann, page={"url": f"{PAGE}/{n}"}) for n in range(SOCKETS_PER_VISITOR - 2)]
-        mine = [one for one in asked if "token_hash IN" in one or "FROM message" in one]
+    mine = [one for one in asked if "token_hash IN" in one or "JOIN wanted_1" in one]
     assert len(mine) == 2 * len(tabs), mine
     # The rest comes by the clock, and for all of them.
-    others = [one for one in asked if one not in mine]
-    assert len(others) <= 20, others
+    others = Counter(one for one in asked if one not in mine)
+    assert not others or max(others.values()) < len(tabs), others.most_common(1)
     assert tabs[-1].welcomed["conversation"]["operator"]["name"] == "Omar"
     assert tabs[-1].welcomed["conversation"]["department_name"]
 
