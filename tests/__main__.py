@@ -1,6 +1,7 @@
 """`python -m tests` runs every layer, `python -m tests unit hub` some; the last line counts what passed and failed.
 
-Steps run in four lanes side by side: what is alone on the machine mostly waits, for a process, a lease, a browser.
+Four steps run side by side: what is alone on the machine mostly waits, for a process, a lease, a browser. Whoever is
+done takes the next one, and the longest ones come first, so that all end together.
 """
 
 import argparse
@@ -20,12 +21,9 @@ from tests.support.steps import ROOT, Verdict, run_commands, run_pytest
 PYTHON = sys.executable
 COMMANDS = ("acceptance/test_commands.py",)
 OPERATIONS = tuple(f"integration/test_{name}.py" for name in ("backup", "canary", "doctor", "housekeeping", "metrics"))
-FAULTS = (
-    *("acceptance/test_matrix.py", "acceptance/test_contract.py"),
-    *(
-        f"integration/test_{name}.py"
-        for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
-    ),
+MATRIX = ("acceptance/test_matrix.py", "acceptance/test_contract.py")
+FAULTS = tuple(
+    f"integration/test_{name}.py" for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
 )
 
 
@@ -35,14 +33,17 @@ def _of(*names: str) -> tuple[str, ...]:
 
 
 CLIENT_AREA = _of("client", "delivery")
-TICKETS = _of(
-    *("administration", "desk", "escalation", "file", "killed", "mail", "notes", "registry"),
-    *("shifts", "simulated", "sla"),
+DESK = _of("administration", "desk", "shifts")
+TICKETS = _of("escalation", "file", "killed", "mail", "notes", "registry", "simulated", "sla")
+OTHERS = tuple(
+    f"--ignore=tests/{file}" for file in (*COMMANDS, *OPERATIONS, *MATRIX, *FAULTS, *CLIENT_AREA, *DESK, *TICKETS)
 )
-OTHERS = tuple(f"--ignore=tests/{file}" for file in (*COMMANDS, *OPERATIONS, *FAULTS, *CLIENT_AREA, *TICKETS))
 """Have steps of their own."""
-Lane = dict[str, Callable[[], Verdict]]
-READING: Lane = {
+Step = Callable[[], Verdict]
+STEPS: dict[str, Step] = {
+    "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
+    "acceptance": lambda: run_pytest("acceptance", *OTHERS, needs=[need_servers]),
+    "integration": lambda: run_pytest("integration", *OTHERS),
     "style": lambda: run_commands(
         [PYTHON, "-m", "ruff", "check", "--quiet", "."], [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]
     ),
@@ -50,29 +51,20 @@ READING: Lane = {
     "browser-types": check_browser_types,
     "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
     "strings": check_strings,
-}
-IN_ONE_PROCESS: Lane = {
-    "integration": lambda: run_pytest("integration", *OTHERS),
+    "matrix": lambda: run_pytest(*MATRIX, needs=[need_servers]),
+    "desk": lambda: run_pytest(*DESK),
+    "tickets": lambda: run_pytest(*TICKETS),
+    "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
     "operations": lambda: run_pytest(*OPERATIONS, needs=[need_servers]),
-    "sizes": measure_sizes,
-}
-IN_MANY: Lane = {
-    "acceptance": lambda: run_pytest("acceptance", *OTHERS, needs=[need_servers]),
+    "client-area": lambda: run_pytest(*CLIENT_AREA),
     "commands": lambda: run_pytest(*COMMANDS, needs=[need_servers]),
     "unit": lambda: run_pytest("unit"),
-    "protocol": lambda: run_pytest("protocol"),
     "hub": lambda: run_pytest("hub"),
+    "protocol": lambda: run_pytest("protocol"),
+    "sizes": measure_sizes,
 }
-BROKEN: Lane = {
-    "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
-    "tickets": lambda: run_pytest(*TICKETS),
-}
-SEEN: Lane = {
-    "browser": lambda: run_pytest("browser", needs=[need_npm_packages, need_browser, need_servers]),
-    "client-area": lambda: run_pytest(*CLIENT_AREA),
-}
-LANES = (READING | IN_ONE_PROCESS, IN_MANY, BROKEN, SEEN)
-ORDER = [name for lane in LANES for name in lane]
+"""In the order in which they begin."""
+AT_ONCE = 4
 
 
 class Report:
@@ -94,30 +86,27 @@ class Report:
             print(f"{name:<14} {word:<7} {seconds:6.1f} s  {counts}", flush=True)
 
 
-def run_lane(lane: Lane, wanted: list[str], report: Report) -> None:
-    for name, step in lane.items():
-        if name not in wanted:
-            continue
-        started = time.monotonic()
-        try:
-            verdict = step()
-        except Exception as error:  # a step that breaks is a failed step, and the others still run
-            verdict = Verdict(0, 1, f"{name}: {type(error).__name__}: {error}")
-        report.add(name, verdict, time.monotonic() - started)
+def run_step(name: str, report: Report) -> None:
+    started = time.monotonic()
+    try:
+        verdict = STEPS[name]()
+    except Exception as error:  # a step that breaks is a failed step, and the others still run
+        verdict = Verdict(0, 1, f"{name}: {type(error).__name__}: {error}")
+    report.add(name, verdict, time.monotonic() - started)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
-    parser.add_argument("steps", nargs="*", metavar="step", help=", ".join(ORDER))
-    wanted = parser.parse_args().steps or ORDER
-    if unknown := [name for name in wanted if name not in ORDER]:
-        parser.error(f"there is no step {', '.join(unknown)}; steps are {', '.join(ORDER)}")
+    parser.add_argument("steps", nargs="*", metavar="step", help=", ".join(STEPS))
+    wanted = parser.parse_args().steps or list(STEPS)
+    if unknown := [name for name in wanted if name not in STEPS]:
+        parser.error(f"there is no step {', '.join(unknown)}; steps are {', '.join(STEPS)}")
     # Each of the hundreds of processes would compile the program anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     report = Report()
-    with ThreadPoolExecutor(len(LANES)) as pool:
-        for lane in [pool.submit(run_lane, steps, wanted, report) for steps in LANES]:
-            lane.result()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for step in [pool.submit(run_step, name, report) for name in STEPS if name in wanted]:
+            step.result()
     print(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed else 0
 
