@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -160,6 +161,8 @@ class Client:
         home, self._home = self._home, ""
         for address in self.world.turned(home):
             try:
+                if self.by_detour:
+                    await self._knock(address)
                 async with asyncio.timeout(GREETING):
                     first = await self.introduction(address)
                     socket = Socket(self, address)
@@ -186,6 +189,14 @@ class Client:
         self.world.count("dials that failed")
         if not self.live:
             self._back_off()
+
+    async def _knock(self, address: str) -> None:
+        """Raises ConnectionRefusedError, as the straight way does: a detour accepts first and finds out later, and no
+        proxy in front of the servers sends a client of a bad link to one that is not there."""
+        parts = urlsplit(address)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, parts.hostname, parts.port)
+        transport.abort()
 
     def _way(self, address: str) -> str:
         return self.world.detours.get(address, address) if self.by_detour else address
