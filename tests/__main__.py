@@ -23,7 +23,8 @@ COMMANDS = ("acceptance/test_commands.py",)
 OPERATIONS = tuple(f"integration/test_{name}.py" for name in ("backup", "canary", "doctor", "housekeeping", "metrics"))
 MATRIX = ("acceptance/test_matrix.py", "acceptance/test_contract.py")
 FAULTS = tuple(
-    f"integration/test_{name}.py" for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
+    f"integration/test_{name}.py"
+    for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
 )
 
 
