@@ -7,6 +7,7 @@ from importlib import import_module
 NAMES = (
     "start",
     "browsers",
+    "waking",
     "memory",
     "storm",
     "delivery",

@@ -195,7 +195,7 @@ class Client:
         proxy in front of the servers sends a client of a bad link to one that is not there."""
         parts = urlsplit(address)
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(asyncio.Protocol, parts.hostname, parts.port)
+        transport, _ = await loop.create_connection(asyncio.Protocol, parts.hostname or "", parts.port or 80)
         transport.abort()
 
     def _way(self, address: str) -> str:
