@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.utils import accept_key
 
 LONG = "x" * 9_900
 TALKERS = 8
@@ -173,20 +175,65 @@ async def flood(place: Place, per_second: float, seconds: float) -> Codes:
     """One that says as much as it can. It is refused and read more slowly, and keeps its socket."""
     async with place.come() as client:
         _, conversation = await begin(client, place)
-        reading = asyncio.create_task(code_of(client, seconds + 10))
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        sent = 0
-        with contextlib.suppress(websockets.ConnectionClosed, TimeoutError):
-            async with asyncio.timeout(seconds):
-                while True:
-                    while sent < (loop.time() - start) * per_second:
-                        await client.send(said(conversation, "!"))
-                        sent += 1
-                    await asyncio.sleep(0.01)
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-        return [client.close_code or 0]
+        return [await _pour(client, conversation, per_second, seconds)]
+
+
+class Sink(asyncio.Protocol):
+    """Agrees to a WebSocket and throws away what comes."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self._head: bytes | None = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is None:
+            return
+        self._head += data
+        if b"\r\n\r\n" in self._head:
+            key = re.search(r"(?i)sec-websocket-key: (\S+)", self._head.decode())
+            assert key is not None
+            self._head = None
+            self._transport.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + f"Sec-WebSocket-Accept: {accept_key(key[1])}\r\n\r\n".encode()
+            )
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.gone.set()
+
+
+async def flood_nobody(per_second: float, seconds: float) -> Codes:
+    """The same, to somebody who throws it away: what it costs the computer of who floods."""
+    sink = Sink()
+    server = await asyncio.get_running_loop().create_server(lambda: sink, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}/", compression=None, ping_interval=None) as client:
+            code = await _pour(client, str(uuid4()), per_second, seconds)
+            client.transport.abort()
+        await sink.gone.wait()
+    return [code]
+
+
+async def _pour(client: ClientConnection, conversation: str, per_second: float, seconds: float) -> int:
+    reading = asyncio.create_task(code_of(client, seconds + 10))
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    sent = 0
+    with contextlib.suppress(websockets.ConnectionClosed, TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                while sent < (loop.time() - start) * per_second:
+                    await client.send(said(conversation, "!"))
+                    sent += 1
+                await asyncio.sleep(0.01)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    return client.close_code or 0
 
 
 async def silent(place: Place, count: int, seconds: float) -> Codes:

@@ -77,10 +77,12 @@ class Live(Event, frozen=True):
 
 
 class Lost(Event, frozen=True):
-    """The line broke, or was given up; `code` as the close frame said."""
+    """The line broke, or was given up; `code` as the close frame said. `by_link`: the way broke by itself, whatever the
+    server did."""
 
     code: int
     t: float
+    by_link: bool = False
 
 
 class Error(Event, frozen=True):

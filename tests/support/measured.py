@@ -14,8 +14,8 @@ class Figures:
     """`delays`: when each message was due, and seconds until the other side first showed it."""
 
     delays: list[tuple[float, float]] = field(default_factory=list)
-    absences: list[tuple[float, float]] = field(default_factory=list)
-    """When a line was lost, and seconds until its client was live again."""
+    absences: list[tuple[float, float, bool]] = field(default_factory=list)
+    """When a line was lost, seconds until its client was live again, and whether its way broke by itself."""
     errors: list[tuple[float, str, float]] = field(default_factory=list)
     """When, what, and when the line of who was told so was lost last; 0 for never."""
     messages: int = 0
@@ -30,8 +30,9 @@ class Figures:
         """How often people whose line was lost since then were told so."""
         return sum(one == text and lost >= since for _, one, lost in self.errors)
 
-    def away(self, start: float) -> list[float]:
-        return sorted(seconds for at, seconds in self.absences if at >= start)
+    def away(self, start: float, by_link: bool | None = None) -> list[float]:
+        """Of all, or only of those whose way broke by itself, or of all others."""
+        return sorted(seconds for at, seconds, own in self.absences if at >= start and by_link in (None, own))
 
     def normal_again(self, since: float) -> float:
         """Seconds after `since` until no message that was due later took long."""
@@ -72,15 +73,15 @@ def _kind(events: Sequence[AnyEvent]) -> str:
     return next((event.kind for event in events if isinstance(event, Who)), "")
 
 
-def _absences(events: Sequence[AnyEvent]) -> list[tuple[float, float]]:
+def _absences(events: Sequence[AnyEvent]) -> list[tuple[float, float, bool]]:
     found = []
-    lost: float | None = None
+    lost: Lost | None = None
     for event in events:
         match event:
             case Lost():
-                lost = event.t if lost is None else lost
+                lost = event if lost is None else lost
             case Live() if lost is not None:
-                found.append((lost, event.t - lost))
+                found.append((lost.t, event.t - lost.t, lost.by_link))
                 lost = None
             case Gone():
                 lost = None

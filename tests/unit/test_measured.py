@@ -36,8 +36,22 @@ def test_normal_speed_is_back_when_no_later_message_was_slow() -> None:
 
 
 def test_an_absence_lasts_from_the_first_loss_to_the_next_greeting() -> None:
-    assert FIGURES.absences == [(2.0, 4.0)]
+    assert FIGURES.absences == [(2.0, 4.0, False)]
     assert FIGURES.away(2.5) == []
+
+
+def test_who_was_lost_by_a_link_is_told_from_who_was_lost_by_the_server() -> None:
+    lines = figures_of(
+        [
+            ("ann", [Lost(1006, 1.0, by_link=True), Lost(1001, 2.0), Live(4.0)]),
+            ("bea", [Lost(1001, 1.0), Lost(1006, 1.5, by_link=True), Live(2.0)]),
+        ]
+    )
+    assert (lines.away(0.0), lines.away(0.0, by_link=True), lines.away(0.0, by_link=False)) == (
+        [1.0, 3.0],
+        [3.0],
+        [1.0],
+    )
 
 
 def test_errors_are_counted_from_a_moment_on() -> None:

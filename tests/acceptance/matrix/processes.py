@@ -79,7 +79,7 @@ def restart_in_turn(scene: Scene) -> None:
             hub.start()
     scene.over()
     scene.everybody_is_back()
-    scene.demand_back_within(2.0, 0.95)
+    scene.demand_back_within(2.0, 0.95, by_link=False)
     scene.demand_no_errors()
 
 

@@ -81,10 +81,15 @@ class Scene:
     def demand(self, what: str, holds: "Callable[[Scene, Judgement], tuple[bool, str]]") -> None:
         self.demands.append(Demand(what, holds))
 
-    def demand_back_within(self, seconds: float, share: float = 0.99) -> None:
+    def demand_back_within(self, seconds: float, share: float = 0.99, *, by_link: bool | None = None) -> None:
+        """`by_link=False`: of those whose way did not break by itself; how long the others took is said."""
+
         def holds(scene: Scene, judgement: Judgement) -> tuple[bool, str]:
-            away = percentile(judgement.figures.away(scene.struck), share)
-            return away <= scene.limit(seconds), f"back after {away:.1f} s (p{share * 100:.0f})"
+            away = percentile(judgement.figures.away(scene.struck, by_link), share)
+            says = f"back after {away:.1f} s (p{share * 100:.0f})"
+            if by_link is False and (broken := judgement.figures.away(scene.struck, by_link=True)):
+                says += f", lines that broke by themselves after {percentile(broken, share):.1f} s"
+            return away <= scene.limit(seconds), says
 
         self.demand(f"lost clients are back within {seconds:.0f} s", holds)
 

@@ -104,6 +104,8 @@ class Client:
         self.world = world
         self.history = history
         self.socket: Socket | None = None
+        self._broken: Socket | None = None
+        """Whose way broke by itself."""
         self.live = False
         self.gone = False
         self.unsent: dict[str, bytes] = {}
@@ -230,19 +232,19 @@ class Client:
             self._error(f"closed {code}")
             self.leave()
         elif socket is self.socket:
-            self._lost(code)
+            self._lost(code, by_link=socket is self._broken)
             self._back_off()
         elif not self.live:
             self._back_off()  # it broke before the greeting
         socket.client = None
 
-    def _lost(self, code: int) -> None:
+    def _lost(self, code: int, *, by_link: bool = False) -> None:
         self.live = False
         self.socket = None
         if monotonic() - self._since > GOOD_SECONDS:
             self._attempts = 0
         self.world.count(f"lost {code}")
-        self.history.add(Lost(code, monotonic()))
+        self.history.add(Lost(code, monotonic(), by_link=by_link))
         self.changed()
 
     def look(self, now: float) -> None:
@@ -283,9 +285,10 @@ class Client:
         if not self.live:
             self.dial()
 
-    def abort(self) -> None:
+    def abort(self, *, by_link: bool = False) -> None:
         """The line breaks by RST; the client notices and comes back as after any loss."""
         if self.socket is not None:
+            self._broken = self.socket if by_link else None
             self.socket.abort()
 
     def leave(self, *, by_reset: bool = False) -> None:

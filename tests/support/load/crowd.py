@@ -158,7 +158,7 @@ class Crowd:
             for client in list(self):
                 client.look(now)
                 if client.live and self.chance.random() < self.links.breaks_per_minute / 60:
-                    client.abort()
+                    client.abort(by_link=True)
 
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
