@@ -6,6 +6,7 @@
 const SILENCE = 35_000 // the server's heart beats every 20 s
 const DOUBT = 25_000
 const GREETING = 8_000
+const HURRY = 1_500
 const ANSWER = 3_000
 const TICK = 5_000
 const GOOD = 60_000 // so long a line must have stood to count as a good one
@@ -83,7 +84,12 @@ export class Connection {
     }
     if (!this.send({ type: 'beat', ask: true })) return
     clearTimeout(this.#doubt)
-    this.#doubt = setTimeout(() => this.#heard < now && this.#lost(0), ANSWER)
+    // Whoever looks waits for no more than a moment: the new line is on its way before this one is given up.
+    this.#doubt = setTimeout(() => {
+      if (this.#heard >= now) return
+      if (!this.#next) this.#dial()
+      this.#doubt = setTimeout(() => this.#heard < now && this.#lost(0), ANSWER - HURRY)
+    }, HURRY)
   }
 
   /** @param {Out | { type: 'beat', ask: true }} frame @returns {boolean} whether it went to the line, which is no acknowledgement */
