@@ -18,7 +18,7 @@ EVERY_CELL: list[Cell] = sorted((cell for group in GROUPS for cell in group.CELL
 ELSEWHERE = {
     15: (
         "sleep, hidden tab, bfcache, offline",
-        "20 browsers do not fit here: one is driven by tests/browser/test_waking.py",
+        "20 browsers at once: `python -m tests.benchmarks waking`; each way: tests/browser/test_waking.py",
     ),
     21: ("mail", "comes with mail"),
     22: ("webhook receivers", "come with webhooks"),
