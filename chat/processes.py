@@ -24,7 +24,7 @@ from chat.listening import CannotListen, bound_socket, next_free_socket
 from chat.settings import Settings
 
 READY_SECONDS = 60.0
-DRAIN_SECONDS = 45.0
+DRAIN_SECONDS = 55.0
 """More than a server takes to send its clients elsewhere and to end its requests; then it is killed."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0

@@ -17,8 +17,8 @@ from chat.hub.gate import ROOM_SECONDS
 from chat.settings import Settings
 
 ARRIVING_SECONDS = 0.3
-LOOKS = math.ceil((ROOM_SECONDS + 1) / ARRIVING_SECONDS)
-"""Who was given a turn at the door comes in before the sockets are sent away."""
+LOOKS = math.ceil(ROOM_SECONDS / ARRIVING_SECONDS)
+"""Who waits for their turn at the door comes in before the sockets are sent away."""
 GOODBYE_SECONDS = 1.0
 """In a hurry clients have so long to read why their sockets end."""
 

@@ -21,7 +21,10 @@ from tests.support.steps import ROOT, Verdict, run_commands, run_pytest
 PYTHON = sys.executable
 COMMANDS = ("acceptance/test_commands.py",)
 OPERATIONS = tuple(f"integration/test_{name}.py" for name in ("backup", "canary", "doctor", "housekeeping", "metrics"))
-MATRIX = ("acceptance/test_matrix.py", "acceptance/test_contract.py")
+MATRIX = (
+    "acceptance/test_matrix.py",
+    *(f"acceptance/test_contract{part}.py" for part in ("", "_access", "_presence")),
+)
 FAULTS = tuple(
     f"integration/test_{name}.py"
     for name in ("postgres_faults", "sqlite_faults", "hung_database", "redis_bus", "readyz")
@@ -48,21 +51,21 @@ STEPS: dict[str, Step] = {
     "style": lambda: run_commands(
         [PYTHON, "-m", "ruff", "check", "--quiet", "."], [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."]
     ),
-    "types": lambda: run_commands([PYTHON, "-m", "mypy"]).without(": note: "),
-    "browser-types": check_browser_types,
-    "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
-    "strings": check_strings,
     "matrix": lambda: run_pytest(*MATRIX, needs=[need_servers]),
-    "desk": lambda: run_pytest(*DESK),
     "tickets": lambda: run_pytest(*TICKETS),
-    "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
+    "desk": lambda: run_pytest(*DESK),
     "operations": lambda: run_pytest(*OPERATIONS, needs=[need_servers]),
+    "faults": lambda: run_pytest(*FAULTS, needs=[need_servers]),
     "client-area": lambda: run_pytest(*CLIENT_AREA),
+    "types": lambda: run_commands([PYTHON, "-m", "mypy"]).without(": note: "),
     "commands": lambda: run_pytest(*COMMANDS, needs=[need_servers]),
     "unit": lambda: run_pytest("unit"),
+    "strings": check_strings,
     "hub": lambda: run_pytest("hub"),
     "protocol": lambda: run_pytest("protocol"),
     "sizes": measure_sizes,
+    "browser-types": check_browser_types,
+    "contracts": lambda: run_commands([PYTHON, "-m", "importlinter.cli", "lint"]),
 }
 """In the order in which they begin."""
 AT_ONCE = 4
@@ -104,10 +107,14 @@ def main() -> int:
         parser.error(f"there is no step {', '.join(unknown)}; steps are {', '.join(STEPS)}")
     # Each of the hundreds of processes would compile the program anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    report = Report()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    report, began = Report(), time.monotonic()
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         for step in [pool.submit(run_step, name, report) for name in STEPS if name in wanted]:
             step.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    print(f"all steps {time.monotonic() - began:.0f} s")
     print(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed else 0
 

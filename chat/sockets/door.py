@@ -10,8 +10,8 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from chat.clock import Clock
-from chat.hub.admission import Admission
-from chat.hub.gate import ROOM_SECONDS, Gate, Turn
+from chat.hub.admission import Admission, neighbourhood
+from chat.hub.gate import ROOM_SECONDS, Gate
 from chat.hub.transport import Transport
 from chat.sockets.socket import Socket
 
@@ -71,27 +71,49 @@ class Door:
         now = self._clock.monotonic()
         if wait := self._admission.enter(knock.address, now, tries=not knock.polls):
             return _denied(429, "Too many connections", wait)
-        turn = self._gate.take(now, first=self._first)
-        if turn.wait > ROOM_SECONDS:
+        try:
+            wait = await self._pass(knock.address, now)
+        except BaseException:
             self.leave(knock.address)
-            return _denied(503, "Too many at once", turn.wait)
-        if turn.wait:
-            try:
-                await self._wait(turn)
-            except BaseException:
-                self.leave(knock.address)
-                raise
-            if self._gate.is_late and not turn.in_spite:
-                self.leave(knock.address)
-                return _denied(503, "Too many at once", ROOM_SECONDS)
+            raise
+        if wait:
+            self.leave(knock.address)
+            return _denied(503, "Too many at once", wait)
         return None
 
-    async def _wait(self, turn: Turn) -> None:
-        left = turn.wait
-        while left > 0 and (self._gate.is_late or not turn.in_spite):
-            step = min(left, LOOK_SECONDS) if turn.in_spite else left
-            await asyncio.sleep(step)
-            left -= step
+    async def _pass(self, address: str, now: float) -> float:
+        """0 when they may come in; else the seconds until another try makes sense."""
+        if self._first:
+            return self._gate.take(now, first=True)
+        until = asyncio.get_running_loop().time() + ROOM_SECONDS
+        if not self._gate.is_late:
+            wait = self._gate.take(now)
+            if wait > ROOM_SECONDS:
+                return wait
+            if wait:
+                await asyncio.sleep(wait)
+        if self._gate.is_late and not await self._called(address, until):
+            return 2 * ROOM_SECONDS
+        return 0.0
+
+    async def _called(self, address: str, until: float) -> bool:
+        """Waits in the line of a process that is late, until it has caught up or it is their turn all the same. False:
+        there is no place, it was not their turn `until` then, or this process wants nobody."""
+        guest, line, loop = object(), self._gate.line, asyncio.get_running_loop()
+        if not line.join(guest, neighbourhood(address)):
+            return False
+        try:
+            while self._gate.is_late:
+                if self._gate.wants_nobody:
+                    return False
+                if line.call(guest, self._clock.monotonic()):
+                    return True
+                if (left := until - loop.time()) <= 0:
+                    return False
+                await asyncio.sleep(min(left, LOOK_SECONDS))
+        finally:
+            line.leave(guest)
+        return True
 
     def leave(self, address: str) -> None:
         self._admission.leave(address)

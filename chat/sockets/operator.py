@@ -44,6 +44,7 @@ class OperatorSocket(Socket[frames.OperatorFrame]):
     """Has `operator`, `access` and `login_session_id` once it is introduced."""
 
     role = "operator"
+    flood = (300, 60)
     operator: Operator
     access: Access
     login_session_id: UUID

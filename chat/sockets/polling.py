@@ -14,7 +14,7 @@ from chat.clock import Clock
 from chat.hub.admission import PerAddress
 from chat.protocol import frames
 from chat.settings import Settings
-from chat.sockets.door import Denied, Knock, address_of
+from chat.sockets.door import Admitted, Denied, Knock, address_of
 from chat.sockets.entrance import Entrance
 from chat.sockets.poll import Poll
 
@@ -26,6 +26,10 @@ PER_MINUTE = 240
 """Polls of one client: each is answered as soon as there is news."""
 POLLS_PER_ATTEMPT = 20
 """Of one address: where a socket is opened once, polls follow each other."""
+
+
+GONE = Denied(400, "")
+"""Nobody reads it."""
 
 
 class Refused(Exception):
@@ -77,18 +81,36 @@ class Polling:
             address_of(request),
             polls=True,
         )
-        entered = await self._entrance.enter(knock)
-        if isinstance(entered, Denied):
-            return PlainTextResponse(entered.text, entered.status, entered.headers)
-        poll = Poll(texts, request.query_params.get("state", ""))
-        entered.open(poll)
-        if await self._serve(request, poll, wait):
-            return self._answer_of(poll)
+        listening = asyncio.create_task(_disconnected(request))
+        try:
+            entered = await self._enter(knock, listening)
+            if isinstance(entered, Denied):
+                return PlainTextResponse(entered.text, entered.status, entered.headers)
+            poll = Poll(texts, request.query_params.get("state", ""))
+            entered.open(poll)
+            if await self._serve(listening, poll, wait):
+                return self._answer_of(poll)
+        finally:
+            listening.cancel()
         return Response(status_code=400)  # nobody reads it
 
-    async def _serve(self, request: Request, poll: Poll, wait: float) -> bool:
+    async def _enter(self, knock: Knock, listening: asyncio.Task[None]) -> Admitted | Denied:
+        """Who hangs up at the door holds no place there."""
+        entering = asyncio.create_task(self._entrance.enter(knock))
+        try:
+            await asyncio.wait({entering, listening}, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            entering.add_done_callback(_let_out)
+            entering.cancel()
+            raise
+        if entering.done():
+            return entering.result()
+        entering.add_done_callback(_let_out)
+        entering.cancel()
+        return GONE
+
+    async def _serve(self, listening: asyncio.Task[None], poll: Poll, wait: float) -> bool:
         """Until the answer is due; False when nobody waits for it any more."""
-        listening = asyncio.create_task(_disconnected(request))
         self._open.add(poll)
         try:
             poll.begin()
@@ -103,7 +125,6 @@ class Polling:
             return poll.is_answered
         finally:
             self._open.discard(poll)
-            listening.cancel()
             poll.leave()
 
     def _answer_of(self, poll: Poll) -> Response:
@@ -124,6 +145,11 @@ class Polling:
     def _require_pace(self, paces: PerAddress, whose: str) -> None:
         if wait := paces.take(whose, self._clock.monotonic()):
             raise Refused(429, "Too many polls", {"Retry-After": str(math.ceil(wait))})
+
+
+def _let_out(entering: asyncio.Task[Admitted | Denied]) -> None:
+    if not entering.cancelled() and entering.exception() is None and isinstance(entered := entering.result(), Admitted):
+        entered.leave()
 
 
 async def _first(event: asyncio.Event, listening: asyncio.Task[None]) -> None:

@@ -27,10 +27,6 @@ from chat.protocol.pace import Pace
 from chat.sockets.heart import Heart
 from chat.strings import Strings
 
-FLOOD_BURST = 300
-FLOOD_PER_SECOND = 60
-"""Above what any session allows: for frames that are refused, or are none."""
-
 LONG = 8 * 1024
 """Behind a text of so many letters nothing else is read ahead."""
 
@@ -64,6 +60,9 @@ class Socket(Generic[F]):
     """Subclasses say what to do with a frame (`act`, `act_now`) and what to undo at the end (`leave`)."""
 
     role: ClassVar[str]
+    flood: ClassVar[tuple[float, float]]
+    """At once, and each second, so many texts are read of one, above what its session allows: for frames that are
+    refused, or are none."""
     __slots__ = (
         "_acting",
         "_asked",
@@ -101,7 +100,8 @@ class Socket(Generic[F]):
         self._is_held = False
         """A flood waits where it comes from."""
         self._acting: asyncio.Future[Any] | None = None
-        self._flood = Pace(burst=FLOOD_BURST, per_second=FLOOD_PER_SECOND)
+        burst, per_second = self.flood
+        self._flood = Pace(burst=burst, per_second=per_second)
         self.introduced = False
         self.locale = "en"
         self.connection = Connection(transport, sent=heart.traffic.sent)

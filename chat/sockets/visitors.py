@@ -173,6 +173,7 @@ class VisitorSockets:
 
 class VisitorSocket(Socket[frames.VisitorFrame]):
     role = "visitor"
+    flood = (100, 20)
     __slots__ = (
         "_address",
         "_all",

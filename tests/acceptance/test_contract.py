@@ -1,6 +1,6 @@
 """The delivery contract, a test for each sentence: on SQLite with one process, on PostgreSQL with three and Redis.
-Those of presence and access (9 and 12) are among the tests of pairing and sign-in, the one of mail and webhooks (11)
-comes with them.
+Those of presence and access (9 and 12) are in `test_contract_presence.py` and `test_contract_access.py`; the one of
+mail and webhooks (11) comes with them.
 
 What a sentence needs to be true is broken under load by a cell of the fault matrix; a judge reads what every client saw
 and what is stored.

@@ -1,14 +1,16 @@
-"""Who comes alone to a process that is late waits at the door, and comes in when it has caught up or at their turn."""
+"""Who comes alone to a process that is late waits in line at the door, until it has caught up or they are called."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
 import pytest
 
-from chat.clock import SystemClock
 from chat.hub.admission import Admission
-from chat.hub.gate import LATE_STEP_SECONDS, ROOM_SECONDS, Gate
+from chat.hub.gate import LATE_STEP_SECONDS, PLACES_PER_ADDRESS, ROOM_SECONDS, Gate
+from chat.sockets import door as doors
 from chat.sockets.door import Denied, Door, Knock
+from tests.support.clock import FakeClock
 
 KNOCK = Knock("/w/polaris/socket", None, "", "127.0.0.1")
 
@@ -16,6 +18,7 @@ KNOCK = Knock("/w/polaris/socket", None, "", "127.0.0.1")
 @dataclass
 class Late:
     seconds: float = 1.0
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def __call__(self) -> float:
         return self.seconds
@@ -26,50 +29,83 @@ def late() -> Late:
     return Late()
 
 
-@pytest.fixture
-def door(late: Late) -> Door:
-    clock = SystemClock()
-    gate = Gate(500, late)
-    gate.take(clock.monotonic())
-    return Door(Admission(sockets=10, attempts_per_minute=100), gate, clock)
+def door_of(late: Late, **limits: int) -> Door:
+    admission = Admission(**({"sockets": 20, "attempts_per_minute": 1000} | limits))
+    return Door(admission, Gate(500, late), late.clock)
 
 
-async def test_who_waits_comes_in_as_soon_as_the_process_has_caught_up(door: Door, late: Late) -> None:
-    loop = asyncio.get_running_loop()
-    coming = [asyncio.create_task(door.enter(KNOCK)) for _ in range(4)]
-    came, _ = await asyncio.wait(coming, timeout=0)
-    assert not came
-    late.seconds, began = 0.0, loop.time()
-    assert await asyncio.gather(*coming) == [None] * 4
-    assert loop.time() - began < ROOM_SECONDS - 1  # the last had been given a turn in four seconds
+async def guests(door: Door, count: int) -> list[asyncio.Task[Denied | None]]:
+    """In line, but for the first of them, who is called at once."""
+    coming = [asyncio.create_task(door.enter(KNOCK)) for _ in range(count)]
+    assert await coming[0] is None
+    assert not any(one.done() for one in coming[1:])
+    return coming[1:]
 
 
-async def test_who_waits_comes_in_at_their_turn_though_it_is_late_still_and_a_crowd_comes_again(door: Door) -> None:
-    crowd = [asyncio.create_task(door.enter(KNOCK)) for _ in range(8)]
-    turned_away: set[asyncio.Task[Denied | None]] = set()
-    waiting = set(crowd)
-    while len(turned_away) < 8 - ROOM_SECONDS / LATE_STEP_SECONDS:
-        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        turned_away |= done
-    for one in turned_away:
-        denied = one.result()
-        assert isinstance(denied, Denied)
-        assert (denied.status, denied.headers) == (503, {"Retry-After": str(int(2 * ROOM_SECONDS))})
-    first, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    assert [one.result() for one in first] == [None]
+async def end(waiting: list[asyncio.Task[Denied | None]]) -> None:
     for one in waiting:
         one.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def test_who_gives_up_at_the_door_is_counted_no_longer(late: Late) -> None:
-    clock = SystemClock()
-    gate = Gate(500, late)
-    gate.take(clock.monotonic())
-    door = Door(Admission(sockets=1, attempts_per_minute=100), gate, clock)
-    coming = asyncio.create_task(door.enter(KNOCK))
-    await asyncio.wait([coming], timeout=0)
-    coming.cancel()
-    await asyncio.gather(coming, return_exceptions=True)
+async def test_who_waits_comes_in_as_soon_as_the_process_has_caught_up(late: Late) -> None:
+    waiting = await guests(door_of(late), PLACES_PER_ADDRESS)
+    late.seconds = 0.0
+    assert await asyncio.gather(*waiting) == [None] * len(waiting)  # by the clock nobody else was called
+
+
+async def test_who_waits_is_called_in_turn_though_it_is_late_still(late: Late) -> None:
+    waiting = await guests(door_of(late), 3)
+    for place in range(2):
+        late.clock.advance(LATE_STEP_SECONDS)
+        assert await waiting[place] is None
+        assert not any(one.done() for one in waiting[place + 1 :])
+
+
+async def test_a_crowd_is_told_at_once_to_come_again(late: Late) -> None:
+    door = door_of(late)
+    waiting = await guests(door, PLACES_PER_ADDRESS)
+    waiting.append(asyncio.create_task(door.enter(KNOCK)))
+    await asyncio.sleep(0)
+    denied = await door.enter(KNOCK)
+    assert denied is not None
+    assert (denied.status, denied.headers) == (503, {"Retry-After": str(int(2 * ROOM_SECONDS))})
+    await end(waiting)
+
+
+async def test_who_was_not_called_in_time_is_told_to_come_again(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "ROOM_SECONDS", 0.05)
+    (waiting,) = await guests(door_of(late), 2)
+    denied = await waiting
+    assert denied is not None
+    assert denied.status == 503
+
+
+async def test_a_process_that_wants_nobody_any_more_says_so_to_who_waits(late: Late) -> None:
+    waiting = await guests(door_of(late), 3)
+    late.seconds = inf
+    late.clock.advance(LATE_STEP_SECONDS)
+    assert [one.status for one in await asyncio.gather(*waiting) if one is not None] == [503, 503]
+
+
+async def test_who_waited_in_a_crowd_and_finds_it_late_waits_in_line(late: Late) -> None:
+    late.seconds = 0.0
+    door = door_of(late, sockets=200)
+    crowd = [asyncio.create_task(door.enter(KNOCK)) for _ in range(105)]  # a few more than come in at once
+    await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
+    late.seconds = 1.0
+    assert await asyncio.gather(*crowd[:100]) == [None] * 100
+    rest = crowd[100:]
+    first, _ = await asyncio.wait(rest, return_when=asyncio.FIRST_COMPLETED)
+    assert [one.result() for one in first] == [None]
+    late.seconds = 0.0
+    assert await asyncio.gather(*rest) == [None] * 5
+
+
+async def test_who_gives_up_in_line_holds_neither_place_nor_count(late: Late) -> None:
+    door = door_of(late, sockets=2)
+    waiting = await guests(door, 2)
+    assert isinstance(await door.enter(KNOCK), Denied)
+    await end(waiting)
     late.seconds = 0.0
     assert await door.enter(KNOCK) is None

@@ -13,7 +13,7 @@ def crowded(request: pytest.FixtureRequest, database_maker: SqliteMaker | Postgr
     filled: Filled[Crowd] = request.module.CROWDED
     url, crowd = filled.make(database_maker)
     yield url, crowd
-    database_maker.drop(url)
+    database_maker.discard(url)
 
 
 @pytest.fixture

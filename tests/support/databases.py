@@ -38,6 +38,10 @@ class SqliteMaker:
         shutil.copy(url.removeprefix("sqlite:///"), path)
         return f"sqlite:///{path}"
 
+    def discard(self, url: str) -> None:
+        """A copy."""
+        self.drop(url)
+
     def drop(self, url: str) -> None:
         """When nobody has it open any more."""
         path = url.removeprefix("sqlite:///")
@@ -75,8 +79,12 @@ class PostgresMaker:
         if self._is_emptied(name):
             self._emptied.append(name)
         else:
-            with self._connected("postgres") as connection:
-                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+            self.discard(url)
+
+    def discard(self, url: str) -> None:
+        """A copy, and what is not to be made like new, with whoever is still connected thrown out."""
+        with self._connected("postgres") as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)".encode())
 
     def _is_emptied(self, name: str) -> bool:
         """False where it is no longer as it was made: changed in its tables, grown, analysed, or not to be had."""

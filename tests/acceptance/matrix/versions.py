@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.acceptance.matrix.scene import NotHere, Scene, cells
 from tests.support.needs import program
@@ -36,8 +38,9 @@ def become(scene: Scene, hub: Process, version: list[str]) -> None:
     hub.start()
 
 
-def go_by_nginx(scene: Scene) -> None:
-    """All sockets go through nginx, which cuts what is idle for long; then it reads its configuration anew."""
+@contextmanager
+def behind_nginx(scene: Scene) -> Iterator[Nginx]:
+    """All sockets go through nginx."""
     try:
         program("nginx")
     except RuntimeError as error:
@@ -47,6 +50,15 @@ def go_by_nginx(scene: Scene) -> None:
         nginx.configure([hub.port for hub in scene.stage.hubs])
         nginx.start()
         scene.load.ask("by_proxy", url=nginx.base_url, seconds=60)
+        yield nginx
+        scene.load.ask("links", share=0.0, conduct={}, seconds=60)
+    finally:
+        nginx.remove()
+
+
+def go_by_nginx(scene: Scene) -> None:
+    """It cuts what is idle for long; then it reads its configuration anew."""
+    with behind_nginx(scene) as nginx:
         before = scene.felt()
         scene.strike()
         scene.wait(100, 2)
@@ -54,15 +66,26 @@ def go_by_nginx(scene: Scene) -> None:
         nginx.reload()
         scene.wait(15, 1)
         scene.over()
-        scene.load.ask("links", share=0.0, conduct={}, seconds=60)
-    finally:
-        nginx.remove()
     scene.everybody_is_back()
     scene.demand_back_within(2.0, 0.95)
     scene.demand_no_errors()
 
 
+def restart_behind_nginx(scene: Scene) -> None:
+    with behind_nginx(scene):
+        for _ in range(scene.times(3)):
+            for hub in scene.stage.hubs[: scene.times(len(scene.stage.hubs))]:
+                scene.strike()
+                hub.end(signal.SIGTERM)
+                hub.start()
+        scene.over()
+        scene.everybody_is_back()
+    scene.demand_back_within(2.0, 0.95)
+    scene.demand_no_errors()
+
+
 CELLS = [
+    *cells(4, "rolling restart behind nginx, three rounds", restart_behind_nginx, ("L1",), CLUSTER, in_short=False),
     *cells(16, "nginx: idle for 100 s, reload", go_by_nginx, ("L0", "L1"), CLUSTER),
     *cells(25, "a newer version beside ours, and back", mix_versions, ("L1",), CLUSTER),
 ]

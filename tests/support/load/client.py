@@ -36,6 +36,8 @@ class World:
     counts: dict[str, int] = field(default_factory=dict)
     detours: dict[str, str] = field(default_factory=dict)
     """server → the proxy that makes the way to it bad"""
+    knocks: bool = True
+    """Whether who goes by such a proxy asks before whether the server is there: a real one finds out itself."""
 
     def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -163,9 +165,9 @@ class Client:
         home, self._home = self._home, ""
         for address in self.world.turned(home):
             try:
-                if self.by_detour:
-                    await self._knock(address)
                 async with asyncio.timeout(GREETING):
+                    if self.by_detour and self.world.knocks:
+                        await self._knock(address)
                     first = await self.introduction(address)
                     socket = Socket(self, address)
                     await ws_connect(
@@ -197,7 +199,8 @@ class Client:
         proxy in front of the servers sends a client of a bad link to one that is not there."""
         parts = urlsplit(address)
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(asyncio.Protocol, parts.hostname or "", parts.port or 80)
+        assert parts.hostname is not None and parts.port is not None  # noqa: PT018
+        transport, _ = await loop.create_connection(asyncio.Protocol, parts.hostname, parts.port)
         transport.abort()
 
     def _way(self, address: str) -> str:

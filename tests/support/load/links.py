@@ -20,6 +20,7 @@ class Links:
     async def lead(self, clients: Iterable[Client], share: float, conduct: dict[str, Any]) -> int:
         """That share of them goes by the proxies from now on, with this conduct; the others go straight."""
         await self._start()
+        self._world.knocks = True
         self.behave(conduct)
         led = 0
         for client in clients:
@@ -30,6 +31,7 @@ class Links:
 
     def by_proxy(self, clients: Iterable[Client], url: str) -> None:
         self._world.detours.update(dict.fromkeys(self._world.addresses, url))
+        self._world.knocks = False
         for client in clients:
             client.take_detour(True)
 
