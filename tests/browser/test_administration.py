@@ -207,3 +207,22 @@ async def test_an_alarm_stands_above_the_inbox_until_it_is_seen(
     await alarms.get_by_label("Why was it late?").fill("I was on the telephone")
     await operator.keyboard.press("Enter")
     await expect(operator.get_by_text("Why it was late: I was on the telephone")).to_be_visible()
+
+
+async def test_who_is_offered_an_alarm_takes_the_ticket(new_context: NewContext, own_demo: DemoProgram) -> None:
+    visitor, omar, nina = [await (await new_context(reduced_motion="reduce")).new_page() for _ in range(3)]
+    await attend(omar, own_demo.sign_in_link("Omar"))
+    number = await escalated(omar, visitor, own_demo)
+    await attend(nina, own_demo.sign_in_link("Nina"))
+    await all_earlier(own_demo, minutes=8)
+    alarms = nina.get_by_role("region", name="Alarms")
+    await expect(alarms.get_by_text("offered to you: you have the most room")).to_be_visible()
+    await alarms.get_by_role("button", name="Take it").focus()
+    await nina.keyboard.press("Enter")
+    await nina.wait_for_url(f"**/desk/tickets/{number}")
+    await expect(nina.locator("#ticket-timeline")).to_contain_text("Nina")
+    # It is hers now, and rings as such until she replies; on Omar's page it is hers, too.
+    await expect(alarms).to_contain_text("it is yours and waits for a reply")
+    await expect(alarms.get_by_role("button", name="Take it")).to_have_count(0)
+    await omar.goto(f"{own_demo.origin}/desk/tickets/{number}")
+    await expect(omar.locator("#p-operator option:checked")).to_have_text("Nina")
