@@ -60,7 +60,7 @@ def alternating(scene: Scene, *bad: Badness, beside: Sequence[Badness] = ()) -> 
             for one in meanwhile:
                 one.result()
         calm.append((start, monotonic()))
-        base = highest = scene.stage.usage().rss
+        base = highest = scene.stage.rss()
         scene.strike()
         start = monotonic()
         with ThreadPoolExecutor(len(bad)) as pool:
@@ -68,7 +68,7 @@ def alternating(scene: Scene, *bad: Badness, beside: Sequence[Badness] = ()) -> 
             # As long as without them: a short window would be nothing but their worst.
             for _ in range(scene.times(20, 3)):
                 scene.wait(1, 0.5)
-                highest = max(highest, scene.stage.usage().rss)
+                highest = max(highest, scene.stage.rss())
             rounds.found.append([one.result() for one in running])
         disturbed.append((start, monotonic()))
         rounds.costs.append(highest - base)

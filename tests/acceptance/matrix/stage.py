@@ -146,14 +146,20 @@ class Stage:
     def kill(self, hub: Process) -> None:
         hub.end(signal.SIGKILL)
 
-    def usage(self) -> Usage:
-        rss = descriptors = tasks = 0
+    def rss(self) -> int:
+        """Bytes of all hubs together, without asking them."""
+        rss = 0
         for hub in self.hubs:
             status = Path(f"/proc/{hub.pid}/status").read_text()
             rss += next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+        return rss
+
+    def usage(self) -> Usage:
+        descriptors = tasks = 0
+        for hub in self.hubs:
             descriptors += len(list(Path(f"/proc/{hub.pid}/fd").iterdir()))
             tasks += int(hub.metric(TASKS.name, METRICS_TOKEN))
-        return Usage(rss, descriptors, tasks)
+        return Usage(self.rss(), descriptors, tasks)
 
     def count(self, table: str) -> int:
         """Rows of a table of ours."""
