@@ -67,6 +67,6 @@ def line_of(one: dict[str, Any]) -> str:
         *(one[name] for name in ("lost", "doubled", "reordered", "holes", "misdelivered", "recovered_seconds")),
         f"{one['p50_ms']:.0f} / {one['p99_ms']:.0f} / {one['p999_ms']:.0f}",
         *(one[name] for name in ("messages", "sockets", "errors_shown")),
-        f"{verdict}: {'; '.join(one['says'])}",
+        f"{verdict}: {'; '.join(dict.fromkeys(one['says']))}",
     ]
     return "| " + " | ".join(str(column).replace("|", "/") for column in columns) + " |"
