@@ -19,6 +19,8 @@ TALKERS = 8
 ARRIVALS = 40
 BURST = 10
 """So many messages at once are allowed to one socket."""
+EACH_SECOND = 2
+"""And so many after that."""
 TABS = 10
 PATIENCE = 30.0
 MANY = 340
@@ -176,6 +178,30 @@ async def flood(place: Place, per_second: float, seconds: float) -> Codes:
     async with place.come() as client:
         _, conversation = await begin(client, place)
         return [await _pour(client, conversation, per_second, seconds)]
+
+
+async def talk(place: Place, seconds: float) -> None:
+    """One that says as much as is taken of a flood, and no more."""
+    async with place.come() as client:
+        _, conversation = await begin(client, place)
+        reading = asyncio.create_task(code_of(client, seconds + 10))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        left = BURST
+        while loop.time() < until:
+            for _ in range(left):
+                await client.send(said(conversation, "!"))
+            left = 1
+            await asyncio.sleep(1 / EACH_SECOND)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def visits(place: Place, count: int) -> None:
+    """Some who look in, one after the other, and say nothing that is wrong."""
+    for _ in range(count):
+        async with place.come() as client:
+            await ask(client, "hello", "welcomed", site=place.site)
 
 
 class Sink(asyncio.Protocol):

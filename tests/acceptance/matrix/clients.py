@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.acceptance.matrix.scene import Scene, cells
 from tests.acceptance.matrix.stage import SITE, Judgement
-from tests.support.bad_clients import Codes, Place, flood, flood_nobody, malformed, silent, slow_readers
+from tests.support.bad_clients import Codes, Place, flood, flood_nobody, malformed, silent, slow_readers, talk, visits
 from tests.support.measured import percentile
 
 BOTH = ("sqlite", "postgresql")
@@ -103,9 +103,16 @@ def demand_codes(scene: Scene, what: str, codes: Codes, wanted: set[int]) -> Non
     scene.demand_now(f"{what} are closed with their code", not wrong, says)
 
 
-def the_same_flood(scene: Scene, full: int) -> Badness:
-    """To nobody: who floods the server uses a computer, too."""
-    return lambda _place: flood_nobody(FLOOD_PER_SECOND, scene.times(full, 2))
+def the_same_flood(scene: Scene, full: int) -> list[Badness]:
+    """To nobody: who floods the server uses a computer, too. And what is taken of it, said by somebody who says no more:
+    a conversation that begins, and words within the pace, are work of anybody."""
+    seconds = scene.times(full, 2)
+    return [lambda _place: flood_nobody(FLOOD_PER_SECOND, seconds), lambda place: talk(place, seconds)]
+
+
+def the_same_visits(place: Place) -> Coroutine[Any, Any, Any]:
+    """As many as come to say nonsense."""
+    return visits(place, len(MALFORMED))
 
 
 def the_same_talk(scene: Scene, count: int) -> Badness:
@@ -130,7 +137,7 @@ def say_too_much(scene: Scene) -> None:
     floods = alternating(
         scene,
         lambda place: flood(place, FLOOD_PER_SECOND, scene.times(20, 2)),
-        beside=[the_same_flood(scene, 20)],
+        beside=the_same_flood(scene, 20),
     )
     for (codes,) in floods.found:
         demand_codes(scene, "floods", codes, {0})
@@ -144,7 +151,7 @@ def say_nothing(scene: Scene) -> None:
 
 
 def say_nonsense(scene: Scene) -> None:
-    for (codes,) in alternating(scene, malformed).found:
+    for (codes,) in alternating(scene, malformed, beside=[the_same_visits]).found:
         for kind, code in codes.items():
             demand_codes(scene, kind, [code], MALFORMED[kind])
 
@@ -157,7 +164,7 @@ def behave_badly(scene: Scene) -> None:
         lambda place: flood(place, FLOOD_PER_SECOND, scene.times(15, 2)),
         lambda place: silent(place, 3, scene.limit(HEADER_SECONDS * 2)),
         malformed,
-        beside=[the_same_talk(scene, 1), the_same_flood(scene, 15)],
+        beside=[the_same_talk(scene, 1), *the_same_flood(scene, 15), the_same_visits],
     )
     for slow, loud, mute, nonsense in rounds.found:
         demand_codes(scene, "a slow reader", slow, {4008})
