@@ -104,8 +104,8 @@ def demand_codes(scene: Scene, what: str, codes: Codes, wanted: set[int]) -> Non
 
 
 def the_same_flood(scene: Scene, full: int) -> list[Badness]:
-    """To nobody: who floods the server uses a computer, too. And what is taken of it, said by somebody who says no more:
-    a conversation that begins, and words within the pace, are work of anybody."""
+    """To nobody: who floods the server uses a computer, too. And what is taken of it, by somebody who says no more: a
+    conversation that begins, and words within the pace, are anybody's work."""
     seconds = scene.times(full, 2)
     return [lambda _place: flood_nobody(FLOOD_PER_SECOND, seconds), lambda place: talk(place, seconds)]
 
