@@ -84,10 +84,11 @@ export class Connection {
     }
     if (!this.send({ type: 'beat', ask: true })) return
     clearTimeout(this.#doubt)
-    // Whoever looks waits for no more than a moment: the new line is on its way before this one is given up.
+    // Whoever looks waits for no more than a moment: the new line is on its way before this one is given up. Not beside
+    // polls, which may wait their turn, and go where a WebSocket does not.
     this.#doubt = setTimeout(() => {
       if (this.#heard >= now) return
-      if (!this.#next) this.#dial()
+      if (!this.#next && !this.#failed) this.#dial()
       this.#doubt = setTimeout(() => this.#heard < now && this.#lost(0), ANSWER - HURRY)
     }, HURRY)
   }
@@ -165,6 +166,7 @@ export class Connection {
   }
 
   #leave() {
+    clearTimeout(this.#doubt) // it was of this line: the pause before the next try stands
     drop(this.#line)
     this.#line = null
     if (!this.live) return
@@ -189,7 +191,6 @@ export class Connection {
   #cut() {
     drop(this.#next)
     this.#next = null
-    clearTimeout(this.#doubt)
     clearTimeout(this.#timer)
     this.#leave()
   }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.hub.gate import LATE_SECONDS, LATE_STEP_SECONDS
+from chat.hub.gate import LATE_SECONDS, LATE_STEP_SECONDS, PLACES_PER_ADDRESS
 from tests.support.buses import until
 from tests.support.databases import PostgresMaker
 from tests.support.faults import FaultProxy
@@ -58,7 +58,8 @@ async def test_a_crowd_that_comes_back_meanwhile_is_refused_at_once_and_operator
     answers = [first, *await asyncio.gather(*crowd)]
     took = asyncio.get_running_loop().time() - began
     let_in = [status for status, _ in answers].count(101)
-    assert let_in <= 2 + took / LATE_STEP_SECONDS  # to see how things stand
+    # To see how things stand; where it caught up meanwhile, whoever stood in line.
+    assert let_in <= max(PLACES_PER_ADDRESS + 1, 2 + took / LATE_STEP_SECONDS)
     assert all(b"retry-after: " in answer for status, answer in answers if status == 503)
     assert {status for status, _ in answers} <= {101, 503}
     # The hanging question ends by itself, its client comes back, and everybody is let in again.
